@@ -1,0 +1,295 @@
+"""Every error the gateway can answer with, drawn as a tree.
+
+::
+
+    DragomanError
+    ├── ConfigError                 the operator's file; never reaches a client
+    ├── StoreError                  the database cannot be used; never reaches a client
+    └── RequestError                has a status, a fault and an OpenAI-shaped body
+        ├── ClientError             fault: client
+        │   ├── InvalidRequest      400   a field is wrong; names the field
+        │   ├── Unauthenticated     401   no key, or a key that is not ours
+        │   ├── Forbidden           403   the key may not do this
+        │   ├── NotFound            404   no such path, model or request
+        │   ├── MethodNotAllowed    405
+        │   ├── RequestTimeout      408   the body did not arrive in time
+        │   ├── BodyTooLarge        413
+        │   ├── UnsupportedMedia    415
+        │   ├── HeadersTooLarge     431
+        │   └── ClientGone          499   hung up; nobody reads the answer
+        ├── GatewayError            fault: gateway
+        │   ├── Internal            500   a bug of ours
+        │   ├── Overloaded          503   all slots taken; says when to retry
+        │   └── ShuttingDown        503
+        └── UpstreamError           fault: upstream
+            ├── UpstreamUnreachable 502   DNS, refused, reset before headers
+            ├── UpstreamTls         502
+            ├── UpstreamProtocol    502   not HTTP, not JSON, too large, redirected
+            ├── UpstreamAuth        502   the provider refuses our credential
+            ├── UpstreamStatus      502   5xx and the like; the provider's own words kept
+            ├── UpstreamRejected    4xx   the client's fault as the provider sees it: body passed on
+            ├── UpstreamLimited     429   the provider limits us; says when to retry
+            ├── UpstreamTimeout     504   no first byte, or silence between bytes
+            ├── UpstreamCut         502   a stream that ended before its end
+            ├── DeadlineExceeded    504   the request's own deadline
+            └── NoDeployment        503   every deployment is cooling down or excluded
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Fault = Literal["client", "upstream", "gateway"]
+
+
+class DragomanError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(DragomanError):
+    """The configuration cannot be used. ``problems`` lists every fault found, each naming file, line and field."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StoreError(DragomanError):
+    """The database cannot be used; the text says why and what to do."""
+
+
+class RequestError(DragomanError):
+    """An error that a client is answered with.
+
+    ``retryable`` says whether another attempt, here or elsewhere, may succeed. ``retry_after_s`` is what the answer's
+    ``Retry-After`` says, when it is known.
+    """
+
+    status: ClassVar[int] = 500
+    fault: ClassVar[Fault] = "gateway"
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+        self.error_code = code or self.code
+
+    @property
+    def http_status(self) -> int:
+        """The status of the answer."""
+        return self.status
+
+
+class ClientError(RequestError):
+    """The client's fault."""
+
+    status = 400
+    fault = "client"
+    type = "invalid_request_error"
+    code = "invalid_request"
+
+
+class InvalidRequest(ClientError):
+    """A field of the request is wrong; ``param`` names it."""
+
+
+class Unauthenticated(ClientError):
+    """No key, or one that is unknown, expired or revoked; which of these is not said."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+
+
+class Forbidden(ClientError):
+    """The key is good, but may not do this."""
+
+    status = 403
+    type = "permission_error"
+    code = "forbidden"
+
+
+class NotFound(ClientError):
+    """No such path, model or request (or none that this key may see)."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(ClientError):
+    """The path exists, the method does not."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class RequestTimeout(ClientError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class BodyTooLarge(ClientError):
+    """The body is over the limit."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedMedia(ClientError):
+    """A content type or encoding that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class HeadersTooLarge(ClientError):
+    """Too many header bytes."""
+
+    status = 431
+    code = "headers_too_large"
+
+
+class ClientGone(ClientError):
+    """The client hung up."""
+
+    status = 499
+    code = "client_closed_request"
+
+
+class GatewayError(RequestError):
+    """Our own fault."""
+
+
+class Internal(GatewayError):
+    """A bug. The text never carries a trace."""
+
+
+class Overloaded(GatewayError):
+    """No slot is free."""
+
+    status = 503
+    type = "overloaded_error"
+    code = "overloaded"
+    retryable = True
+
+
+class ShuttingDown(GatewayError):
+    """The process is draining."""
+
+    status = 503
+    type = "overloaded_error"
+    code = "shutting_down"
+    retryable = True
+
+
+class UpstreamError(RequestError):
+    """The provider's fault, or the network's on the way there."""
+
+    status = 502
+    fault = "upstream"
+    type = "upstream_error"
+    code = "upstream_error"
+    retryable = True
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection, or one that was reset before it answered."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamTls(UpstreamError):
+    """The certificate or the handshake is bad; nothing was sent."""
+
+    code = "upstream_tls"
+
+
+class UpstreamProtocol(UpstreamError):
+    """What came back is no proper answer."""
+
+    code = "upstream_protocol"
+
+
+class UpstreamAuth(UpstreamError):
+    """The provider refuses our credential. Never a 401: the client would drop its own key."""
+
+    code = "upstream_auth"
+
+
+class UpstreamStatus(UpstreamError):
+    """A 5xx or the like."""
+
+    code = "upstream_status"
+
+
+class UpstreamCut(UpstreamError):
+    """A stream ended before its end."""
+
+    code = "upstream_cut"
+
+
+class UpstreamTimeout(UpstreamError):
+    """No first byte, or silence between bytes."""
+
+    status = 504
+    type = "timeout_error"
+    code = "upstream_timeout"
+
+
+class DeadlineExceeded(UpstreamError):
+    """The request's own deadline has passed."""
+
+    status = 504
+    type = "timeout_error"
+    code = "deadline_exceeded"
+    retryable = False
+
+
+class UpstreamLimited(UpstreamError):
+    """The provider limits us."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class NoDeployment(UpstreamError):
+    """No deployment can be tried now."""
+
+    status = 503
+    type = "overloaded_error"
+    code = "no_deployment_available"
+
+
+class UpstreamRejected(UpstreamError):
+    """The provider says the request itself is wrong: its status and body are passed on as they are."""
+
+    fault = "client"
+    status = 400
+    type = "invalid_request_error"
+    code = "upstream_rejected"
+    retryable = False
+
+    def __init__(self, message: str, *, status: int, body: bytes, content_type: str) -> None:
+        super().__init__(message)
+        self.upstream_status = status
+        self.body = body
+        self.content_type = content_type
+
+    @property
+    def http_status(self) -> int:
+        """The provider's own status."""
+        return self.upstream_status

@@ -1,0 +1,65 @@
+"""One usage row: what one request did and cost. Written once, when the request has ended, however it ended."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+UsageSource = Literal["provider", "counted", "estimated", "none"]
+
+
+class Tokens(Struct, frozen=True):
+    """Tokens by kind. ``input`` includes the cached and cache-written, ``output`` the reasoning (as OpenAI does)."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+
+
+class UsageRow(Struct, frozen=True, kw_only=True):
+    """The columns of the table ``usage``, in its order."""
+
+    request_id: str
+    started_at_ms: int  # Unix time
+    snapshot: int
+    endpoint: str  # "chat", "completions", "embeddings", or the passed-through path
+    status: int
+    error_code: str = ""
+    fault: str = ""
+    key_id: str = ""
+    organisation: str = ""
+    team: str = ""
+    user: str = ""
+    app: str = ""
+    end_user: str = ""
+    tags: str = ""  # comma-separated, sorted
+    metadata: str = ""  # JSON object, as the client sent it
+    trace_id: str = ""
+    alias: str = ""
+    provider: str = ""
+    model: str = ""
+    deployment: str = ""
+    credential: str = ""
+    stream: bool = False
+    attempts: int = 0
+    fallback_index: int = 0
+    attempt_log: str = ""  # JSON: [{deployment, credential, why, outcome, ms}]
+    finish_reason: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    usage_source: UsageSource = "none"
+    cost_nanousd: int | None = None  # None: unpriced
+    total_ms: float = 0.0
+    upstream_ms: float = 0.0
+    overhead_ms: float = 0.0
+    first_token_ms: float | None = None

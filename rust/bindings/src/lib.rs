@@ -1,0 +1,19 @@
+//! The extension module `dragoman._core`: every class is documented in `python/dragoman/_core.pyi`.
+
+use pyo3::prelude::*;
+
+mod balance;
+mod body;
+mod frames;
+mod tokens;
+mod upstream;
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    balance::register(module)?;
+    body::register(module)?;
+    frames::register(module)?;
+    tokens::register(module)?;
+    upstream::register(module)?;
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The engines of the gateway that are functions of bytes or numbers.
+//!
+//! Nothing here does I/O, reads a clock, draws a random number or knows Python: time and chance are arguments, so
+//! every test is exact.
+
+pub mod balance;
+pub mod body;
+pub mod frames;
+pub mod tokens;

@@ -1,0 +1,3 @@
+//! The bytes' way to the provider and back.
+
+pub mod connect;
