@@ -1,6 +1,7 @@
 """The configuration as types. What is written here is what a file may say; anything else is refused.
 
-Every field has a default that is right for one process on one machine. Units are in the names.
+Every field has a default that is right for one process on one machine. Units are in the names. The text beside a type
+is the field's documentation: the JSON Schema for editors and the commented example are made from it.
 """
 
 from __future__ import annotations
@@ -20,169 +21,169 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mapping of the file."""
 
 
-class Timeouts(Part):
+class Timeouts(Part, frozen=True, kw_only=True):
     """How long an attempt may take, each stage apart."""
 
-    connect_s: Positive = 3.0
-    first_byte_s: Positive = 120.0
-    idle_s: Positive = 60.0
-    total_s: Positive = 600.0
+    connect_s: Annotated[Positive, "name resolution, TCP and TLS"] = 3.0
+    first_byte_s: Annotated[Positive, "from the request sent to the first byte of the answer"] = 120.0
+    idle_s: Annotated[Positive, "silence between two bytes of the answer"] = 60.0
+    total_s: Annotated[Positive, "the whole attempt"] = 600.0
 
 
-class Credential(Part):
+class Credential(Part, frozen=True, kw_only=True):
     """One key of a provider. Several rotate, and cool down apart."""
 
-    key: str
-    name: str = ""
-    weight: Positive = 1.0
+    key: Annotated[str, "the provider's key, better as ${VAR} or ${file:/path}"]
+    name: Annotated[str, "shown instead of the key; empty: its position"] = ""
+    weight: Annotated[Positive, "its share of the requests"] = 1.0
 
 
-class Price(Part):
+class Price(Part, frozen=True, kw_only=True):
     """An operator's own price, in US dollars a million tokens; overrides the catalogue."""
 
-    input_usd_mtok: NotNegative
-    output_usd_mtok: NotNegative
-    cached_input_usd_mtok: NotNegative | None = None
-    cache_write_usd_mtok: NotNegative | None = None
+    input_usd_mtok: Annotated[NotNegative, "a million input tokens"]
+    output_usd_mtok: Annotated[NotNegative, "a million output tokens"]
+    cached_input_usd_mtok: Annotated[NotNegative | None, "a million read from a cache; null: as input"] = None
+    cache_write_usd_mtok: Annotated[NotNegative | None, "a million written to a cache; null: as input"] = None
 
 
-class Provider(Part):
+class Provider(Part, frozen=True, kw_only=True):
     """Where requests are sent, and with which keys."""
 
-    kind: str = ""  # a row of the catalogue; empty: the provider's own name
-    base_url: str = ""  # empty: the catalogue's
-    api_key: str = ""  # shorthand for one credential
-    credentials: tuple[Credential, ...] = ()
-    headers: dict[str, str] = {}
-    timeouts: Timeouts | None = None
-    allow_private: bool = False  # may connect to loopback, private and link-local addresses
-    http2: bool = True
-    proxy: str = ""  # empty: HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "none": no proxy
-    ca_file: str = ""  # PEM; empty: the platform's roots
-    domain: str = ""  # what fails together; empty: the provider's name
+    kind: Annotated[str, "a row of the catalogue; empty: the provider's own name"] = ""
+    base_url: Annotated[str, "empty: the catalogue's"] = ""
+    api_key: Annotated[str, "shorthand for one credential; with none the kind's environment variable is read"] = ""
+    credentials: Annotated[tuple[Credential, ...], "keys that take turns"] = ()
+    headers: Annotated[dict[str, str], "sent with every request"] = {}
+    timeouts: Annotated[Timeouts | None, "null: those of defaults"] = None
+    allow_private: Annotated[bool, "may connect to loopback, private and link-local addresses"] = False
+    http2: Annotated[bool, "offer HTTP/2"] = True
+    proxy: Annotated[str, 'empty: HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "none": no proxy'] = ""
+    ca_file: Annotated[str, "certificates in PEM to trust as well; empty: the platform's alone"] = ""
+    domain: Annotated[str, "what fails together; empty: the kind's, or with its own base_url the provider's name"] = ""
 
 
-class Deployment(Part):
+class Deployment(Part, frozen=True, kw_only=True):
     """A model at a provider, as one target of routing."""
 
-    provider: str
-    model: str
-    credentials: tuple[str, ...] = ()  # names; empty: all of the provider's
-    base_url: str = ""
-    region: str = ""
-    domain: str = ""  # empty: the provider's, with the region
-    weight: Positive = 1.0
-    max_concurrent: PositiveInt | None = None
-    timeouts: Timeouts | None = None
-    price: Price | None = None
-    tokenizer: str = ""  # an encoding's name or a tokenizer.json; empty: by the model's name
+    provider: Annotated[str, "a name under providers"]
+    model: Annotated[str, "the provider's name for the model"]
+    credentials: Annotated[tuple[str, ...], "names; empty: all of the provider's"] = ()
+    base_url: Annotated[str, "empty: the provider's"] = ""
+    region: Annotated[str, "where it runs, for the record and as a failure domain"] = ""
+    domain: Annotated[str, "what fails together; empty: the provider's, with the region"] = ""
+    weight: Annotated[Positive, "its share among its tier"] = 1.0
+    max_concurrent: Annotated[PositiveInt | None, "requests at once; null: no limit"] = None
+    timeouts: Annotated[Timeouts | None, "null: the provider's"] = None
+    price: Annotated[Price | None, "null: the catalogue's"] = None
+    tokenizer: Annotated[str, "an encoding's name or a tokenizer.json; empty: by the model's name"] = ""
 
 
-class Hedge(Part):
+class Hedge(Part, frozen=True, kw_only=True):
     """A second attempt beside a slow first one."""
 
-    percentile: Annotated[float, Meta(gt=0.5, lt=1)] = 0.95
-    min_delay_s: Positive = 0.2
-    max_extra_share: Annotated[float, Meta(gt=0, le=0.2)] = 0.02
+    percentile: Annotated[float, Meta(gt=0.5, lt=1), "slow means slower than this share of the recent"] = 0.95
+    min_delay_s: Annotated[Positive, "never sooner than this"] = 0.2
+    max_extra_share: Annotated[float, Meta(gt=0, le=0.2), "at most this share of the requests"] = 0.02
 
 
-class Route(Part):
+class Route(Part, frozen=True, kw_only=True):
     """What an alias stands for: tiers of deployments, tried in order."""
 
-    tiers: tuple[tuple[str, ...], ...]
-    strategy: Strategy = "latency"
-    session_by: Literal["key", "end_user", "session"] = "session"
-    retries: Count | None = None
-    timeout_s: Positive | None = None
-    hedge: Hedge | None = None
+    tiers: Annotated[tuple[tuple[str, ...], ...], 'names under deployments, or "provider/model"']
+    strategy: Annotated[Strategy, "how one is chosen within a tier"] = "latency"
+    session_by: Annotated[Literal["key", "end_user", "session"], "what the session strategy keeps together"] = "session"
+    retries: Annotated[Count | None, "null: those of defaults"] = None
+    timeout_s: Annotated[Positive | None, "the whole request; null: the deadline of defaults"] = None
+    hedge: Annotated[Hedge | None, "null: none"] = None
 
 
-class Defaults(Part):
+class Defaults(Part, frozen=True, kw_only=True):
     """What holds where a route or a request says nothing else."""
 
-    timeouts: Timeouts = Timeouts()
-    deadline_s: Positive = 600.0
-    retries: Annotated[int, Meta(ge=0, le=10)] = 2
-    retry_budget: Annotated[float, Meta(ge=0, le=1)] = 0.1
-    retry_after_max_s: Positive = 2.0  # a longer Retry-After is not waited for: the next deployment is tried
-    strategy: Strategy = "latency"
+    timeouts: Annotated[Timeouts, "of one attempt"] = Timeouts()
+    deadline_s: Annotated[Positive, "a whole request, with all its attempts"] = 600.0
+    retries: Annotated[int, Meta(ge=0, le=10), "further attempts after a failed one"] = 2
+    retry_budget: Annotated[float, Meta(ge=0, le=1), "retries may add this share to the load, no more"] = 0.1
+    retry_after_max_s: Annotated[Positive, "a longer Retry-After is not waited for: the next deployment is tried"] = 2.0
+    strategy: Annotated[Strategy, "for models that no route names"] = "latency"
 
 
-class Key(Part):
+class Key(Part, frozen=True, kw_only=True):
     """A virtual key declared in the file: its secret (``dgk_...``) or the hash that ``dragoman keys create`` shows."""
 
-    name: str
-    secret: str = ""
-    hash: str = ""
-    allow: tuple[str, ...] = ("*",)  # aliases; * and ? are wild
-    admin: bool = False
-    expires: str = ""  # RFC 3339
-    organisation: str = ""
-    team: str = ""
-    user: str = ""
-    app: str = ""
-    tags: tuple[str, ...] = ()
-    max_deadline_s: Positive | None = None
-    max_retries: Count | None = None
-    allow_fallbacks: bool = True  # may name fallbacks in the request
-    allow_no_log: bool = False
+    name: Annotated[str, "unique; shown instead of the secret"]
+    secret: Annotated[str, "dgk_..., better as ${VAR} or ${file:/path}"] = ""
+    hash: Annotated[str, "instead of the secret"] = ""
+    allow: Annotated[tuple[str, ...], "aliases it may use; * and ? are wild"] = ("*",)
+    admin: Annotated[bool, "may use the operator's endpoints"] = False
+    expires: Annotated[str, "RFC 3339; empty: never"] = ""
+    organisation: Annotated[str, "whose usage it is"] = ""
+    team: Annotated[str, "whose usage it is"] = ""
+    user: Annotated[str, "whose usage it is"] = ""
+    app: Annotated[str, "whose usage it is"] = ""
+    tags: Annotated[tuple[str, ...], "recorded with each request"] = ()
+    max_deadline_s: Annotated[Positive | None, "the longest a request may ask for; null: that of defaults"] = None
+    max_retries: Annotated[Count | None, "the most a request may ask for; null: those of defaults"] = None
+    allow_fallbacks: Annotated[bool, "may name fallbacks in the request"] = True
+    allow_no_log: Annotated[bool, "may ask that a request is not logged"] = False
 
 
-class Limits(Part):
+class Limits(Part, frozen=True, kw_only=True):
     """What one request, and all together, may ask of the server."""
 
-    max_body_bytes: PositiveInt = 20 * 1024 * 1024
-    max_json_depth: PositiveInt = 128
-    max_header_bytes: PositiveInt = 64 * 1024
-    max_headers: PositiveInt = 100
-    body_timeout_s: Positive = 60.0
-    body_min_bytes_s: PositiveInt = 1024  # after a grace of 5 s
-    max_concurrent: PositiveInt = 4096
-    max_connections: PositiveInt = 16384
-    stream_outstanding_bytes: PositiveInt = 256 * 1024
-    write_timeout_s: Positive = 60.0
-    heartbeat_s: Positive = 15.0
-    max_answer_bytes: PositiveInt = 64 * 1024 * 1024
-    max_event_bytes: PositiveInt = 4 * 1024 * 1024
+    max_body_bytes: Annotated[PositiveInt, "a request's body; more is a 413"] = 20 * 1024 * 1024
+    max_json_depth: Annotated[PositiveInt, "nesting of a request's JSON"] = 128
+    max_header_bytes: Annotated[PositiveInt, "all headers of a request; more is a 431"] = 64 * 1024
+    max_headers: Annotated[PositiveInt, "headers of a request; more is a 431"] = 100
+    body_timeout_s: Annotated[Positive, "for the whole body to arrive; longer is a 408"] = 60.0
+    body_min_bytes_s: Annotated[PositiveInt, "the slowest pace of a body, after a grace of 5 s"] = 1024
+    max_concurrent: Annotated[PositiveInt, "requests at once; more are a 503"] = 4096
+    max_connections: Annotated[PositiveInt, "client connections at once"] = 16384
+    stream_outstanding_bytes: Annotated[PositiveInt, "sent to a slow client and not taken, per stream"] = 256 * 1024
+    write_timeout_s: Annotated[Positive, "a client that takes nothing for so long is gone"] = 60.0
+    heartbeat_s: Annotated[Positive, "a comment after so long a silence on a stream"] = 15.0
+    max_answer_bytes: Annotated[PositiveInt, "a provider's whole answer"] = 64 * 1024 * 1024
+    max_event_bytes: Annotated[PositiveInt, "one event of a provider's stream"] = 4 * 1024 * 1024
 
 
-class Server(Part):
+class Server(Part, frozen=True, kw_only=True):
     """The listener."""
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
-    limits: Limits = Limits()
-    drain_s: Positive = 30.0
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    metrics: bool = True
+    host: Annotated[str, "anything but loopback needs at least one virtual key"] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535), "0: any free one"] = 8080
+    limits: Annotated[Limits, "what one request, and all together, may ask"] = Limits()
+    drain_s: Annotated[Positive, "for running requests to end after SIGTERM"] = 30.0
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], "what is logged"] = "info"
+    metrics: Annotated[bool, "serve /metrics"] = True
 
 
-class Store(Part):
+class Store(Part, frozen=True, kw_only=True):
     """Where keys and usage are kept."""
 
-    url: str = ""  # empty: sqlite:///<data_dir>/dragoman.db
-    data_dir: str = ""  # empty: $XDG_DATA_HOME/dragoman or ~/.local/share/dragoman
-    usage_queue: PositiveInt = 65536
-    usage_retention_days: PositiveInt = 400
+    url: Annotated[str, "empty: sqlite:///<data_dir>/dragoman.db"] = ""
+    data_dir: Annotated[str, "empty: $XDG_DATA_HOME/dragoman or ~/.local/share/dragoman"] = ""
+    usage_queue: Annotated[PositiveInt, "rows waiting to be written, at most"] = 65536
+    usage_retention_days: Annotated[PositiveInt, "older usage is deleted"] = 400
 
 
-class Rehearsal(Part):
+class Rehearsal(Part, frozen=True, kw_only=True):
     """The provider that needs no network."""
 
-    enabled: bool | None = None  # None: only while no other provider is configured
-    time_to_first_token_s: NotNegative = 0.15
-    tokens_per_s: Positive = 80.0
-    seed: int = 0
+    enabled: Annotated[bool | None, "null: only while no other provider is configured"] = None
+    time_to_first_token_s: Annotated[NotNegative, "how soon it begins to answer"] = 0.15
+    tokens_per_s: Annotated[Positive, "how fast it streams"] = 80.0
+    seed: Annotated[int, "another seed, other answers"] = 0
 
 
-class Config(Part):
+class Config(Part, frozen=True, kw_only=True):
     """A whole file."""
 
-    server: Server = Server()
-    store: Store = Store()
-    defaults: Defaults = Defaults()
-    providers: dict[str, Provider] = {}
-    deployments: dict[str, Deployment] = {}
-    routes: dict[str, Route] = {}
-    keys: tuple[Key, ...] = ()
-    rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    server: Annotated[Server, "the listener"] = Server()
+    store: Annotated[Store, "where keys and usage are kept"] = Store()
+    defaults: Annotated[Defaults, "what holds where a route or a request says nothing else"] = Defaults()
+    providers: Annotated[dict[str, Provider], "where requests are sent, by name"] = {}
+    deployments: Annotated[dict[str, Deployment], "models at providers, by name"] = {}
+    routes: Annotated[dict[str, Route], "what each alias stands for"] = {}
+    keys: Annotated[tuple[Key, ...], "virtual keys; more are made with dragoman keys create"] = ()
+    rehearsal: Annotated[Rehearsal, "the provider that needs no network"] = field(default_factory=Rehearsal)

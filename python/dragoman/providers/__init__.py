@@ -1,1 +1,1 @@
-"""(being written)"""
+"""Providers: the catalogue, one row a provider that speaks OpenAI's dialect (:mod:`.catalogue`)."""

@@ -1,0 +1,237 @@
+"""What no single field can say: whether the parts of a configuration fit together.
+
+:func:`check` reports what must not be; :func:`warnings` what is allowed and probably not meant; and
+:func:`check_exposure` is asked once the store is open, because a virtual key may be there.
+
+Routes cannot form a cycle: a tier names deployments, never a route.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from dragoman.config.resolve import REHEARSAL, deployment_for
+from dragoman.config.schema import Config, Key, Price, Provider, Route
+from dragoman.config.tree import Path as FieldPath
+from dragoman.config.tree import Problems, nearest
+from dragoman.errors import ConfigError
+
+MAX_USD_MTOK = 10_000.0
+"""A dearer price is in another unit: the dearest published are some hundreds of dollars a million tokens."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OUR_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "expect"})
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+def check(config: Config, problems: Problems, check_secret: Callable[[str], bool] | None) -> None:
+    """Report everything that does not fit together."""
+    if not config.server.host:
+        problems.add(("server", "host"), "is empty; 0.0.0.0 is every address")
+    for name, provider in config.providers.items():
+        _check_provider(name, provider, problems)
+    _check_deployments(config, problems)
+    for alias, route in config.routes.items():
+        _check_name(("routes", alias), alias, problems)
+        _check_route(alias, route, config, problems)
+    _check_keys(config.keys, problems, check_secret)
+
+
+def check_exposure(config: Config, stored_keys: int = 0) -> None:
+    """Refuse to listen where others can reach us while anybody may use every credential."""
+    if is_loopback(config.server.host) or config.keys or stored_keys:
+        return
+    message = (
+        f"server.host: {config.server.host} can be reached by others and there is no virtual key, so anybody could "
+        "spend with your credentials: make a key with `dragoman keys create`, or listen on 127.0.0.1"
+    )
+    raise ConfigError([message])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on ``host``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def warnings(config: Config) -> list[str]:
+    """What is allowed and probably not meant."""
+    found = []
+    for name, provider in config.providers.items():
+        url = urlsplit(provider.base_url)
+        if url.scheme == "http" and not is_loopback(url.hostname or "") and provider.credentials:
+            found.append(f"providers.{name}: keys and prompts are sent unencrypted (http)")
+    used = set(chain.from_iterable(chain.from_iterable(route.tiers for route in config.routes.values())))
+    if config.routes:
+        found += [f"deployments.{name}: no route uses it" for name in config.deployments if name not in used]
+    for name, deployment in config.deployments.items():
+        if deployment.price and 0 < deployment.price.output_usd_mtok < 0.0005:
+            found.append(f"deployments.{name}.price: so cheap that it may be a price a token; the unit is a million")
+    if not is_loopback(config.server.host) and not config.keys:
+        found.append("server.host: refuses to start unless a virtual key is stored (`dragoman keys create`)")
+    return found
+
+
+def _check_name(path: FieldPath, name: str, problems: Problems) -> None:
+    """Names stand in headers, metrics and URLs."""
+    if not _NAME.fullmatch(name):
+        problems.add(path, "a name is 1 to 128 letters, digits and . _ : / @ + -, and begins with a letter or digit")
+
+
+def _check_provider(name: str, provider: Provider, problems: Problems) -> None:
+    path = ("providers", name)
+    _check_name(path, name, problems)
+    if "/" in name:
+        problems.add(path, 'a provider\'s name has no "/": it ends where the model begins in provider/model')
+    if name == REHEARSAL:
+        problems.add(path, "this name is the built-in rehearsal provider's; choose another")
+    if provider.base_url:
+        check_url((*path, "base_url"), provider.base_url, problems)
+    if provider.proxy not in ("", "none"):
+        _check_proxy((*path, "proxy"), provider.proxy, problems)
+    if provider.ca_file and not Path(provider.ca_file).is_file():
+        problems.add((*path, "ca_file"), "is not a file")
+    for header, value in provider.headers.items():
+        if not _HEADER.fullmatch(header) or header.lower() in _OUR_HEADERS:
+            problems.add((*path, "headers", header), "is not a header that can be set here")
+        if not value.isprintable() or not value.isascii():
+            problems.add((*path, "headers", header), "a header's value is printable ASCII")
+    for place, credential in enumerate(provider.credentials):
+        if not credential.key or not credential.key.isascii() or not credential.key.isprintable():
+            problems.add((*path, "credentials", place, "key"), "a key is printable ASCII and not empty")
+    _check_unique(path, "credentials", (one.name for one in provider.credentials), problems)
+
+
+def _check_unique(path: FieldPath, list_name: str, names: Iterable[str], problems: Problems) -> None:
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if name and name in seen:
+            where = (*path, list_name, place, "name")
+            problems.add(where, f"{problems.spell(where, name)} is also the name of {list_name}[{seen[name]}]")
+        seen.setdefault(name, place)
+
+
+def check_url(path: FieldPath, text: str, problems: Problems) -> None:
+    """A base URL is ``http(s)://host[:port][/path]``; it goes into logs, so it holds no password."""
+    url = _split(text)
+    if url is None or url.scheme not in ("http", "https") or not url.hostname:
+        problems.add(path, "is not a URL that begins with http:// or https://")
+    elif url.username is not None or url.password is not None:
+        problems.add(path, "holds a user or password; give credentials instead")
+    elif "//" in url.path:
+        problems.add(path, 'has "//" in its path')
+    elif url.query or url.fragment or text.endswith(("?", "#")):
+        problems.add(path, "ends in ? or #, but paths are appended to it")
+
+
+def _check_proxy(path: FieldPath, text: str, problems: Problems) -> None:
+    url = _split(text)
+    if url is None or url.scheme not in ("http", "https") or not url.hostname:
+        problems.add(path, 'is not "none" or a URL that begins with http:// or https://')
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts, or None where there are characters or a port that no URL has."""
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        return None
+    try:
+        url = urlsplit(text)
+        return url if url.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _check_deployments(config: Config, problems: Problems) -> None:
+    for name, deployment in config.deployments.items():
+        path = ("deployments", name)
+        _check_name(path, name, problems)
+        provider = config.providers.get(deployment.provider)
+        rehearsed = deployment.provider == REHEARSAL and config.rehearsal.enabled is not False
+        if provider is None and not rehearsed:
+            shown = problems.spell((*path, "provider"), deployment.provider)
+            hint = nearest(deployment.provider, iter(config.providers))
+            problems.add((*path, "provider"), f"there is no provider {shown}{hint}")
+        if not deployment.model:
+            problems.add((*path, "model"), "is empty")
+        if provider is not None:
+            names = [one.name for one in provider.credentials]
+            for place, credential in enumerate(deployment.credentials):
+                if credential not in names:
+                    where = (*path, "credentials", place)
+                    hint = nearest(credential, iter(names))
+                    problems.add(where, f"{deployment.provider} has no credential of this name{hint}")
+        if deployment.base_url:
+            check_url((*path, "base_url"), deployment.base_url, problems)
+        if deployment.price:
+            _check_price((*path, "price"), deployment.price, problems)
+
+
+def _check_price(path: FieldPath, price: Price, problems: Problems) -> None:
+    for field in price.__struct_fields__:
+        value = getattr(price, field)
+        if value is not None and value > MAX_USD_MTOK:
+            problems.add((*path, field), f"is over {MAX_USD_MTOK:,.0f} dollars a million tokens")
+
+
+def _check_route(alias: str, route: Route, config: Config, problems: Problems) -> None:
+    path = ("routes", alias, "tiers")
+    if not route.tiers:
+        problems.add(path, "needs at least one tier")
+    for place, tier in enumerate(route.tiers):
+        if not tier:
+            problems.add((*path, place), "needs at least one deployment")
+        for index, name in enumerate(tier):
+            where = (*path, place, index)
+            if name in tier[:index]:
+                problems.add(where, f"{problems.spell(where, name)} is in this tier twice")
+            elif deployment_for(name, config) is None:
+                problems.add(where, _no_deployment(where, name, config, problems))
+
+
+def _no_deployment(where: FieldPath, name: str, config: Config, problems: Problems) -> str:
+    shown = problems.spell(where, name)
+    if name in config.routes:
+        return f"{shown} is a route; a tier names deployments"
+    provider, slash, _ = name.partition("/")
+    if slash and provider not in config.providers:
+        hint = nearest(provider, iter(config.providers)) or nearest(name, iter(config.deployments))
+        return f"there is no deployment {shown} and no provider of that name{hint}"
+    return f"there is no deployment {shown}{nearest(name, iter(config.deployments))}"
+
+
+def _check_keys(keys: tuple[Key, ...], problems: Problems, check_secret: Callable[[str], bool] | None) -> None:
+    _check_unique((), "keys", (key.name for key in keys), problems)
+    seen: dict[str, int] = {}
+    for place, key in enumerate(keys):
+        path: FieldPath = ("keys", place)
+        _check_name((*path, "name"), key.name, problems)
+        if bool(key.secret) == bool(key.hash):
+            problems.add(path, "needs a secret or a hash, one of them")
+        if key.secret and check_secret is not None and not check_secret(key.secret):
+            problems.add((*path, "secret"), "is not what `dragoman keys create` makes (dgk_...)")
+        if key.hash and not _HASH.fullmatch(key.hash):
+            problems.add((*path, "hash"), "is not 64 hexadecimal digits")
+        if (key.secret or key.hash) in seen:
+            problems.add(path, f"is the same key as keys[{seen[key.secret or key.hash]}]")
+        seen.setdefault(key.secret or key.hash or f"#{place}", place)
+        if key.expires and not _is_instant(key.expires):
+            problems.add((*path, "expires"), "is not an instant like 2027-01-31T00:00:00Z")
+        for index, tag in enumerate(key.tags):
+            if not tag or "," in tag or not tag.isprintable():
+                problems.add((*path, "tags", index), "a tag is printable text without a comma")
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return datetime.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

@@ -1,0 +1,110 @@
+"""The catalogue: one row of ``catalogue.toml`` for each kind of provider that needs no code of its own.
+
+A row says where a provider listens, how it wants its key and in what it departs from OpenAI's dialect. It is data and
+not Python, so that adding a provider is adding a row; it is read once, on first use, and checked as a whole: a row that
+is there twice, or two rows that one environment variable would both switch on, are refused with both names.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+from dragoman.errors import ConfigError
+
+Endpoint = Literal[
+    "chat",
+    "responses",
+    "messages",
+    "embeddings",
+    "images",
+    "speech",
+    "transcription",
+    "rerank",
+    "moderation",
+    "video",
+    "batch",
+    "models",
+    "realtime",
+    "fim",
+    "files",
+]
+StreamUsage = Literal["option", "always", "reject"]
+MaxTokensField = Literal["either", "max_tokens", "max_completion_tokens"]
+ErrorShape = Literal["openai", "openrouter", "google", "mistral", "detail", "string", "cloudflare", "base_resp"]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A kind of provider.
+
+    - ``base_url``: paths are appended to it. ``${VAR}`` stands for the user's own part; empty when all of it is.
+    - ``env``: the variables its key is usually in; ``automatic``: whether one that is set makes a provider.
+    - ``auth``: ``bearer``, or the header that the bare key goes into; ``key_optional`` when it may have none.
+    - ``endpoints``: what it serves, by the last known listing; ``completions`` goes wherever ``chat`` does.
+    - ``stream_usage``: ``option`` honours ``stream_options``, ``always`` reports usage unasked, ``reject`` refuses it.
+    - ``max_tokens_field``: the one name it knows for the limit, or ``either``.
+    - ``unsupported``: request fields that it refuses or ignores.
+    - ``unknown_fields``: false when it refuses fields that are not in its own schema.
+    - ``reasoning_out``: where its reasoning stands in an answer; empty when it has none or none is known.
+    - ``error_shape``: how its error bodies look.
+    - ``prices``: its id in genai-prices; empty when it is not there.
+    - ``domain``: what fails together with it; empty: the row's own id.
+    """
+
+    id: str
+    base_url: str = ""
+    env: tuple[str, ...] = ()
+    automatic: bool = True
+    auth: str = "bearer"
+    key_optional: bool = False
+    allow_private: bool = False
+    endpoints: tuple[Endpoint, ...] = ("chat",)
+    stream_usage: StreamUsage = "option"
+    max_tokens_field: MaxTokensField = "either"
+    unsupported: tuple[str, ...] = ()
+    unknown_fields: bool = True
+    reasoning_out: str = ""
+    error_shape: ErrorShape = "openai"
+    prices: str = ""
+    domain: str = ""
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True):
+    kind: tuple[Row, ...]
+
+
+@cache
+def rows() -> Mapping[str, Row]:
+    """Every row by its id, in the order of the file."""
+    text = files("dragoman.providers").joinpath("catalogue.toml").read_text("utf-8")
+    table = msgspec.convert(tomllib.loads(text), _Table)
+    return MappingProxyType(index(table.kind))
+
+
+def row(kind: str) -> Row | None:
+    """The row of that id."""
+    return rows().get(kind)
+
+
+def index(table: Iterable[Row]) -> dict[str, Row]:
+    """The rows by id; raises :class:`ConfigError` when two claim the same id or the same variable."""
+    by_id: dict[str, Row] = {}
+    by_variable: dict[str, Row] = {}
+    problems = []
+    for one in table:
+        other = by_id.setdefault(one.id, one)
+        if other is not one:
+            problems.append(f"two kinds of provider are called {one.id}: {other.base_url} and {one.base_url}")
+        for variable in one.env if one.automatic else ():
+            other = by_variable.setdefault(variable, one)
+            if other is not one:
+                problems.append(f"{variable} would switch on both {other.id} and {one.id}")
+    if problems:
+        raise ConfigError(problems)
+    return by_id
