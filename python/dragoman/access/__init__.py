@@ -1,1 +1,1 @@
-"""(being written)"""
+"""Who may do what: virtual keys, their secrets, and the principals they stand for."""

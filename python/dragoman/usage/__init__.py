@@ -1,1 +1,1 @@
-"""(being written)"""
+"""What requests used and cost: counted, priced, written down, added up."""

@@ -1,0 +1,112 @@
+"""Keys as they are declared: checked, and turned into principals by the hash of their secret.
+
+The same checks hold for a key in the config file and for one that ``dragoman keys create`` is about to store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from dragoman.access.principal import Principal
+from dragoman.access.secret import PREFIX, check_secret, hash_secret
+from dragoman.config.schema import Key
+from dragoman.errors import ConfigError
+
+STORED_ID_PREFIX = "key_"
+DECLARED_ID_PREFIX = "config:"
+MIN_FOREIGN_SECRET_LENGTH = 32
+_MAX_LABEL_LENGTH = 128
+_HASH_HEX_LENGTH = 64
+
+
+def declared_principals(keys: Iterable[Key], pepper: bytes) -> dict[bytes, Principal]:
+    """The principals of the config file's keys by hash. Raises ``ConfigError`` with every problem of every key."""
+    found: dict[bytes, Principal] = {}
+    problems: list[str] = []
+    for key in keys:
+        wrong = [f"keys: {key.name or '(no name)'}: {problem}" for problem in key_problems(key) + _secret_problems(key)]
+        problems += wrong
+        if wrong:
+            continue
+        digest = bytes.fromhex(key.hash) if key.hash else hash_secret(key.secret, pepper)
+        if digest in found:
+            problems.append(f"keys: {key.name}: has the same secret as {found[digest].name}")
+        found[digest] = principal_of(key, key_id=DECLARED_ID_PREFIX + key.name)
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def principal_of(key: Key, *, key_id: str) -> Principal:
+    """The principal of a key whose fields are good."""
+    return Principal(
+        key_id=key_id,
+        name=key.name,
+        organisation=key.organisation,
+        team=key.team,
+        user=key.user,
+        app=key.app,
+        tags=tuple(sorted(set(key.tags))),
+        admin=key.admin,
+        allow=key.allow,
+        expires_at_ms=parse_time_ms(key.expires) if key.expires else None,
+        max_deadline_s=key.max_deadline_s,
+        max_retries=key.max_retries,
+        allow_fallbacks=key.allow_fallbacks,
+        allow_no_log=key.allow_no_log,
+    )
+
+
+def key_problems(key: Key) -> list[str]:
+    """What is wrong with a key's fields, its secret aside."""
+    problems = [
+        f"{field}: at most {_MAX_LABEL_LENGTH} printable characters"
+        for field in ("name", "organisation", "team", "user", "app")
+        if not _is_label(getattr(key, field))
+    ]
+    if not key.name:
+        problems.append("name: must not be empty")
+    if key.name.startswith(STORED_ID_PREFIX):
+        problems.append(f"name: must not start with {STORED_ID_PREFIX}, as the ids of stored keys do")
+    if not all(tag and _is_label(tag) and "," not in tag for tag in key.tags):
+        problems.append("tags: each needs printable characters and no comma")
+    if not key.allow:
+        problems.append("allow: names no alias; use '*' for all")
+    if key.expires:
+        try:
+            parse_time_ms(key.expires)
+        except ValueError as error:
+            problems.append(f"expires: {error}")
+    return problems
+
+
+def parse_time_ms(text: str) -> int:
+    """Unix milliseconds of an RFC 3339 time. Raises ``ValueError`` for other text, and for a time without its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a time such as 2027-01-31T00:00:00Z") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} does not say its time zone; end it with Z or +01:00")
+    return int(moment.timestamp() * 1000)
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= _MAX_LABEL_LENGTH and text.isprintable()
+
+
+def _secret_problems(key: Key) -> list[str]:
+    """A secret of another origin is taken when it is long enough not to be guessed."""
+    if bool(key.secret) == bool(key.hash):
+        return ["give either secret or hash"]
+    if key.hash:
+        good = len(key.hash) == _HASH_HEX_LENGTH and all(digit in "0123456789abcdef" for digit in key.hash)
+        return (
+            [] if good else [f"hash: not the {_HASH_HEX_LENGTH} hexadecimal digits that `dragoman keys create` shows"]
+        )
+    if key.secret.startswith(PREFIX):
+        return [] if check_secret(key.secret) else ["secret: its checksum is wrong; was it copied whole?"]
+    if len(key.secret) < MIN_FOREIGN_SECRET_LENGTH:
+        return [f"secret: shorter than {MIN_FOREIGN_SECRET_LENGTH} characters; make one with `dragoman keys create`"]
+    return []

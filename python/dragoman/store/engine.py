@@ -1,0 +1,144 @@
+"""Opens the database: place, lock, health and revision, in this order, before anyone reads a key from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from dragoman.config.schema import Store as Settings
+from dragoman.errors import StoreError
+from dragoman.store.location import (
+    create_data_dir,
+    create_private_file,
+    data_dir,
+    database_url,
+    refuse_network_file_system,
+)
+from dragoman.store.lock import InstanceLock
+from dragoman.store.migrate import ensure_current, is_current
+from dragoman.store.sqlite import check_integrity, log_path, sqlite_engine, sqlite_module
+
+Role = Literal["server", "visitor"]
+
+
+class Store:
+    """An open database. ``engine`` may be used from any thread; ``close`` gives the lock back."""
+
+    def __init__(self, engine: Engine, directory: Path, lock: InstanceLock | None) -> None:
+        self.engine = engine
+        self.directory = directory
+        self._lock = lock
+
+    def log_bytes(self) -> int:
+        """The size of SQLite's write-ahead log, which grows while somebody keeps reading; 0 elsewhere."""
+        if self.engine.dialect.name != "sqlite":
+            return 0
+        log = log_path(_file(self.engine.url))
+        return log.stat().st_size if log.exists() else 0
+
+    def close(self) -> None:
+        """Close every connection. After this another server may start."""
+        self.engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) -> Store:
+    """Open the database, creating what is missing.
+
+    A ``server`` owns the database: it alone is admitted, and it checks the file when its predecessor did not close in
+    order. A ``visitor`` (a command) comes and goes beside it, and writes durably. Raises ``StoreError``.
+    """
+    directory = data_dir(settings, environ)
+    create_data_dir(directory)
+    url = _parsed(database_url(settings, directory))
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(url, directory, role)
+    if backend == "postgresql":
+        return _open_postgresql(url, directory)
+    raise StoreError(f"store.url: {backend} is not supported; use sqlite:///PATH or postgresql+psycopg://...")
+
+
+def _parsed(address: str) -> URL:
+    try:
+        return make_url(address)
+    except ArgumentError as error:
+        raise StoreError("store.url is not a database address, such as sqlite:////var/lib/dragoman.db") from error
+
+
+def _file(url: URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise StoreError("store.url: a database in memory forgets its keys; name a file, as in sqlite:////var/lib/d.db")
+    return Path(url.database).absolute()
+
+
+def _open_sqlite(url: URL, directory: Path, role: Role) -> Store:
+    path = _file(url).resolve()
+    sqlite_module()
+    refuse_network_file_system(path)
+    lock_path = path.with_name(path.name + ".lock")
+    create_private_file(path)
+    lock = InstanceLock(lock_path) if role == "server" else None
+    engine = sqlite_engine(url.set(database=str(path)), durable=role == "visitor")
+    try:
+        if lock is not None and (lock.found_unclean or _has_log(path)):
+            _refuse_damaged(engine, path)
+        _bring_up_to_date(engine, lock_path, role)
+    except (DBAPIError, StoreError) as error:
+        engine.dispose()
+        if lock is not None:
+            lock.abandon()
+        raise (error if isinstance(error, StoreError) else _unusable(path, str(error.orig))) from error
+    return Store(engine, directory, lock)
+
+
+def _has_log(path: Path) -> bool:
+    log = log_path(path)
+    return log.exists() and log.stat().st_size > 0
+
+
+def _refuse_damaged(engine: Engine, path: Path) -> None:
+    with engine.connect() as connection:
+        damage = check_integrity(connection, path)
+    if damage:
+        raise _unusable(path, damage)
+
+
+def _bring_up_to_date(engine: Engine, lock_path: Path, role: Role) -> None:
+    if role == "server":
+        ensure_current(engine)
+    elif not is_current(engine):
+        lock = InstanceLock(lock_path)  # never under a running server's feet
+        try:
+            ensure_current(engine)
+        finally:
+            lock.release()
+
+
+def _unusable(path: Path, why: str) -> StoreError:
+    return StoreError(
+        f"the database {path} cannot be used: {why}. If it is damaged, restore a backup over it (and delete "
+        f"{path.name}-wal and {path.name}-shm), save what can be saved with `sqlite3 {path.name} .recover`, or move it "
+        "away to start anew"
+    )
+
+
+def _open_postgresql(url: URL, directory: Path) -> Store:
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise StoreError("store.url: PostgreSQL needs its driver: pip install 'psycopg[binary]'") from error
+    try:
+        ensure_current(engine)
+    except DBAPIError as error:
+        engine.dispose()
+        address = url.render_as_string(hide_password=True)
+        raise StoreError(f"the database {address} cannot be used: {error.orig}") from error
+    return Store(engine, directory, None)

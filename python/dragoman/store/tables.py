@@ -1,0 +1,94 @@
+"""The tables. What stands here is the newest revision; ``migrations`` holds the way there from every older one.
+
+The columns of ``usage`` are read off ``UsageRow``, so that the row and its table cannot disagree; a test compares both
+with what the migrations build.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_type_hints
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+from dragoman.usage.row import UsageRow
+
+REVISION = "r0001"
+
+metadata = MetaData()
+
+_TYPES: dict[object, TypeEngine[Any]] = {bool: Boolean(), int: BigInteger(), float: Float(53)}
+
+
+def _usage_columns() -> list[Column[Any]]:
+    hints = get_type_hints(UsageRow)
+    columns = []
+    for name in UsageRow.__struct_fields__:
+        members = set(getattr(hints[name], "__args__", (hints[name],)))
+        optional = type(None) in members
+        kind = next((_TYPES[member] for member in members if member in _TYPES), Text())
+        columns.append(Column(name, kind, nullable=optional))
+    return columns
+
+
+usage = Table(
+    "usage",
+    metadata,
+    # Only the name INTEGER makes a column SQLite's own row number.
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    *_usage_columns(),
+    Index("usage_started_at_ms", "started_at_ms"),
+    Index("usage_request_id", "request_id"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", Text(), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("prefix", Text(), nullable=False),  # the secret's first characters, to tell keys apart
+    Column("allow", Text(), nullable=False),  # JSON list of patterns
+    Column("organisation", Text(), nullable=False),
+    Column("team", Text(), nullable=False),
+    Column("user", Text(), nullable=False),
+    Column("app", Text(), nullable=False),
+    Column("tags", Text(), nullable=False),  # JSON list
+    Column("admin", Boolean(), nullable=False),
+    Column("max_deadline_s", Float(53)),
+    Column("max_retries", BigInteger()),
+    Column("allow_fallbacks", Boolean(), nullable=False),
+    Column("allow_no_log", Boolean(), nullable=False),
+    Column("created_at_ms", BigInteger(), nullable=False),
+    Column("expires_at_ms", BigInteger()),
+    Column("revoked_at_ms", BigInteger()),
+    Column("last_used_at_ms", BigInteger()),
+)
+# A name may be used again once its key is revoked.
+Index(
+    "keys_name_in_use",
+    keys.c.name,
+    unique=True,
+    sqlite_where=text("revoked_at_ms IS NULL"),
+    postgresql_where=text("revoked_at_ms IS NULL"),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text(), nullable=False),
+)

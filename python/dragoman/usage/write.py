@@ -1,0 +1,251 @@
+"""Takes usage rows from the event loop and writes them, without ever making it wait.
+
+``put`` appends to a queue in memory; one thread empties it every tenth of a second, in transactions of up to 512 rows.
+So a ``kill -9`` loses what was put within the last tenth of a second or so, and nothing older; a power cut may lose
+the last transactions as well (``store/sqlite.py``); ``close`` loses nothing.
+
+A database that refuses (locked, full disk, gone) never fails a request. The rows wait; when the queue is half full they
+move to a file beside the database (``spool.py``), and come back from there when the database takes rows again. Only
+when the file cannot be written or is full as well are rows dropped, and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+
+from dragoman.config.schema import Store as Settings
+from dragoman.errors import StoreError
+from dragoman.store.meta import read_meta, write_meta
+from dragoman.store.tables import usage
+from dragoman.usage.insert import RowInsert, storable
+from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
+from dragoman.usage.row import UsageRow
+from dragoman.usage.spool import Spool
+
+SPOOL_FILE = "usage-spool.jsonl"
+BATCH_ROWS = 512
+TICK_S = 0.1
+SLOWEST_RETRY_S = 5.0
+RETENTION_EVERY_S = 3600.0
+RECENT_ROWS = 10_000
+CHUNKS_A_TICK = 8
+_SPOOL_POSITION = "usage_spool_position"
+_log = logging.getLogger("dragoman.usage")
+
+
+class UsageWriter:
+    """The queue and its thread. ``start`` it in the process that serves, not before a fork.
+
+    For metrics: ``written``, ``spooled``, ``dropped`` and ``unreadable`` count rows, ``failures`` counts refused
+    transactions, ``queued`` is the queue's length now.
+    """
+
+    def __init__(self, engine: Engine, directory: Path, settings: Settings, *, recent_rows: int = RECENT_ROWS) -> None:
+        self.written = 0
+        self.spooled = 0
+        self.dropped = 0
+        self.unreadable = 0
+        self.failures = 0
+        self._engine = engine
+        self._insert = RowInsert(engine.dialect)
+        self._spool = Spool(directory / SPOOL_FILE)
+        self._max_queued = settings.usage_queue
+        self._queue: deque[UsageRow] = deque()
+        self._recent: dict[str, UsageRow] = {}
+        self._recent_order: deque[str] = deque()
+        self._max_recent = recent_rows
+        self._retention = Retention(settings.usage_retention_days, wall_s=time.time(), monotonic_s=time.monotonic())
+        self._retention_due_s = time.monotonic()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._close_by_s = 0.0
+        self._failing = 0  # transactions refused in a row
+        self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
+
+    @property
+    def queued(self) -> int:
+        """Rows that wait in memory."""
+        return len(self._queue)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def put(self, row: UsageRow) -> None:
+        """Hand a row over. Never blocks, never raises; a full queue drops the row and counts it."""
+        self._recent[row.request_id] = row
+        self._recent_order.append(row.request_id)
+        if len(self._recent_order) > self._max_recent:
+            self._recent.pop(self._recent_order.popleft(), None)
+        if len(self._queue) >= self._max_queued:
+            self.dropped += 1
+            return
+        self._queue.append(row)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def find(self, request_id: str) -> UsageRow | None:
+        """The row of a request, from memory or else the database. Raises ``StoreError`` when that cannot be read."""
+        row = self._recent.get(request_id)
+        return row if row is not None else find_row(self._engine, request_id)
+
+    def close(self, deadline_s: float = 5.0) -> bool:
+        """Write what is queued and stop; what the database refuses goes to the spool. Says whether all was kept."""
+        self._close_by_s = time.monotonic() + deadline_s
+        self._closing.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(deadline_s + 1.0)
+        return not self._queue and not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(self._idle_s())
+            self._closing.wait(self._pause_s())
+            self._wake.clear()
+            if self._write_queue() and not self._closing.is_set():
+                self._read_spool_back()
+                self._apply_retention()
+        self._write_queue()
+        while self._queue and self._spill():
+            pass
+
+    def _idle_s(self) -> float:
+        if self._failing or self._spool.exists:
+            return TICK_S
+        return max(0.0, self._retention_due_s - time.monotonic())
+
+    def _pause_s(self) -> float:
+        return min(TICK_S * float(1 << min(self._failing, 8)), SLOWEST_RETRY_S)
+
+    def _write_queue(self) -> bool:
+        """Write until the queue is empty. False: the database refused, and the rows are where they were."""
+        while self._queue:
+            if self._closing.is_set() and time.monotonic() > self._close_by_s:
+                return False
+            batch = [self._queue.popleft() for _ in range(min(BATCH_ROWS, len(self._queue)))]
+            if not self._write_batch(batch):
+                self._queue.extendleft(reversed(batch))
+                if len(self._queue) > self._max_queued // 2:
+                    self._spill()
+                return False
+            self.written += len(batch)
+        return True
+
+    def _write_batch(self, rows: list[UsageRow]) -> bool:
+        try:
+            self._commit_rows(rows)
+        except (UnicodeError, OverflowError, DataError):
+            return self._write_batch_cleaned(rows)
+        except (SQLAlchemyError, StoreError) as error:
+            self._note_failure(error)
+            return False
+        self._note_success()
+        return True
+
+    def _write_batch_cleaned(self, rows: list[UsageRow]) -> bool:
+        try:
+            self._commit_rows([storable(row) for row in rows])
+        except (SQLAlchemyError, StoreError) as error:
+            self._note_failure(error)
+            return False
+        self._note_success()
+        return True
+
+    def _commit_rows(self, rows: list[UsageRow]) -> None:
+        with self._engine.begin() as connection:
+            self._insert(connection, rows)
+
+    def _note_failure(self, error: Exception) -> None:
+        self.failures += 1
+        self._failing += 1
+        if self._failing == 1:
+            _log.warning("the database refuses usage rows, which wait in memory: %s", _reason(error))
+
+    def _note_success(self) -> None:
+        if self._failing:
+            _log.warning("the database takes usage rows again after %d refusals", self._failing)
+        self._failing = 0
+
+    def _spill(self) -> bool:
+        """Move the older half of the queue to the spool. False when nothing could be moved."""
+        count = (len(self._queue) + 1) // 2
+        rows = [self._queue.popleft() for _ in range(count)]
+        try:
+            fitted = self._spool.append(rows)
+        except OSError as error:
+            self.failures += 1
+            _log.warning("the usage spool cannot be written: %s", error.strerror)
+            fitted = 0
+        self.spooled += fitted
+        self._queue.extendleft(reversed(rows[fitted:]))
+        return fitted > 0
+
+    def _read_spool_back(self) -> None:
+        if not self._spool.exists:
+            return
+        try:
+            for _ in range(CHUNKS_A_TICK):
+                if not self._read_chunk_back():
+                    self._spool.remove()
+                    return
+        except (SQLAlchemyError, StoreError) as error:
+            self._note_failure(error)
+        except OSError as error:
+            self.failures += 1
+            _log.warning("the usage spool cannot be read: %s", error.strerror)
+
+    def _read_chunk_back(self) -> bool:
+        """Move some rows from the spool to the database. False when there were none left."""
+        with self._engine.begin() as connection:
+            name = self._spool.name()
+            position = read_meta(connection, _SPOOL_POSITION).partition(" ")
+            start = int(position[2]) if position[0] == name and position[2] else 0
+            chunk = self._spool.read(start, BATCH_ROWS)
+            if not chunk.rows and not chunk.unreadable:
+                return False
+            self._insert(connection, chunk.rows)
+            write_meta(connection, _SPOOL_POSITION, f"{name} {chunk.end}")
+        self.written += len(chunk.rows)
+        self.unreadable += chunk.unreadable
+        return True
+
+    def _apply_retention(self) -> None:
+        """Delete one batch of rows that are too old; the next comes at once, or in an hour when there is none."""
+        if time.monotonic() < self._retention_due_s:
+            return
+        deleted = 0
+        cutoff_ms = self._retention.cutoff_ms(wall_s=time.time(), monotonic_s=time.monotonic())
+        if cutoff_ms is None:
+            _log.warning("the clock has jumped: no usage row is deleted until it is right or the server restarts")
+        else:
+            try:
+                with self._engine.begin() as connection:
+                    deleted = delete_before(connection, cutoff_ms)
+            except (SQLAlchemyError, StoreError) as error:
+                self._note_failure(error)
+        if deleted < ROWS_A_BATCH:
+            self._retention_due_s = time.monotonic() + RETENTION_EVERY_S
+
+
+def find_row(engine: Engine, request_id: str) -> UsageRow | None:
+    """The newest row of a request in the database."""
+    query = select(usage).where(usage.c.request_id == request_id).order_by(usage.c.id.desc()).limit(1)
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(query).mappings().one_or_none()
+    except SQLAlchemyError as error:
+        raise StoreError(f"usage cannot be read: {_reason(error)}") from error
+    return None if found is None else UsageRow(**{name: found[name] for name in UsageRow.__struct_fields__})
+
+
+def _reason(error: Exception) -> str:
+    """The driver's words alone: SQLAlchemy's own text carries the statement and its values."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)
