@@ -12,7 +12,10 @@ pub(super) enum UsageOption {
     #[default]
     NoOptions,
     /// `stream_options` is an object without it, which begins here.
-    Unset { after_brace: usize, is_empty: bool },
+    Unset {
+        after_brace: usize,
+        is_empty: bool,
+    },
     Set(Range<usize>),
 }
 
@@ -51,7 +54,9 @@ impl Value<'_> {
     pub fn count(&self, path: &str) -> Result<Option<u64>, BodyError> {
         match self.scanner().kind() {
             Ok(Kind::Null) => Ok(None),
-            Ok(Kind::Number) => self.whole().map(Some).ok_or_else(|| self.wrong(path, "must be a whole number, 0 or more")),
+            Ok(Kind::Number) => {
+                self.whole().map(Some).ok_or_else(|| self.wrong(path, "must be a whole number, 0 or more"))
+            }
             _ => Err(self.wrong(path, "must be a whole number")),
         }
     }
@@ -71,7 +76,8 @@ impl Value<'_> {
             _ => return Err(self.wrong("stream_options", "must be an object")),
         }
         let path = "stream_options.include_usage";
-        let found = scanner.member(b"include_usage").map_err(|fault| BodyError::at(fault, path.to_owned()))?;
+        let found =
+            scanner.member(b"include_usage").map_err(|fault| BodyError::at(fault, path.to_owned()))?;
         let Some(span) = found else {
             let after_brace = self.span.start + 1;
             let inner = self.body.get(after_brace..self.span.end.saturating_sub(1)).unwrap_or_default();

@@ -163,7 +163,10 @@ impl BodyError {
 /// UTF-8 is checked once, here, so that every slice of the body between two ASCII bytes is text.
 fn check_encoding(body: &[u8]) -> Result<(), Fault> {
     // The first character of a JSON document is ASCII: a zero beside it betrays a wider encoding.
-    if body.iter().take(4).any(|byte| *byte == 0) || body.starts_with(b"\xFF\xFE") || body.starts_with(b"\xFE\xFF") {
+    if body.iter().take(4).any(|byte| *byte == 0)
+        || body.starts_with(b"\xFF\xFE")
+        || body.starts_with(b"\xFE\xFF")
+    {
         return Err(Fault { problem: Problem::Utf16, offset: 0 });
     }
     std::str::from_utf8(body)

@@ -29,7 +29,8 @@ struct Draft<'a> {
 
 pub(super) fn rewrite(request: &RequestBody, body: &[u8], edits: &Edits<'_>) -> Vec<u8> {
     let out = Vec::with_capacity(body.len() + 64);
-    let mut draft = Draft { request, body, out, model: edits.model, ask_usage: edits.ask_usage, is_empty: true };
+    let mut draft =
+        Draft { request, body, out, model: edits.model, ask_usage: edits.ask_usage, is_empty: true };
     let inside = after_brace(request, body);
     let first = request.fields.first().map_or(inside, |field| field.key.start);
     draft.copy(request.start..first);
@@ -75,7 +76,8 @@ impl Draft<'_> {
             UsageOption::NoOptions => self.out.extend_from_slice(b"{\"include_usage\":true}"),
             UsageOption::Unset { after_brace, is_empty } => {
                 self.copy(value.start..*after_brace);
-                let member: &[u8] = if *is_empty { b"\"include_usage\":true" } else { b"\"include_usage\":true," };
+                let member: &[u8] =
+                    if *is_empty { b"\"include_usage\":true" } else { b"\"include_usage\":true," };
                 self.out.extend_from_slice(member);
                 self.copy(*after_brace..value.end);
             }

@@ -126,6 +126,12 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// As much of the front of `text` as fits, characters whole.
+pub(crate) fn clip(text: &str, max_bytes: usize) -> &str {
+    let fits = (0..=max_bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..fits.unwrap_or(0)).unwrap_or_default()
+}
+
 /// The double nearest to a JSON number; infinite when there is none.
 pub(crate) fn float(number: &[u8]) -> f64 {
     std::str::from_utf8(number).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)

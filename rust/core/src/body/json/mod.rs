@@ -19,7 +19,7 @@ mod lexis;
 mod tests;
 
 pub(crate) use fault::{Fault, Problem};
-pub(crate) use lexis::Text;
+pub(crate) use lexis::{Text, clip, float};
 
 use keys::Keys;
 
@@ -142,6 +142,11 @@ impl<'a> Scanner<'a> {
         self.advance(b']')
     }
 
+    /// Passes over the next value, checking it.
+    pub fn pass(&mut self) -> Result<(), Fault> {
+        self.skip().map(|_| ())
+    }
+
     /// Passes over the next value, checking it, and says where it lies.
     pub fn skip(&mut self) -> Result<Range<usize>, Fault> {
         self.walk(|_, _| {})
@@ -162,6 +167,11 @@ impl<'a> Scanner<'a> {
             }
         }
         Ok(start..self.at)
+    }
+
+    /// Whether nothing but white space stands there.
+    pub fn is_blank(&self, span: Range<usize>) -> bool {
+        self.bytes.get(span).is_none_or(|bytes| bytes.trim_ascii().is_empty())
     }
 
     /// Where the member `name` of the object that is next has its value.
@@ -196,10 +206,12 @@ impl<'a> Scanner<'a> {
                 if !path.is_empty() {
                     path.push('.');
                 }
-                path.push_str(&String::from_utf8_lossy(key.get(..MAX_PATH_BYTES).unwrap_or(key)));
+                path.push_str(
+                    &Text { raw: key.get(..MAX_PATH_BYTES).unwrap_or(key), escaped: true }.to_text(),
+                );
             }
             if path.len() > MAX_PATH_BYTES {
-                path.truncate(path.floor_char_boundary(MAX_PATH_BYTES));
+                path.truncate(clip(&path, MAX_PATH_BYTES).len());
                 path.push('…');
                 break;
             }
@@ -281,8 +293,7 @@ impl<'a> Scanner<'a> {
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         level.key = start + 1..self.at.saturating_sub(1);
         let Some(keys) = &mut self.keys else { return Ok(()) };
-        keys.hold(level.keys_from, key, start..self.at)
-            .map_err(|problem| Fault { problem, offset: start })
+        keys.hold(level.keys_from, key, start..self.at).map_err(|problem| Fault { problem, offset: start })
     }
 
     /// The next byte that is not white space.
