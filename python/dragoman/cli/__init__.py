@@ -35,6 +35,10 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command itself, imported now."""
         if cmd_name not in COMMANDS:
+            if not ctx.resilient_parsing:
+                from dragoman.config.tree import nearest
+
+                ctx.fail(f"no command {cmd_name}{nearest(cmd_name, iter(COMMANDS))}")
             return None
         command = getattr(import_module(f"dragoman.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a module of ours without its command is a bug

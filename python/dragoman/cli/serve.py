@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from dragoman.cli.settings import config_faults, config_option, find_config, load
+from dragoman.cli.settings import config_faults, config_option
+from dragoman.cli.welcome import welcome
 from dragoman.config.load import Overrides
+from dragoman.errors import StoreError
 
 
 @click.command(short_help="Start the gateway.")
@@ -29,12 +32,20 @@ def serve(
       dragoman serve --config dragoman.yaml --port 9000
       OPENAI_API_KEY=sk-... dragoman serve
 
-    The file is read again when it changes and on SIGHUP. SIGTERM lets running requests end.
+    The file is read again when it changes and on SIGHUP. SIGTERM lets running requests end. Exits with 78, listing
+    every fault, when the configuration cannot be used.
     """
+    from dragoman.settings import find_config, load_settings
+
     path = find_config(config_path)
     overrides = Overrides(host=host, port=port, data_dir=data_dir, log_level=log_level)
     with config_faults():
-        config = load(path, overrides)
-        from dragoman.server.run import run
+        config = load_settings(path, os.environ, overrides)
+        from dragoman.server.run import run  # only now: it brings granian
 
-        raise click.exceptions.Exit(run(config, path, overrides))
+        click.echo(welcome(config, path))
+        try:
+            status = run(config, path, overrides)
+        except StoreError as fault:
+            raise click.ClickException(str(fault)) from None
+    raise click.exceptions.Exit(status)

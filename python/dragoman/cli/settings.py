@@ -1,19 +1,13 @@
-"""How a command finds its configuration, and how it ends when there is something wrong with it.
-
-The only place that joins the three: the file, the catalogue of providers, and the check of a virtual key's secret.
-"""
+"""What the commands share: the option that names the configuration, and how they end when it cannot be used."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from dragoman.config.load import Overrides, load_config
-from dragoman.config.schema import Config
 from dragoman.errors import ConfigError
 
 EX_CONFIG = 78
@@ -28,20 +22,6 @@ config_option = click.option(
     "providers whose keys are in the environment, else the rehearsal provider.",
 )
 """``--config``, alike on every command."""
-
-
-def find_config(given: Path | None) -> Path | None:
-    """The file to read: the one given, else ``./dragoman.yaml`` if there is one."""
-    usual = Path("dragoman.yaml")
-    return given or (usual if usual.exists() else None)
-
-
-def load(path: Path | None, overrides: Overrides | None = None) -> Config:
-    """The whole configuration as the server sees it."""
-    from dragoman.access.secret import check_secret
-    from dragoman.providers.catalogue import rows
-
-    return load_config(path, os.environ, overrides=overrides, kinds=rows(), check_secret=check_secret)
 
 
 @contextmanager

@@ -64,6 +64,8 @@ class _Walk:
     def value(self, node: Node, hint: Any, path: Path) -> Any:
         """The value of one field, or ``_NOTHING`` where its default is to stand."""
         bare = _bare(hint)
+        if bare is Any:
+            return self._anything(node, path)
         if get_origin(bare) in (Union, UnionType):
             if node.value is None:
                 return None
@@ -88,6 +90,14 @@ class _Walk:
             return _NOTHING
         found = (self.value(child, inner, (*path, index)) for index, child in enumerate(node.value))
         return tuple(child for child in found if child is not _NOTHING)
+
+    def _anything(self, node: Node, path: Path) -> Any:
+        """A value whose type another layer knows, as plain Python."""
+        if isinstance(node.value, dict):
+            return {name: self._anything(child, (*path, name)) for name, child in node.value.items()}
+        if isinstance(node.value, list):
+            return [self._anything(child, (*path, index)) for index, child in enumerate(node.value)]
+        return self._leaf(node, str, path) if isinstance(node.value, str) else node.value
 
     def _leaf(self, node: Node, hint: Any, path: Path) -> Any:
         value = node.value

@@ -1,19 +1,19 @@
 """A file, the environment and the command line into one :class:`Config`, or every reason why not.
 
 This layer knows neither the catalogue of providers nor how virtual keys are made: both are passed in, ``kinds`` and
-``check_secret``. Without them (a command that only wants to know where the database is) what they would check is left
+``check_key``. Without them (a command that only wants to know where the database is) what they would check is left
 unchecked and providers are as the file has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct, convert
 from msgspec.structs import asdict, replace
 
-from dragoman.config.check import check
+from dragoman.config.check import KeyCheck, check
 from dragoman.config.convert import convert as convert_tree
 from dragoman.config.environ import Substitution
 from dragoman.config.resolve import Kind, resolve
@@ -37,7 +37,7 @@ def load_config(
     *,
     overrides: Overrides | None = None,
     kinds: Mapping[str, Kind] | None = None,
-    check_secret: Callable[[str], bool] | None = None,
+    check_key: KeyCheck | None = None,
 ) -> Config:
     """The configuration in ``path``, or with None that of an empty file, checked as a whole.
 
@@ -52,7 +52,7 @@ def load_config(
         config = apply_overrides(config, overrides)
     if kinds is not None:
         config = resolve(config, kinds, environ, problems)
-    check(config, problems, check_secret)
+    check(config, problems, check_key)
     problems.raise_if_any()
     return config
 

@@ -147,8 +147,8 @@ class _Filling:
             variable = next((name for name in kind.env if self._environ.get(name)), "")
             given = (Credential(key=self._environ[variable]),) if variable else ()
         if not given and not kind.key_optional:
-            variables = f", or set {' or '.join(kind.env)}" if kind.env else ""
-            self._problems.add(path, f"has no credential: give api_key{variables}")
+            variables = f", here or as {' or '.join(kind.env)} in the environment" if kind.env else ""
+            self._problems.add((*path, "api_key"), f"is missing: {kind.id} wants a key{variables}")
         if len(given) == 1 and not given[0].name:
             return (replace(given[0], name="default"),)
         return tuple(replace(one, name=one.name or str(place)) for place, one in enumerate(given, 1))

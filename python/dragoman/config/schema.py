@@ -6,7 +6,7 @@ is the field's documentation: the JSON Schema for editors and the commented exam
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -17,8 +17,20 @@ Count = Annotated[int, Meta(ge=0)]
 Strategy = Literal["latency", "weighted", "least_busy", "cheapest", "priority", "session"]
 
 
+SECRET = frozenset({"key", "api_key", "secret", "headers", "proxy"})
+"""Fields that may hold a secret."""
+
+
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One mapping of the file."""
+    """One mapping of the file. Its ``repr`` leaves secrets out: it may end up in a log."""
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _shown(name: str, value: object) -> str:
+    return "..." if name in SECRET and value else repr(value)
 
 
 class Timeouts(Part, frozen=True, kw_only=True):
@@ -174,6 +186,8 @@ class Rehearsal(Part, frozen=True, kw_only=True):
     time_to_first_token_s: Annotated[NotNegative, "how soon it begins to answer"] = 0.15
     tokens_per_s: Annotated[Positive, "how fast it streams"] = 80.0
     seed: Annotated[int, "another seed, other answers"] = 0
+    recordings: Annotated[str, "a file of recorded answers, JSON lines or gzipped, to be replayed by id"] = ""
+    script: Annotated[dict[str, Any], "how every request is played, faults too: rehearsal/script.py's fields"] = {}
 
 
 class Config(Part, frozen=True, kw_only=True):

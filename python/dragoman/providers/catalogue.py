@@ -55,6 +55,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     - ``error_shape``: how its error bodies look.
     - ``prices``: its id in genai-prices; empty when it is not there.
     - ``domain``: what fails together with it; empty: the row's own id.
+    - ``example``: a small model of it, for a first request to paste.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     error_shape: ErrorShape = "openai"
     prices: str = ""
     domain: str = ""
+    example: str = ""
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):

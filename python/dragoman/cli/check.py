@@ -1,0 +1,90 @@
+"""``dragoman check``: a configuration said back in words, without its secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from dragoman.cli.settings import config_faults, config_option
+from dragoman.config.check import warnings
+from dragoman.config.resolve import REHEARSAL
+from dragoman.config.schema import Config, Deployment, Key, Provider, Route
+
+
+@click.command(short_help="Say what a configuration means, or what is wrong with it.")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@config_option
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of configuration files, for editors.")
+def check(file: Path | None, config_path: Path | None, schema: bool) -> None:  # noqa: FBT001 - click passes by name
+    """Say what the configuration in FILE means, or list everything that is wrong with it and exit with 78.
+
+    \b
+      dragoman check dragoman.yaml
+      dragoman check --schema > dragoman.schema.json
+    """
+    if schema:
+        from dragoman.config.document import json_schema
+
+        click.echo(msgspec.json.format(msgspec.json.encode(json_schema())).decode())
+        return
+    from dragoman.settings import find_config, load_settings
+
+    path = find_config(file or config_path)
+    with config_faults():
+        config = load_settings(path, os.environ)
+    click.echo(f"{path or 'no configuration file'}: good")
+    for line in describe(config):
+        click.echo(line)
+    for text in warnings(config):
+        click.echo(f"warning: {text}", err=True)
+
+
+def describe(config: Config) -> Iterator[str]:
+    """The configuration, a line a thing."""
+    yield f"listens on {config.server.host}:{config.server.port}"
+    yield from _section("providers", (_provider(name, provider) for name, provider in config.providers.items()))
+    if config.rehearsal.enabled:
+        yield f"  {REHEARSAL}: answers without a network"
+    yield from _section("deployments", (_deployment(name, one) for name, one in config.deployments.items()))
+    yield from _section("routes", (_route(alias, route) for alias, route in config.routes.items()))
+    yield from _section("keys", (_key(key) for key in config.keys))
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    listed = list(lines)
+    if listed:
+        yield f"{title} ({len(listed)}):"
+        yield from (f"  {line}" for line in listed)
+
+
+def _provider(name: str, provider: Provider) -> str:
+    count = len(provider.credentials)
+    credentials = {0: "no credential", 1: "1 credential"}.get(count, f"{count} credentials")
+    kind = f" ({provider.kind})" if provider.kind != name else ""
+    private = ", private addresses allowed" if provider.allow_private else ""
+    return f"{name}{kind}: {provider.base_url}, {credentials}{private}"
+
+
+def _deployment(name: str, one: Deployment) -> str:
+    notes = [f"weight {one.weight:g}"] if one.weight != 1 else []
+    notes += [one.region] if one.region else []
+    notes += [f"at most {one.max_concurrent} at once"] if one.max_concurrent else []
+    return f"{name}: {one.provider}/{one.model}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _route(alias: str, route: Route) -> str:
+    tiers = " -> ".join(" | ".join(tier) for tier in route.tiers)
+    return f"{alias}: {tiers} ({route.strategy})"
+
+
+def _key(key: Key) -> str:
+    owner = key.user or key.app or key.team or key.organisation
+    notes = [f"may use {', '.join(key.allow)}"]
+    notes += [f"for {owner}"] if owner else []
+    notes += ["admin"] if key.admin else []
+    notes += [f"until {key.expires}"] if key.expires else []
+    return f"{key.name}: {'; '.join(notes)}"
