@@ -1,0 +1,229 @@
+"""The rows of the table: what each measures, on whom, and what it must not exceed.
+
+Subjects take turns in every round and the median of the rounds counts: a neighbour on the machine then slows all alike,
+and the ratio to nginx holds where the figures drift.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from instruments import SETTLE_S, BenchError
+from subjects import Stage, Subject
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured."""
+
+    rounds: int
+    share: float  # of each row's requests
+    latency_s: float
+    starts: int
+
+
+QUICK = Effort(rounds=1, share=0.3, latency_s=3, starts=1)
+FULL = Effort(rounds=5, share=1.0, latency_s=12, starts=3)
+
+
+@dataclass
+class Row:
+    """One line of the table."""
+
+    name: str
+    what: str
+    unit: str
+    values: dict[str, float] = field(default_factory=dict)
+    most: float | None = None
+    ratio_most: float | None = None
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def ratio(self) -> float | None:
+        """Ours over nginx's."""
+        ours, nginx = self.values.get("gateway"), self.values.get("nginx")
+        return ours / nginx if ours and nginx else None
+
+    def passed(self) -> bool | None:
+        """Whether the gateway met the target; ``None`` where there is none, or no gateway."""
+        if self.faults:
+            return False
+        ours, ratio = self.values.get("gateway"), self.ratio()
+        if ours is None or (self.most is None and self.ratio_most is None):
+            return None
+        within = self.most is None or ours <= self.most
+        return within and (self.ratio_most is None or ratio is None or ratio <= self.ratio_most)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A row that is CPU time a request."""
+
+    name: str
+    what: str
+    most_us: float
+    ratio_most: float | None = None
+    model: str = "bench.whole"
+    connections: int = 8
+    body_bytes: int = 934
+    vary: str = "last"
+    requests: int = 15000
+
+
+COSTS = (
+    Cost("small-c8", "CPU a request, 934-byte body, 8 connections", 100, 5),
+    Cost("small-c64", "CPU a request, 934-byte body, 64 connections", 75, 3, connections=64, requests=20000),
+    Cost("prompt-20k", "CPU a request, 20 KB conversation with a new message, 8 connections", 150, body_bytes=20480),
+    Cost("burst-64", "CPU a stream, 64 events in a burst, 8 connections", 400, model="bench.burst-64", requests=6000),
+    Cost("drip-64", "CPU a stream, 64 events one by one, 8 connections", 0, model="bench.drip-64", requests=4000),
+    Cost("fresh-20k", "CPU a request, 20 KB that was never seen, 8 connections", 0, body_bytes=20480, vary="all"),
+)
+
+
+def load(stage: Stage, subject: Subject, mode: str = "closed", **options: object) -> Report:
+    """Send load to a subject."""
+    return stage.tools.run_load(stage.tools.load_command(mode, subject.url, subject.headers, options))
+
+
+def right(report: Report, row: Row, who: str) -> Report:
+    """Note what went wrong in a run."""
+    for failure, count in report["failures"].items():
+        row.faults.append(f"{who}: {count} x {failure}")
+    return report
+
+
+def costs(stage: Stage, subjects: list[Subject], wanted: list[Cost], effort: Effort) -> list[Row]:
+    """Measure CPU time a request: every cost on every subject in each round."""
+    rows = {
+        cost: Row(cost.name, cost.what, "us", most=cost.most_us or None, ratio_most=cost.ratio_most) for cost in wanted
+    }
+    seen: dict[tuple[str, str], list[float]] = {}
+    for turn in range(effort.rounds + 1):
+        for cost in wanted:
+            for subject in subjects:
+                requests = 500 if turn == 0 else int(cost.requests * effort.share)
+                cpu_us = _cost(stage, subject, cost, rows[cost], requests)
+                if turn > 0:
+                    seen.setdefault((cost.name, subject.name), []).append(cpu_us)
+    for (name, who), figures in seen.items():
+        row = next(row for row in rows.values() if row.name == name)
+        row.values[who] = median(figures)
+        if who == "gateway" and len(figures) > 1:
+            row.notes.append(f"{min(figures):.0f} to {max(figures):.0f} over {len(figures)} rounds")
+    return list(rows.values())
+
+
+def _cost(stage: Stage, subject: Subject, cost: Cost, row: Row, requests: int) -> float:
+    before_s = subject.program.cpu_s()
+    report = load(
+        stage,
+        subject,
+        model=cost.model,
+        connections=cost.connections,
+        body_bytes=cost.body_bytes,
+        vary=cost.vary,
+        requests=requests,
+        seconds=60,
+    )
+    right(report, row, subject.name)
+    time.sleep(SETTLE_S)
+    requests_sent: int = report["requests"]
+    return (subject.program.cpu_s() - before_s) / max(requests_sent, 1) * 1e6
+
+
+def added(stage: Stage, subjects: list[Subject], effort: Effort) -> Row:
+    """Measure what a subject adds to the latency of one connection, beside direct in the same seconds."""
+    row = Row("added-c1", "added latency p50, one connection", "ms", most=0.35)
+    for subject in subjects:
+        both = load(stage, subject, compare=stage.url, model="bench.whole", connections=1, seconds=effort.latency_s)
+        ours, direct = (right(both[side], row, subject.name)["latency_us"] for side in ("a", "b"))
+        row.values[subject.name] = (ours["p50"] - direct["p50"]) / 1e3
+        if subject.name == "gateway":
+            p99 = (ours["p99"] - direct["p99"]) / 1e3
+            row.notes.append(f"direct {direct['p50'] / 1e3:.3f} ms; p99 adds {p99:.2f} ms")
+    return row
+
+
+def chunk_delay(stage: Stage, subjects: list[Subject], effort: Effort) -> Row:
+    """Measure how long a paced event takes from the mock to the client."""
+    row = Row("chunk-delay", "delay of a paced event p50, 8 streams, one event every 20 ms", "ms", most=0.4)
+    for subject in subjects:
+        if subject.name == "bare":
+            continue
+        both = load(
+            stage, subject, compare=stage.url, model="bench.paced-20ms-50", connections=8, seconds=effort.latency_s
+        )
+        ours, direct = (right(both[side], row, subject.name)["chunk_delay_us"] for side in ("a", "b"))
+        row.values[subject.name] = ours["p50"] / 1e3
+        if subject.name == "gateway":
+            row.notes.append(f"direct {direct['p50'] / 1e3:.3f} ms; p99 {ours['p99'] / 1e3:.2f} ms")
+    return row
+
+
+def starts(stage: Stage, makers: Mapping[str, Callable[[], Subject]], effort: Effort) -> Row:
+    """Measure from the start of the process, with an empty data folder, to the first answer."""
+    row = Row("start", "start to first 200, empty data folder", "s", most=1.0)
+    for name, make in makers.items():
+        times = []
+        for _ in range(effort.starts):
+            subject = make()
+            times.append(subject.start_s or 0.0)
+            subject.program.stop()
+        row.values[name] = median(times)
+    return row
+
+
+def memory(name: str, what: str, subjects: list[Subject], most: float | None) -> Row:
+    """Read the memory of each subject as it is now."""
+    row = Row(name, what, "MB", most=most)
+    for subject in subjects:
+        row.values[subject.name] = subject.program.rss_mb()
+    return row
+
+
+def flatness(stage: Stage, gateway: Subject) -> list[Row]:
+    """Send 200,000 requests, then cut 2,000 streams short: memory and open files must stay as they were."""
+    grown = Row("flat", "memory grown over 180,000 requests and 2,000 cut streams", "MB", most=5.0)
+    files = Row("files", "open files more than before", "files", most=16)
+    right(load(stage, gateway, model="bench.whole", requests=20000, seconds=120), grown, "gateway")
+    time.sleep(2)
+    rss_mb, open_files = gateway.program.rss_mb(), gateway.program.files()
+    right(load(stage, gateway, model="bench.whole", requests=180000, seconds=300), grown, "gateway")
+    cut = load(stage, gateway, "cut", model="bench.paced-20ms-50", connections=50, requests=2000, seconds=120)
+    right(cut, grown, "gateway")
+    time.sleep(3)
+    after_mb = gateway.program.rss_mb()
+    grown.values["gateway"] = after_mb - rss_mb
+    grown.notes.append(f"{rss_mb:.1f} to {after_mb:.1f} MB")
+    files.values["gateway"] = gateway.program.files() - open_files
+    files.notes.append(f"{open_files} before")
+    return [grown, files]
+
+
+def many_streams(stage: Stage, gateway: Subject) -> list[Row]:
+    """Hold 1,000 paced streams for a minute: none lost, none garbled, memory bounded."""
+    delay = Row("streams-1000", "delay of an event p99, 1,000 streams of 20 events a second for a minute", "ms")
+    peak = Row("streams-rss", "most memory meanwhile", "MB")
+    peaks: list[float] = []
+    before_s = gateway.program.cpu_s()
+    shape = {"model": "bench.paced-50ms-100", "connections": 1000, "seconds": 60, "ramp_ms": 5000}
+    command = stage.tools.load_command("closed", gateway.url, gateway.headers, shape)
+    report = stage.tools.run_load(command, watch=lambda: peaks.append(gateway.program.rss_mb()))
+    right(report, delay, "gateway")
+    if not report["answers"]:
+        raise BenchError("no stream came through")
+    spread = report["chunk_delay_us"]
+    delay.values["gateway"] = spread["p99"] / 1e3
+    cpu_us = (gateway.program.cpu_s() - before_s) / spread["count"] * 1e6
+    delay.notes.append(
+        f"{report['answers']} streams, {spread['count']} events, {len(delay.faults)} faults; "
+        f"p50 {spread['p50'] / 1e3:.2f} ms, max {spread['max'] / 1e3:.0f} ms, {cpu_us:.1f} us CPU an event"
+    )
+    peak.values["gateway"] = max(peaks)
+    return [delay, peak]
