@@ -1,0 +1,78 @@
+"""What the commands share that read or write the database beside a running server: where it is, and opening it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import click
+from msgspec import Struct
+
+from dragoman.cli.settings import config_faults, config_option
+from dragoman.config.schema import Config
+from dragoman.config.schema import Store as Settings
+from dragoman.errors import StoreError
+
+if TYPE_CHECKING:
+    from dragoman.store.engine import Store
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+class Place(Struct, frozen=True):
+    """What the command line says of the database's place."""
+
+    config_path: Path | None
+    data_dir: str | None
+    store_url: str | None
+
+
+def place_options(command: _Command) -> _Command:
+    """``--config``, ``--data-dir`` and ``--store-url``."""
+    command = click.option(
+        "--store-url",
+        metavar="URL",
+        help="The database, such as sqlite:////var/lib/dragoman.db. The configuration is then not read.",
+    )(command)
+    command = click.option(
+        "--data-dir",
+        metavar="DIR",
+        help="The directory of the database and the pepper. The configuration is then not read.",
+    )(command)
+    return config_option(command)
+
+
+class Visit(NamedTuple):
+    """The open database, and the configuration that names it (the defaults when none was read)."""
+
+    store: Store
+    config: Config
+
+
+@contextmanager
+def visit(place: Place) -> Iterator[Visit]:
+    """Open the database for a while. What is wrong with it, or with the configuration, ends the command."""
+    from dragoman.store.engine import open_store
+
+    with config_faults():
+        try:
+            config = _config(place)
+            store = open_store(config.store, os.environ, role="visitor")
+            try:
+                yield Visit(store, config)
+            finally:
+                store.close()
+        except StoreError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _config(place: Place) -> Config:
+    if place.data_dir or place.store_url:
+        return Config(store=Settings(data_dir=place.data_dir or "", url=place.store_url or ""))
+    from dragoman.config.load import load_config
+    from dragoman.settings import find_config
+
+    return load_config(find_config(place.config_path), os.environ)

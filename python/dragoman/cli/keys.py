@@ -1,0 +1,162 @@
+"""``dragoman keys``: make, list and revoke virtual keys. A running server notices within seconds."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from dragoman.cli.columns import align
+from dragoman.cli.database import Place, place_options, visit
+from dragoman.config.schema import Key
+from dragoman.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dragoman.access.stored import CreatedKey, StoredKey
+
+_DAYS = {"d": 1, "w": 7, "y": 365}
+
+
+@click.group(short_help="Make, list and revoke virtual keys.")
+def keys() -> None:
+    """Make, list and revoke virtual keys.
+
+    \b
+      dragoman keys create demo
+      dragoman keys create ci --allow 'gpt-*' --team search --tag nightly --expires 90d
+      dragoman keys list
+      dragoman keys revoke demo
+    """
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--allow", multiple=True, metavar="ALIAS", help="A model it may use; * and ? are wild. Default: all.")
+@click.option("--admin", is_flag=True, help="May use the operators' endpoints.")
+@click.option("--expires", default="", metavar="WHEN", help="A period (90d, 2w, 1y) or a time (2027-01-31T00:00:00Z).")
+@click.option("--organisation", default="", help="For attribution, as the four below.")
+@click.option("--team", default="")
+@click.option("--user", default="")
+@click.option("--app", default="")
+@click.option("--tag", "tags", multiple=True, help="May be given several times.")
+@click.option("--max-deadline-s", type=click.FloatRange(0, min_open=True), help="The longest deadline it may ask for.")
+@click.option("--max-retries", type=click.IntRange(0), help="The most retries it may ask for.")
+@click.option("--no-fallbacks", is_flag=True, help="May not name fallbacks in a request.")
+@click.option("--allow-no-log", is_flag=True, help="May ask that a request is not logged.")
+@click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
+@place_options
+def create(as_json: bool, no_fallbacks: bool, config_path: Path | None, **fields: object) -> None:  # noqa: FBT001
+    """Make a key called NAME and print its secret, once: what is kept cannot be turned back into it."""
+    from dragoman.access.secret import load_pepper
+    from dragoman.access.stored import create_key
+
+    place = msgspec.convert({"config_path": config_path} | fields, Place)
+    fields["allow"] = fields["allow"] or ("*",)
+    fields["expires"] = expiry(str(fields["expires"]), time.time())
+    named = {name: value for name, value in fields.items() if name in Key.__struct_fields__}
+    key = msgspec.convert(named | {"allow_fallbacks": not no_fallbacks}, Key)
+    with visit(place) as (store, config):
+        pepper = load_pepper(store.directory, os.environ)
+        try:
+            created = create_key(store.engine, pepper, key, now_ms=_now_ms())
+        except ConfigError as error:
+            raise click.UsageError("; ".join(error.problems)) from error
+    click.echo(_created_json(created) if as_json else _created_text(created, config.server.port))
+
+
+@keys.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one array, times in Unix milliseconds.")
+@place_options
+def list_(config_path: Path | None, data_dir: str | None, store_url: str | None, *, as_json: bool) -> None:
+    """List every key, revoked ones too. Keys that a configuration file declares are not among them."""
+    from dragoman.access.stored import list_keys
+
+    with visit(Place(config_path, data_dir, store_url)) as (store, _):
+        found = list_keys(store.engine)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    else:
+        click.echo(_table(found, _now_ms()))
+
+
+@keys.command()
+@click.argument("key", metavar="ID_OR_NAME")
+@place_options
+def revoke(key: str, config_path: Path | None, data_dir: str | None, store_url: str | None) -> None:
+    """Revoke a key. Servers stop taking it within 5 seconds."""
+    from dragoman.access.stored import revoke_key
+
+    with visit(Place(config_path, data_dir, store_url)) as (store, _):
+        revoked = revoke_key(store.engine, key, now_ms=_now_ms())
+    if revoked is None:
+        raise click.ClickException(f"there is no key {key!r}; see: dragoman keys list")
+    click.echo(f"{revoked.id} ({revoked.name}) is revoked since {_moment(revoked.revoked_at_ms)}")
+
+
+def expiry(text: str, now_s: float) -> str:
+    """The time of ``90d`` and the like, as a configuration file has it; other text as it is."""
+    period = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text)
+    if not period:
+        return text
+    days = int(period[1]) * _DAYS[period[2]]
+    return datetime.fromtimestamp(now_s + days * 86400, UTC).isoformat(timespec="seconds")
+
+
+def _created_text(created: CreatedKey, port: int) -> str:
+    return (
+        f"key     {created.key.id} ({created.key.name})\n"
+        f"secret  {created.secret}\n"
+        f"hash    {created.hash}\n"
+        "\n"
+        "The secret is shown this once. A configuration file may hold the hash in its place.\n"
+        "Try it:\n"
+        f'  curl http://127.0.0.1:{port}/v1/models -H "authorization: Bearer {created.secret}"'
+    )
+
+
+def _created_json(created: CreatedKey) -> bytes:
+    shown = {"secret": created.secret, "hash": created.hash} | msgspec.structs.asdict(created.key)
+    return msgspec.json.format(msgspec.json.encode(shown))
+
+
+def _table(found: list[StoredKey], now_ms: int) -> str:
+    header = ("id", "name", "secret", "state", "allow", "team", "tags", "expires", "last used")
+    rows = [
+        (
+            key.id,
+            key.name,
+            key.prefix + "...",
+            _state(key, now_ms),
+            " ".join(key.allow),
+            key.team,
+            ",".join(key.tags),
+            _moment(key.expires_at_ms) or "never",
+            _moment(key.last_used_at_ms) or "never",
+        )
+        for key in found
+    ]
+    return align(header, rows) if rows else "no keys; make one with: dragoman keys create NAME"
+
+
+def _state(key: StoredKey, now_ms: int) -> str:
+    if key.revoked_at_ms is not None:
+        return "revoked"
+    if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
+        return "expired"
+    return "admin" if key.admin else "in force"
+
+
+def _moment(unix_ms: int | None) -> str:
+    if unix_ms is None:
+        return ""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
