@@ -84,6 +84,7 @@ class RequestError(DragomanError):
         self.param = param
         self.retry_after_s = retry_after_s
         self.error_code = code or self.code
+        self.headers: list[tuple[str, str]] = []  # what is known of the way the request took
 
     @property
     def http_status(self) -> int:

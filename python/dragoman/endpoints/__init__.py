@@ -1,1 +1,1 @@
-"""(being written)"""
+"""The public paths, one file each; ``router`` finds them, ``answers`` writes what they say."""

@@ -1,1 +1,1 @@
-"""(being written)"""
+"""What operators watch: Prometheus figures, logs, and the trace context that is carried along."""

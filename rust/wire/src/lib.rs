@@ -1,3 +1,12 @@
 //! The bytes' way to the provider and back.
+//!
+//! [`client`] keeps connections, [`attempt`] sends one request and follows its answer, [`relay`] passes a stream on,
+//! [`outcome`] says how it ended. Python is not known here: the client of the gateway is a [`relay::Reply`].
 
+pub mod attempt;
+pub mod client;
 pub mod connect;
+pub mod decode;
+pub mod outcome;
+pub mod relay;
+pub mod slow_reader;

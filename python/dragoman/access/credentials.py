@@ -1,0 +1,36 @@
+"""Where a client may have put its key: every place that OpenAI's SDK and the gateways people come from use."""
+
+from __future__ import annotations
+
+from dragoman.errors import InvalidRequest
+
+# Tried in this order; all that are present must agree.
+HEADERS = (
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-dragoman-key",
+    "x-litellm-api-key",
+    "x-portkey-api-key",
+    "cf-aig-authorization",
+    "helicone-auth",
+    "x-goog-api-key",
+)
+
+
+def presented_key(headers: dict[str, str]) -> str:
+    """The key that a request presents; empty where there is none.
+
+    Raises:
+        InvalidRequest: two headers present different keys.
+    """
+    found = ""
+    for name in HEADERS:
+        value = headers.get(name)
+        if not value:
+            continue
+        key = value[7:].strip() if value[:7].lower() == "bearer " else value.strip()
+        if found and key != found:
+            raise InvalidRequest("Two headers present different keys.", code="ambiguous_key", param=name)
+        found = key
+    return found

@@ -1,0 +1,70 @@
+"""Answers that the gateway writes itself: JSON, and errors in OpenAI's shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dragoman.errors import RequestError, UpstreamRejected
+
+if TYPE_CHECKING:
+    from dragoman.server.request import Request
+
+Headers = list[tuple[str, str]]
+JSON = "application/json"
+
+
+def json_answer(request: Request, payload: Any, *, status: int = 200, snapshot: int = 0) -> None:
+    """Answer with ``payload`` as JSON."""
+    headers = own_headers(request, snapshot)
+    request.stage = "answered"
+    request.proto.response_bytes(status, headers, msgspec.json.encode(payload))
+
+
+def own_headers(request: Request, snapshot: int) -> Headers:
+    """The headers of every answer that no provider was asked for."""
+    overhead_ms, upstream_ms = request.reply.times_ms()
+    return [
+        ("content-type", JSON),
+        ("x-request-id", request.id),
+        ("x-dragoman-request-id", request.id),
+        ("x-dragoman-snapshot", str(snapshot)),
+        ("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"),
+        ("x-dragoman-upstream-ms", f"{upstream_ms:.3f}"),
+    ]
+
+
+def error_answer(error: RequestError, request: Request, snapshot: int) -> tuple[int, Headers, bytes]:
+    """Status, headers and body of an error's answer."""
+    request.stage = "answered"
+    headers = own_headers(request, snapshot) + error.headers
+    if error.retry_after_s is not None:
+        headers.append(("retry-after", str(max(0, round(error.retry_after_s + 0.499)))))
+        headers.append(("retry-after-ms", str(max(0, round(error.retry_after_s * 1000)))))
+    if not error.retryable and error.fault != "client":
+        headers.append(("x-should-retry", "false"))
+    if isinstance(error, UpstreamRejected):
+        headers[0] = ("content-type", error.content_type or JSON)
+        return error.http_status, headers, error.body
+    return error.http_status, headers, error_body(error, request.id)
+
+
+def error_body(error: RequestError, request_id: str) -> bytes:
+    """The body of an error, as OpenAI's SDKs read it."""
+    return msgspec.json.encode(
+        {
+            "error": {
+                "message": error.message,
+                "type": error.type,
+                "param": error.param,
+                "code": error.error_code,
+                "request_id": request_id,
+            }
+        }
+    )
+
+
+def error_event(error: RequestError, request_id: str) -> bytes:
+    """The last event of a stream that failed after it began."""
+    return b"data: " + error_body(error, request_id) + b"\n\n"

@@ -1,0 +1,100 @@
+"""The way of one request, straight down. Each step takes the typed result of the one before, so none can be skipped.
+
+The dispatcher takes nothing but an :class:`~dragoman.routing.call.Admitted`, and what was tried and written is in the
+:class:`~dragoman.routing.run.Run` that the request has from the moment its key is known: whatever happens then, the run
+is settled, once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dragoman.core import BodyError, RequestBody
+from dragoman.endpoints.knobs import Knobs, read_knobs
+from dragoman.errors import InvalidRequest, RequestError
+from dragoman.routing.attempts import dispatch
+from dragoman.routing.call import Admitted, Call
+from dragoman.routing.run import Run
+from dragoman.telemetry.trace import outgoing_trace
+from dragoman.usage.row import Tokens
+from dragoman.usage.settle import settle
+
+if TYPE_CHECKING:
+    from dragoman.gateway import Gateway
+    from dragoman.routing.plan import Plan
+    from dragoman.server.request import Request
+
+# Text that is not in the counter's memory is counted on the way up to this size, and estimated beyond it.
+COUNT_BYTES = 8 * 1024
+
+
+async def serve(gateway: Gateway, request: Request, endpoint: str, path: str) -> None:
+    """Serve one chat, completions or embeddings request."""
+    snapshot = gateway.snapshot
+    principal = gateway.authenticate(request)
+    run = Run(request, snapshot.number, principal, endpoint)
+    try:
+        knobs = read_knobs(request.headers, principal)
+        raw = await gateway.read_body(request)
+        body = read(raw, snapshot.config.server.limits.max_json_depth)
+        knobs = with_body_fallbacks(knobs, body)
+        plan = snapshot.plan(body.model or "", knobs.fallbacks, principal)
+        run.planned(plan.alias, body.end_user or "", knobs, outgoing_trace(request.headers))
+        call = Call(
+            endpoint=endpoint,
+            path=path,
+            raw=raw,
+            body=body,
+            knobs=knobs,
+            deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
+            session=knobs.session or run.end_user or principal.key_id,
+            headers=run.trace_headers,
+        )
+        await dispatch(gateway, admit(gateway, call, plan), run)
+    except RequestError as error:
+        run.fail(error)
+        raise
+    finally:
+        settle(gateway, run)
+
+
+def read(raw: bytes, max_depth: int) -> RequestBody:
+    """Read a request's body.
+
+    Raises:
+        InvalidRequest: it is not what JSON and the endpoint allow; names the field.
+    """
+    try:
+        body = RequestBody(raw, max_depth)
+    except BodyError as error:
+        raise InvalidRequest(error.message, code=error.code, param=error.path or None) from None
+    if not body.model:
+        raise InvalidRequest("The field model is missing.", code="missing_model", param="model")
+    return body
+
+
+def with_body_fallbacks(knobs: Knobs, body: RequestBody) -> Knobs:
+    """The knobs, with the fallbacks that the body names (a list of aliases)."""
+    raw = body.field("fallbacks")
+    if raw is None or knobs.fallbacks:
+        return knobs
+    try:
+        names = msgspec.json.decode(raw, type=tuple[str, ...])
+    except msgspec.DecodeError:
+        raise InvalidRequest("The field fallbacks is not a list of model names.", param="fallbacks") from None
+    return msgspec.structs.replace(knobs, fallbacks=names[:8])
+
+
+def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:
+    """Count and price a call before it is sent."""
+    deployment = plan.first
+    counted = deployment.counter.count_request(
+        call.raw, model=deployment.model, endpoint=call.endpoint, max_fresh_bytes=COUNT_BYTES
+    )
+    cost_nanousd = None
+    if deployment.rates is not None and call.body is not None:
+        output = call.body.max_tokens or gateway.typical_output(deployment.name)
+        cost_nanousd = deployment.rates.cost(Tokens(input=counted.tokens, output=output))
+    return Admitted(call=call, plan=plan, counted=counted, cost_estimate_nanousd=cost_nanousd)

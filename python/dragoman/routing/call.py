@@ -1,0 +1,71 @@
+"""What is to be sent, apart from where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from dragoman.core import RequestBody, TokenCount
+    from dragoman.endpoints.knobs import Knobs
+    from dragoman.routing.plan import Deployment, Plan
+
+# Fields of a request's body that speak to a gateway, not to a provider.
+GATEWAY_FIELDS = ("fallbacks",)
+STREAMS_WITH_USAGE = frozenset({"chat", "completions"})
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A request that has been read."""
+
+    endpoint: str  # "chat", "completions", "embeddings", or the path of what is passed through
+    path: str  # behind the provider's base URL
+    raw: bytes
+    body: RequestBody | None  # None: not JSON, sent as it is
+    knobs: Knobs
+    deadline_s: float  # on the monotonic clock
+    session: str
+    headers: list[tuple[str, str]]
+    method: str = "POST"
+    raw_lane: bool = False
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client asked for a stream."""
+        return self.body is not None and self.body.stream
+
+    def asks_usage(self, deployment: Deployment) -> bool:
+        """Whether usage is asked for on the client's behalf, and so is to be hidden from it."""
+        body = self.body
+        return (
+            body is not None
+            and body.stream
+            and not body.include_usage
+            and deployment.streams_usage
+            and self.endpoint in STREAMS_WITH_USAGE
+        )
+
+    def outgoing(self, deployment: Deployment) -> bytes:
+        """The body as this deployment gets it: the client's bytes but for the fields that the gateway changes."""
+        if self.body is None:
+            return self.raw
+        model = deployment.model if self.body.model else None
+        return self.body.rewrite(model=model, ask_usage=self.asks_usage(deployment), remove=GATEWAY_FIELDS)
+
+    def lane(self, deployment: Deployment) -> str:
+        """How the answer is to be followed."""
+        if self.raw_lane:
+            return "raw"
+        if not self.stream:
+            return "whole"
+        return "stream_without_usage" if self.asks_usage(deployment) else "stream"
+
+
+class Admitted(Struct, frozen=True, kw_only=True):
+    """A call that may be sent: planned, counted, priced. The dispatcher takes nothing else."""
+
+    call: Call
+    plan: Plan
+    counted: TokenCount | None
+    cost_estimate_nanousd: int | None

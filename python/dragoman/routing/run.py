@@ -1,0 +1,131 @@
+"""What one request has come to so far: filled in on the way, settled at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from dragoman.errors import ClientGone
+
+if TYPE_CHECKING:
+    from dragoman.access.principal import Principal
+    from dragoman.core import Outcome, TokenCount
+    from dragoman.endpoints.knobs import Knobs
+    from dragoman.errors import RequestError
+    from dragoman.routing.plan import Deployment, Member
+    from dragoman.server.request import Request
+    from dragoman.telemetry.trace import Trace
+
+
+class AttemptNote(Struct, frozen=True):
+    """One attempt, for whoever asks later: which, why chosen, why left."""
+
+    deployment: str
+    credential: str
+    why: str
+    outcome: str
+    ms: float
+
+
+class Run:
+    """One request from its key to its usage row."""
+
+    __slots__ = (
+        "alias",
+        "cost_estimate_nanousd",
+        "counted",
+        "deployment",
+        "end_user",
+        "endpoint",
+        "error",
+        "fallback_index",
+        "knobs",
+        "last_error",
+        "member",
+        "notes",
+        "outcome",
+        "principal",
+        "request",
+        "snapshot",
+        "stream",
+        "trace_headers",
+        "trace_id",
+    )
+
+    def __init__(self, request: Request, snapshot: int, principal: Principal, endpoint: str) -> None:
+        self.request = request
+        self.snapshot = snapshot
+        self.principal = principal
+        self.endpoint = endpoint
+        self.alias = ""
+        self.end_user = ""
+        self.knobs: Knobs | None = None
+        self.stream = False
+        self.trace_id = ""
+        self.trace_headers: list[tuple[str, str]] = []
+        self.counted: TokenCount | None = None
+        self.cost_estimate_nanousd: int | None = None
+        self.member: Member | None = None
+        self.deployment: Deployment | None = None
+        self.fallback_index = 0
+        self.notes: list[AttemptNote] = []
+        self.outcome: Outcome | None = None
+        self.error: RequestError | None = None
+        self.last_error: RequestError | None = None
+
+    def planned(self, alias: str, end_user: str, knobs: Knobs, trace: Trace | None) -> None:
+        """The request has been read and may be sent."""
+        self.alias = alias
+        self.knobs = knobs
+        self.end_user = knobs.end_user or end_user
+        self.trace_id = knobs.trace_id
+        if trace is not None:
+            self.trace_id = self.trace_id or trace.trace_id
+            self.trace_headers = [("traceparent", trace.traceparent)]
+            if trace.tracestate:
+                self.trace_headers.append(("tracestate", trace.tracestate))
+
+    def chosen(self, member: Member) -> None:
+        """A deployment has been chosen for the next attempt."""
+        self.member = member
+        self.deployment = member.deployment
+
+    def note(self, note: AttemptNote, error: RequestError | None) -> None:
+        """An attempt is over."""
+        self.notes.append(note)
+        self.last_error = error
+
+    @property
+    def answered(self) -> bool:
+        """Whether the client has its whole answer."""
+        return bool(self.notes) and self.last_error is None
+
+    def fail(self, error: RequestError) -> None:
+        """The request has failed, and the client is told so (where it can be told)."""
+        self.error = error
+        error.headers = self.headers()
+
+    @property
+    def status(self) -> int:
+        """The status that the client saw."""
+        if self.error is None or (self.outcome is not None and self.outcome.written):
+            return 499 if isinstance(self.error, ClientGone) else 200
+        return self.error.http_status
+
+    def headers(self) -> list[tuple[str, str]]:
+        """What the answer's headers say of the way it took."""
+        headers = [
+            ("x-request-id", self.request.id),
+            ("x-dragoman-attempts", str(len(self.notes) + (self.error is None))),
+            ("x-dragoman-fallback-index", str(self.fallback_index)),
+        ]
+        if self.deployment is not None:
+            headers += [
+                ("x-dragoman-provider", self.deployment.provider),
+                ("x-dragoman-model", self.deployment.model),
+                ("x-dragoman-deployment", self.deployment.name),
+            ]
+        if self.cost_estimate_nanousd is not None:
+            headers.append(("x-dragoman-cost-estimate", f"{self.cost_estimate_nanousd / 1e9:.9f}"))
+        return headers

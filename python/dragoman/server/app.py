@@ -1,0 +1,148 @@
+"""The RSGI application: takes requests, looks after those in flight, answers what went wrong.
+
+Requests in flight are looked over a few times a second instead of each having timers of its own: a body that is late,
+a client that is gone. A client is watched only once its request has lasted a while, since watching costs more than
+most requests do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from random import getrandbits
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from dragoman.core import Reply
+from dragoman.endpoints.answers import error_answer
+from dragoman.errors import (
+    ClientGone,
+    HeadersTooLarge,
+    Internal,
+    Overloaded,
+    RequestError,
+    ShuttingDown,
+)
+from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES, Request, too_slow
+
+if TYPE_CHECKING:
+    from granian.rsgi import HTTPProtocol, Scope
+
+    from dragoman.endpoints.router import Router
+    from dragoman.gateway import Gateway
+
+log = logging.getLogger("dragoman.server")
+
+LOOK_EVERY_S = 0.2
+WATCH_AFTER_S = 0.3
+
+
+class App:
+    """What the worker serves."""
+
+    def __init__(self, gateway: Gateway, router: Router) -> None:
+        self.gateway = gateway
+        self.router = router
+        self.in_flight: set[Request] = set()
+        self.draining = False
+        self._watchers: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, proto: HTTPProtocol) -> None:
+        """Answer one request."""
+        limits = self.gateway.snapshot.config.server.limits
+        reply = Reply(proto, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
+        request = Request(f"req_{getrandbits(96):024x}", proto, reply)
+        self.in_flight.add(request)
+        try:
+            await self._serve(request, scope)
+        except RequestError as error:
+            self._answer(request, error)
+        except asyncio.CancelledError:
+            self._answer(request, self._why_cancelled(request))
+        except Exception:  # noqa: BLE001 - the edge: whatever is not a RequestError is a bug of ours
+            log.exception("request %s failed", request.id)
+            self.gateway.metrics.internal_errors += 1
+            self._answer(request, Internal("The gateway failed on this request; its log says why."))
+        finally:
+            self.in_flight.discard(request)
+
+    async def _serve(self, request: Request, scope: Scope) -> None:
+        request.started_at_ms = time.time_ns() // 1_000_000
+        request.method = scope.method
+        request.path = scope.path
+        request.query = scope.query_string
+        pairs = scope.headers.items()
+        request.headers = dict(pairs)
+        endpoint = self.router.find(request)
+        if self.draining and not endpoint.always:
+            raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)
+        limits = self.gateway.snapshot.config.server.limits
+        if len(pairs) > limits.max_headers:
+            raise HeadersTooLarge(f"There are over {limits.max_headers} headers (server.limits.max_headers).")
+        if len(self.in_flight) > limits.max_concurrent and not endpoint.always:
+            raise Overloaded("All request slots are taken (server.limits.max_concurrent).", retry_after_s=1)
+        await endpoint.serve(request)
+
+    def _answer(self, request: Request, error: RequestError) -> None:
+        if isinstance(error, ClientGone):
+            return
+        status, headers, body = error_answer(error, request, self.gateway.snapshot.number)
+        request.proto.response_bytes(status, headers, body)
+
+    def _why_cancelled(self, request: Request) -> RequestError:
+        if request.gone:
+            return ClientGone("the client hung up")
+        if request.stopping:
+            return ShuttingDown("The gateway is shutting down.", retry_after_s=1)
+        return too_slow()
+
+    async def look_after(self) -> None:
+        """Look over the requests in flight until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now_s = monotonic()
+            for request in list(self.in_flight):
+                if request.stage == "reading":
+                    if now_s > request.body_by_s or self._stalled(request, now_s):
+                        request.give_up()
+                elif not request.watched and now_s - request.arrived_s > WATCH_AFTER_S:
+                    self._watch(request)
+
+    def _stalled(self, request: Request, now_s: float) -> bool:
+        """Whether a body that is read in pieces has earned no more time."""
+        length = int(request.headers.get("content-length", ONE_PIECE_BYTES + 1))
+        if length > ONE_PIECE_BYTES:
+            return False
+        earned_s = GRACE_S + length / self.gateway.snapshot.config.server.limits.body_min_bytes_s
+        return now_s - request.arrived_s > earned_s
+
+    def _watch(self, request: Request) -> None:
+        request.watched = True
+        task = asyncio.get_running_loop().create_task(_tell_when_gone(request))
+        self._watchers.add(task)
+        task.add_done_callback(self._watchers.discard)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Let the requests in flight finish, and end at the deadline those that have not."""
+        self.draining = True
+        until_s = monotonic() + deadline_s
+        while self.in_flight and monotonic() < until_s:
+            await asyncio.sleep(0.05)
+        self.abort()
+        ended_by_s = monotonic() + 1
+        while self.in_flight and monotonic() < ended_by_s:
+            await asyncio.sleep(0.02)
+
+    def abort(self) -> None:
+        """End all requests in flight, each with an error that says why."""
+        for request in list(self.in_flight):
+            request.stopping = True
+            request.give_up()
+
+
+async def _tell_when_gone(request: Request) -> None:
+    await request.proto.client_disconnect()
+    if request.stage != "answered":
+        request.gone = True
+        request.give_up()

@@ -1,0 +1,140 @@
+"""One request as it arrived, and the reading of its body within limits.
+
+granian waits for a body as long as the client likes and takes as much as it sends, so the limits are kept here: a
+length that is declared too large is refused unread, an undeclared one as soon as it crosses the limit, and a body that
+comes too slowly is given up (by :class:`~dragoman.server.app.App`, which looks after all requests in flight).
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Literal
+
+from dragoman.errors import BodyTooLarge, ClientGone, InvalidRequest, RequestTimeout
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from granian.rsgi import HTTPProtocol
+
+    from dragoman.config.schema import Limits
+    from dragoman.core import Exchange, Reply
+
+Stage = Literal["accepted", "reading", "sending", "answered"]
+
+# A body up to this size is taken in one piece: progress on it is not worth watching.
+ONE_PIECE_BYTES = 64 * 1024
+# Before a slow body is given up.
+GRACE_S = 5.0
+
+
+class Request:
+    """A request in flight."""
+
+    __slots__ = (
+        "arrived_s",
+        "body_by_s",
+        "exchange",
+        "gone",
+        "headers",
+        "id",
+        "method",
+        "path",
+        "proto",
+        "query",
+        "reply",
+        "stage",
+        "started_at_ms",
+        "stopping",
+        "task",
+        "watched",
+    )
+
+    def __init__(self, request_id: str, proto: HTTPProtocol, reply: Reply) -> None:
+        self.id = request_id
+        self.proto = proto
+        self.reply = reply
+        self.method = ""
+        self.path = ""
+        self.query = ""
+        self.headers: dict[str, str] = {}
+        self.arrived_s = monotonic()
+        self.started_at_ms = 0
+        self.stage: Stage = "accepted"
+        self.body_by_s = 0.0
+        self.exchange: Exchange | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.gone = False
+        self.stopping = False
+        self.watched = False
+
+    def give_up(self) -> None:
+        """End whatever the request is waiting for: the client is gone, or the process is stopping."""
+        if self.exchange is not None:
+            self.exchange.cancel()
+        elif self.task is not None and self.stage == "reading":
+            self.task.cancel()
+
+
+async def read_body(request: Request, limits: Limits, task: asyncio.Task[None]) -> bytes:
+    """Read the whole body.
+
+    Raises:
+        BodyTooLarge: declared or found to be over the limit.
+        RequestTimeout: it came too slowly.
+        ClientGone: the client hung up in the middle.
+    """
+    declared = request.headers.get("content-length")
+    length = _length(declared)
+    if length is not None and length > limits.max_body_bytes:
+        raise too_large(limits.max_body_bytes)
+    if length == 0 or (length is None and "transfer-encoding" not in request.headers):
+        return b""
+    request.task = task
+    request.stage = "reading"
+    request.body_by_s = request.arrived_s + limits.body_timeout_s
+    try:
+        if length is not None and length <= ONE_PIECE_BYTES:
+            body = await request.proto()
+        else:
+            body = await _in_pieces(request, limits)
+    except RuntimeError:
+        raise ClientGone("the client hung up while sending its body") from None
+    finally:
+        request.stage = "accepted"
+    if length is not None and len(body) != length:
+        raise ClientGone("the body ended before its declared length")
+    return body
+
+
+async def _in_pieces(request: Request, limits: Limits) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.proto:
+        if not piece:
+            continue
+        size += len(piece)
+        if size > limits.max_body_bytes:
+            raise too_large(limits.max_body_bytes)
+        pieces.append(piece)
+        earned_s = GRACE_S + size / limits.body_min_bytes_s
+        request.body_by_s = request.arrived_s + min(limits.body_timeout_s, earned_s)
+    return b"".join(pieces)
+
+
+def _length(declared: str | None) -> int | None:
+    if declared is None:
+        return None
+    if not declared.isascii() or not declared.isdigit():
+        raise InvalidRequest("Content-Length is not a number", code="invalid_header", param="content-length")
+    return int(declared)
+
+
+def too_large(limit: int) -> BodyTooLarge:
+    """The error of a body over the limit."""
+    return BodyTooLarge(f"The body is over {limit} bytes (server.limits.max_body_bytes).")
+
+
+def too_slow() -> RequestTimeout:
+    """The error of a body that came too slowly."""
+    return RequestTimeout("The body did not arrive in time (server.limits.body_timeout_s, body_min_bytes_s).")

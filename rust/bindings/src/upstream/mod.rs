@@ -1,0 +1,18 @@
+//! The upstream client: a tokio thread, a pool of connections a target, an awaitable an attempt.
+
+use pyo3::prelude::*;
+
+mod exchange;
+mod outcome;
+mod reply;
+mod target;
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<target::Upstream>()?;
+    module.add_class::<target::Target>()?;
+    module.add_class::<target::Terms>()?;
+    module.add_class::<reply::Reply>()?;
+    module.add_class::<exchange::Exchange>()?;
+    module.add_class::<outcome::Outcome>()?;
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! The way back to the client, through the server's protocol object.
+//!
+//! The server takes a response from any thread: its methods only put the data into a channel. So the tokio thread
+//! writes, and the event loop need not wake for it.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dragoman_wire::outcome::Progress;
+use dragoman_wire::relay;
+use dragoman_wire::slow_reader::ClientSocket;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use tokio::time::{Instant, sleep};
+
+use super::outcome::millis;
+
+/// A response is looked at for a slow reader once it has grown by this much.
+const PROBE_BYTES: u64 = 64 * 1024;
+const PROBE_EVERY: Duration = Duration::from_millis(20);
+/// Headers of the provider that the client gets to see.
+const PASSED_ON: [&str; 4] = ["openai-processing-ms", "openai-version", "retry-after", "retry-after-ms"];
+
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Reply {
+    proto: Py<PyAny>,
+    peer: Option<SocketAddr>,
+    arrived: Instant,
+    /// Time spent in attempts that are over.
+    upstream_us: AtomicU64,
+    headers: Mutex<Option<Py<PyList>>>,
+    transport: Mutex<Option<Py<PyAny>>>,
+    outstanding_limit: u64,
+    write_timeout: Duration,
+}
+
+impl Reply {
+    pub fn add_upstream_time(&self, spent: Duration) {
+        self.upstream_us.fetch_add(u64::try_from(spent.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Writes a whole answer.
+    pub fn answer(&self, py: Python<'_>, progress: &Progress) -> PyResult<()> {
+        let headers = self.head(py, &progress.headers)?;
+        let body = PyBytes::new(py, &progress.body);
+        self.proto.call_method1(py, intern!(py, "response_bytes"), (progress.status, headers, body))?;
+        Ok(())
+    }
+
+    fn start(&self, py: Python<'_>, progress: &Progress) -> PyResult<()> {
+        let headers = self.head(py, &progress.headers)?;
+        let transport = self.proto.call_method1(py, intern!(py, "response_stream"), (progress.status, headers))?;
+        *self.transport.lock().map_err(poisoned)? = Some(transport);
+        Ok(())
+    }
+
+    /// The headers given, and those that only now are known.
+    fn head<'py>(&self, py: Python<'py>, upstream: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
+        let headers = match self.headers.lock().map_err(poisoned)?.take() {
+            Some(headers) => headers.into_bound(py),
+            None => PyList::empty(py),
+        };
+        let content_type = upstream.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
+        for (name, value) in upstream {
+            let name = name.as_str();
+            if (name.starts_with("x-ratelimit-") || PASSED_ON.contains(&name))
+                && let Ok(value) = value.to_str()
+            {
+                headers.append((name, value))?;
+            }
+        }
+        let (overhead_ms, upstream_ms) = self.times_ms();
+        headers.append((intern!(py, "x-dragoman-overhead-ms"), format!("{overhead_ms:.3}")))?;
+        headers.append((intern!(py, "x-dragoman-upstream-ms"), format!("{upstream_ms:.3}")))?;
+        Ok(headers)
+    }
+}
+
+fn poisoned<T>(_: T) -> PyErr {
+    PyRuntimeError::new_err("a lock was poisoned")
+}
+
+#[pymethods]
+impl Reply {
+    #[new]
+    #[pyo3(signature = (proto, client, outstanding_bytes=262_144, write_timeout_s=60.0))]
+    fn new(proto: Py<PyAny>, client: &str, outstanding_bytes: u64, write_timeout_s: f64) -> Self {
+        Self {
+            proto,
+            peer: client.parse().ok(),
+            arrived: Instant::now(),
+            upstream_us: AtomicU64::new(0),
+            headers: Mutex::new(None),
+            transport: Mutex::new(None),
+            outstanding_limit: outstanding_bytes,
+            write_timeout: Duration::try_from_secs_f64(write_timeout_s).unwrap_or(Duration::MAX),
+        }
+    }
+
+    /// Headers of the answer, a list of pairs that is used up by it.
+    fn set_headers(&self, headers: Py<PyList>) -> PyResult<()> {
+        *self.headers.lock().map_err(poisoned)? = Some(headers);
+        Ok(())
+    }
+
+    /// Milliseconds since the request arrived: the gateway's own, and the provider's.
+    fn times_ms(&self) -> (f64, f64) {
+        let all = self.arrived.elapsed();
+        let upstream = Duration::from_micros(self.upstream_us.load(Ordering::Relaxed));
+        (millis(all.saturating_sub(upstream)), millis(upstream))
+    }
+
+    /// Sends a piece of a stream that has begun. False: the client is gone.
+    fn send(&self, py: Python<'_>, data: &[u8]) -> PyResult<bool> {
+        let transport = self.transport.lock().map_err(poisoned)?.as_ref().map(|transport| transport.clone_ref(py));
+        let Some(transport) = transport else { return Ok(false) };
+        let sent = transport.call_method1(py, intern!(py, "send_bytes"), (PyBytes::new(py, data),))?;
+        // An awaitable that is done already: empty where the data was taken, an error where nobody reads any more.
+        let kind = sent.bind(py).get_type().name()?;
+        Ok(!kind.to_cow()?.contains("Err"))
+    }
+
+    /// Ends a stream.
+    fn finish(&self) -> PyResult<()> {
+        self.transport.lock().map_err(poisoned)?.take();
+        Ok(())
+    }
+}
+
+/// A [`Reply`] as the relay uses it.
+pub struct Client {
+    reply: Py<Reply>,
+    sent: u64,
+    probe_at: u64,
+    socket: Option<(ClientSocket, Baseline)>,
+}
+
+/// What had been sent and acknowledged when the socket was first looked at.
+struct Baseline {
+    sent: u64,
+    acked: u64,
+}
+
+impl Client {
+    pub fn new(reply: Py<Reply>) -> Self {
+        Self { reply, sent: 0, probe_at: PROBE_BYTES, socket: None }
+    }
+
+    /// Bytes under way to the client, counting all that was sent before the first look as such.
+    fn outstanding(&mut self) -> Option<u64> {
+        if self.socket.is_none() {
+            let socket = ClientSocket::find(self.reply.get().peer?)?;
+            let acked = socket.bytes_acked()?;
+            self.socket = Some((socket, Baseline { sent: self.sent, acked }));
+        }
+        let (socket, baseline) = self.socket.as_ref()?;
+        let acked = socket.bytes_acked()?.saturating_sub(baseline.acked);
+        let since = self.sent.saturating_sub(baseline.sent);
+        Some((since + baseline.sent.min(PROBE_BYTES)).saturating_sub(acked))
+    }
+}
+
+impl relay::Reply for Client {
+    fn start(&mut self, progress: &Progress) -> bool {
+        let reply = self.reply.get();
+        reply.add_upstream_time(progress.started.elapsed());
+        Python::attach(|py| reply.start(py, progress).is_ok())
+    }
+
+    fn send(&mut self, data: &[u8]) -> bool {
+        self.sent += data.len() as u64;
+        Python::attach(|py| self.reply.get().send(py, data).unwrap_or(false))
+    }
+
+    async fn ready(&mut self) -> bool {
+        if self.sent < self.probe_at {
+            return true;
+        }
+        let (limit, patience) = (self.reply.get().outstanding_limit, self.reply.get().write_timeout);
+        let (mut least, mut since) = (u64::MAX, Instant::now());
+        while let Some(outstanding) = self.outstanding().filter(|outstanding| *outstanding > limit) {
+            if outstanding < least {
+                (least, since) = (outstanding, Instant::now());
+            }
+            if since.elapsed() > patience {
+                if let Some((socket, _)) = &self.socket {
+                    socket.shut_down();
+                }
+                return false;
+            }
+            sleep(PROBE_EVERY).await;
+        }
+        self.probe_at = self.sent + PROBE_BYTES;
+        true
+    }
+
+    fn finish(&mut self) {
+        Python::attach(|_| self.reply.get().finish().unwrap_or(()));
+    }
+}
+
+/// A body that Python gave, owned.
+pub fn owned(body: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(body)
+}

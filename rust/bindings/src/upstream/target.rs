@@ -1,0 +1,215 @@
+//! Where requests are sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dragoman_wire::attempt::{Lane, Limits, attempt, mark_written};
+use dragoman_wire::client::{Call, Client as Pool};
+use dragoman_wire::connect::{Options, ProxyChoice, Shared};
+use dragoman_wire::outcome::Written;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Uri};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::exchange::Exchange;
+use super::outcome::Outcome;
+use super::reply::{Client, Reply, owned};
+
+/// The tokio thread and what all targets share.
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Upstream {
+    runtime: Handle,
+    event_loop: Py<PyAny>,
+    shared: Shared,
+    /// Dropped with this: the thread then ends.
+    _alive: tokio::sync::oneshot::Sender<()>,
+}
+
+#[pymethods]
+impl Upstream {
+    #[new]
+    fn new(event_loop: Py<PyAny>) -> PyResult<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (alive, ended) = tokio::sync::oneshot::channel::<()>();
+        std::thread::Builder::new().name("upstream".into()).spawn(move || {
+            let _ = runtime.block_on(ended);
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { runtime: handle, event_loop, shared: Shared::new(), _alive: alive })
+    }
+
+    /// A target with a pool of its own.
+    #[pyo3(signature = (base_url, headers, options))]
+    fn target(&self, py: Python<'_>, base_url: &str, headers: Vec<(String, String)>, options: Connecting) -> PyResult<Target> {
+        let base = base_url.trim_end_matches('/').to_owned();
+        let _: Uri = base.parse().map_err(|error| PyValueError::new_err(format!("base_url {base:?}: {error}")))?;
+        let _entered = self.runtime.enter();
+        let pool = Pool::new(options.into_options(), &self.shared).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let mut fixed = header_map(headers)?;
+        fixed.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("dragoman/", env!("CARGO_PKG_VERSION"))));
+        Ok(Target { base, fixed, pool, runtime: self.runtime.clone(), event_loop: self.event_loop.clone_ref(py) })
+    }
+}
+
+/// How connections are made; the keys of a dict.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Connecting {
+    connect_timeout_s: f64,
+    allow_private: bool,
+    http2: bool,
+    proxy: String,
+    ca_pem: Option<Vec<u8>>,
+}
+
+impl Connecting {
+    fn into_options(self) -> Options {
+        Options {
+            connect_timeout: seconds(self.connect_timeout_s),
+            allow_private: self.allow_private,
+            http2: self.http2,
+            proxy: match self.proxy.as_str() {
+                "" => ProxyChoice::Environment,
+                "none" => ProxyChoice::None,
+                _ => ProxyChoice::Url(self.proxy),
+            },
+            ca_pem: self.ca_pem,
+        }
+    }
+}
+
+/// What bounds an attempt, and what its answer may be.
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Terms {
+    limits: Limits,
+    lane: Lane,
+    method: Method,
+}
+
+#[pymethods]
+impl Terms {
+    #[new]
+    #[pyo3(signature = (lane, timeouts_s, sizes=(67_108_864, 4_194_304), method="POST", heartbeat_s=15.0))]
+    fn new(
+        lane: &str,
+        timeouts_s: (f64, f64, f64),
+        sizes: (usize, usize),
+        method: &str,
+        heartbeat_s: f64,
+    ) -> PyResult<Self> {
+        let lane = match lane {
+            "whole" => Lane::Whole,
+            "stream" => Lane::Stream { hide_usage: false },
+            "stream_without_usage" => Lane::Stream { hide_usage: true },
+            "raw" => Lane::Raw,
+            _ => return Err(PyValueError::new_err(format!("lane {lane:?}"))),
+        };
+        let limits = Limits {
+            first_byte: seconds(timeouts_s.0),
+            idle: seconds(timeouts_s.1),
+            total: seconds(timeouts_s.2),
+            heartbeat: seconds(heartbeat_s),
+            answer_bytes: sizes.0,
+            event_bytes: sizes.1,
+        };
+        let method = method.parse().map_err(|_| PyValueError::new_err(format!("method {method:?}")))?;
+        Ok(Self { limits, lane, method })
+    }
+}
+
+/// One deployment with one credential.
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Target {
+    base: String,
+    fixed: HeaderMap,
+    pool: Pool,
+    runtime: Handle,
+    event_loop: Py<PyAny>,
+}
+
+#[pymethods]
+impl Target {
+    /// Starts an attempt. The answer goes to `reply`; await the result to learn how it went.
+    fn send(
+        &self,
+        py: Python<'_>,
+        reply: Py<Reply>,
+        path: &str,
+        body: &[u8],
+        headers: Vec<(String, String)>,
+        terms: Py<Terms>,
+    ) -> PyResult<Py<Exchange>> {
+        let call = Call {
+            method: terms.get().method.clone(),
+            uri: format!("{}{path}", self.base).parse().map_err(|error| PyValueError::new_err(format!("path: {error}")))?,
+            headers: self.headers(headers, !body.is_empty())?,
+            body: owned(body),
+        };
+        let cancel = Arc::new(Notify::new());
+        let exchange = Py::new(py, Exchange::new(self.event_loop.clone_ref(py), cancel.clone()))?;
+        let (pool, result) = (self.pool.clone(), exchange.clone_ref(py));
+        self.runtime.spawn(async move {
+            let mut client = Client::new(Python::attach(|py| reply.clone_ref(py)));
+            let terms = terms.get();
+            let outcome = attempt(&pool, &call, &terms.limits, terms.lane, &mut client, cancel).await;
+            Python::attach(|py| conclude(py, outcome, reply.get(), &result));
+        });
+        Ok(exchange)
+    }
+}
+
+impl Target {
+    fn headers(&self, given: Vec<(String, String)>, has_body: bool) -> PyResult<HeaderMap> {
+        let mut headers = self.fixed.clone();
+        for (name, value) in header_map(given)? {
+            if let Some(name) = name {
+                headers.insert(name, value);
+            }
+        }
+        if has_body {
+            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        }
+        Ok(headers)
+    }
+}
+
+/// Writes a whole answer, and hands the outcome on.
+fn conclude(
+    py: Python<'_>,
+    mut outcome: dragoman_wire::outcome::Outcome,
+    reply: &Reply,
+    exchange: &Py<Exchange>,
+) {
+    let progress = &mut outcome.progress;
+    if progress.written == Written::Nothing {
+        reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
+    }
+    if outcome.failure.is_none() && progress.written == Written::Nothing && reply.answer(py, progress).is_ok() {
+        mark_written(progress);
+    }
+    let given =
+        Py::new(py, Outcome::from(outcome)).and_then(|outcome| Exchange::complete(exchange.bind(py), outcome));
+    if let Err(error) = given {
+        error.write_unraisable(py, Some(exchange.bind(py).as_any()));
+    }
+}
+
+fn header_map(pairs: Vec<(String, String)>) -> PyResult<HeaderMap> {
+    let mut map = HeaderMap::with_capacity(pairs.len() + 4);
+    for (name, value) in pairs {
+        let name: HeaderName = name.parse().map_err(|_| PyValueError::new_err(format!("header name {name:?}")))?;
+        let mut value = HeaderValue::try_from(value)
+            .map_err(|_| PyValueError::new_err(format!("the value of header {name} has a character not allowed")))?;
+        value.set_sensitive(name == http::header::AUTHORIZATION || name.as_str().contains("key"));
+        map.insert(name, value);
+    }
+    Ok(map)
+}
+
+fn seconds(value: f64) -> Duration {
+    Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(u32::MAX.into()))
+}

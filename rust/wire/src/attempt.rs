@@ -1,0 +1,193 @@
+//! One attempt: a request sent to one deployment, and its answer followed to the end.
+//!
+//! A whole answer is read, checked and left in [`Progress`] for the caller to write. A stream is written as it comes
+//! (see [`crate::relay`]). Whatever ends the attempt (an answer, a fault, a limit, the client) ends it here, and what
+//! was learnt until then is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use dragoman_core::frames::answer::read_answer;
+use http::{HeaderMap, Response, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::client::{Call, Client};
+use crate::decode::Decoder;
+use crate::outcome::{Failure, Outcome, Progress, Stage, Written};
+use crate::relay::{self, Reply};
+
+/// An error body is kept up to this size.
+const ERROR_BODY_BYTES: usize = 1024 * 1024;
+
+/// What bounds an attempt.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub first_byte: Duration,
+    pub idle: Duration,
+    pub total: Duration,
+    pub heartbeat: Duration,
+    pub answer_bytes: usize,
+    pub event_bytes: usize,
+}
+
+/// What the answer is expected to be, and so what may be done with it on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// A JSON answer, checked before it is passed on.
+    Whole,
+    /// Server-sent events in the OpenAI dialect; `hide_usage` where the client did not ask for usage.
+    Stream { hide_usage: bool },
+    /// Any answer, passed on from its first byte.
+    Raw,
+}
+
+/// Sends `call` and follows the answer. `cancel` is notified when the client is gone.
+pub async fn attempt(
+    client: &Client,
+    call: &Call,
+    limits: &Limits,
+    lane: Lane,
+    reply: &mut impl Reply,
+    cancel: Arc<Notify>,
+) -> Outcome {
+    let started = Instant::now();
+    let mut progress = Progress::starting(started);
+    let result = tokio::select! {
+        biased;
+        result = follow(client, call, limits, lane, (&mut progress, reply)) => result,
+        () = cancel.notified() => Err(Failure::ClientGone("the client hung up")),
+        () = sleep_until(started + limits.total) => Err(Failure::Timeout(Stage::Total)),
+    };
+    progress.ended = Instant::now();
+    Outcome { progress, failure: result.err() }
+}
+
+async fn follow(
+    client: &Client,
+    call: &Call,
+    limits: &Limits,
+    lane: Lane,
+    (progress, reply): (&mut Progress, &mut impl Reply),
+) -> Result<(), Failure> {
+    let response = timeout(limits.first_byte, client.send(call))
+        .await
+        .map_err(|_| Failure::Timeout(Stage::FirstByte))??;
+    let response = accept_head(response, progress)?;
+    if !response.status().is_success() {
+        progress.body = collect(response, ERROR_BODY_BYTES, limits.idle).await.unwrap_or_default();
+        return Err(Failure::Status);
+    }
+    if is_event_stream(response.headers()) && lane != Lane::Whole {
+        return relay::events(response.into_body(), limits, lane, progress, reply).await;
+    }
+    if lane == Lane::Raw && !is_json(response.headers()) {
+        return relay::bytes(response.into_body(), limits, progress, reply).await;
+    }
+    progress.body = collect(response, limits.answer_bytes, limits.idle).await?;
+    read_whole(progress, lane)
+}
+
+/// Notes the head of an answer and refuses what cannot be the head of one.
+fn accept_head(response: Response<Incoming>, progress: &mut Progress) -> Result<Response<Incoming>, Failure> {
+    progress.first_byte = Some(Instant::now());
+    progress.status = response.status().as_u16();
+    progress.headers.clone_from(response.headers());
+    let headers = response.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
+        return Err(Failure::Protocol("both Content-Length and Transfer-Encoding".into()));
+    }
+    match response.status().as_u16() {
+        204 | 205 | 304 => Err(Failure::Protocol(format!("status {} has no answer", progress.status))),
+        300..=399 => Err(Failure::Protocol(format!("redirect ({}) not followed", progress.status))),
+        _ => Ok(response),
+    }
+}
+
+/// Checks a whole answer: a provider's error inside a 200 is a failure, and so is a body that is not JSON.
+fn read_whole(progress: &mut Progress, lane: Lane) -> Result<(), Failure> {
+    let answer = match read_answer(&progress.body) {
+        Ok(answer) => answer,
+        Err(_) if lane == Lane::Raw => return Ok(()),
+        Err(error) => return Err(Failure::Protocol(format!("the answer is not proper JSON: {}", error.message))),
+    };
+    if let Some(error) = answer.error {
+        return Err(Failure::Reported(error));
+    }
+    progress.usage = answer.usage;
+    progress.finish_reason = answer.finish_reason;
+    progress.served_model = answer.model;
+    Ok(())
+}
+
+/// Reads a body to its end, decoded, within `cap` bytes and never silent for longer than `idle`.
+async fn collect(response: Response<Incoming>, cap: usize, idle: Duration) -> Result<Bytes, Failure> {
+    let mut decoder = decoder_of(response.headers(), cap)?;
+    let mut body = response.into_body();
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| Failure::Timeout(Stage::Idle))? {
+        let frame = frame.map_err(|error| Failure::Cut(format!("the answer was cut: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let data = decode(decoder.as_mut(), data)?;
+        if first.len() + rest.len() + data.len() > cap {
+            return Err(Failure::Protocol(format!("the answer is over {cap} bytes")));
+        }
+        // Most answers come in one piece, which then is passed on without a copy.
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    if let Some(mut decoder) = decoder {
+        decoder.finish().map_err(|error| Failure::Cut(format!("the answer was cut: {error}")))?;
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// A decoder for the body's content encoding; none for identity.
+pub(crate) fn decoder_of(headers: &HeaderMap, cap: usize) -> Result<Option<Decoder>, Failure> {
+    let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
+    let encoding = value.to_str().unwrap_or("?").trim().to_ascii_lowercase();
+    if encoding.is_empty() || encoding == "identity" {
+        return Ok(None);
+    }
+    match Decoder::new(&encoding, cap) {
+        Some(decoder) => Ok(Some(decoder)),
+        None => Err(Failure::Protocol(format!("unknown content encoding {encoding:?}"))),
+    }
+}
+
+/// One piece of a body, decoded where it is encoded.
+pub(crate) fn decode(decoder: Option<&mut Decoder>, data: Bytes) -> Result<Bytes, Failure> {
+    match decoder {
+        None => Ok(data),
+        Some(decoder) => {
+            decoder.feed(&data).map_err(|error| Failure::Protocol(format!("the answer cannot be decoded: {error}")))
+        }
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    content_type(headers).starts_with("text/event-stream")
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    content_type(headers).starts_with("application/json")
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// Marks an answer that the caller has written.
+pub fn mark_written(progress: &mut Progress) {
+    progress.written = Written::Whole;
+}

@@ -1,0 +1,103 @@
+//! One pooled HTTP client a deployment and credential.
+//!
+//! hyper-util's legacy client keeps the pool. It notices a pooled connection that the peer closed, and sends a request
+//! again by itself only where no byte of it has left; everything else is told to the caller, who decides.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::PROXY_AUTHORIZATION;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::connect::{ConnectError, Connector, Options, Shared};
+use crate::outcome::Failure;
+
+/// How many idle connections a deployment keeps, and for how long: shorter than the providers' own 60 s or more.
+const IDLE_CONNECTIONS: usize = 256;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// Response heads over this size end the connection.
+const HEAD_BYTES: usize = 64 * 1024;
+
+/// What is sent.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub method: Method,
+    pub uri: Uri,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A pool of connections to one deployment.
+#[derive(Clone)]
+pub struct Client {
+    pool: legacy::Client<Connector, Full<Bytes>>,
+    connector: Connector,
+}
+
+impl Client {
+    /// A client whose connections follow `options`.
+    ///
+    /// # Errors
+    /// When the extra roots or the proxy's address cannot be read.
+    pub fn new(options: Options, shared: &Shared) -> Result<Self, ConnectError> {
+        let connector = Connector::new(options, shared)?;
+        let pool = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .http1_max_buf_size(HEAD_BYTES + 8 * 1024)
+            .http2_max_header_list_size(HEAD_BYTES as u32)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_adaptive_window(true)
+            .retry_canceled_requests(true)
+            .set_host(true)
+            .build(connector.clone());
+        Ok(Self { pool, connector })
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`], [`Failure::Tls`], [`Failure::Refused`] or [`Failure::Protocol`].
+    pub async fn send(&self, call: &Call) -> Result<Response<Incoming>, Failure> {
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = call.uri.clone();
+        *request.headers_mut() = call.headers.clone();
+        if let Some(authorization) = self.connector.proxy_authorization(&call.uri) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+        }
+        self.pool.request(request).await.map_err(|error| failure_of(&error))
+    }
+}
+
+fn failure_of(error: &legacy::Error) -> Failure {
+    if let Some(connect) = ConnectError::within(error) {
+        let detail = connect.to_string();
+        return match connect {
+            ConnectError::Tls(_) => Failure::Tls(detail),
+            ConnectError::InvalidUri(_) | ConnectError::Address(_) => Failure::Refused(detail),
+            _ => Failure::Unreachable { detail, sent: false },
+        };
+    }
+    if let Some(hyper) = error.source().and_then(|source| source.downcast_ref::<hyper::Error>())
+        && hyper.is_parse()
+    {
+        return Failure::Protocol(format!("the answer is not proper HTTP: {}", innermost(error)));
+    }
+    Failure::Unreachable { detail: innermost(error), sent: !error.is_connect() }
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}

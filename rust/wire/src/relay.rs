@@ -1,0 +1,281 @@
+//! The relay: an upstream's stream written to the client as it comes, and tapped on the way.
+//!
+//! Nothing is written before the first event that carries content, so that a stream that fails before it can be taken
+//! up elsewhere without the client's noticing. After it, a failure can only be told: the caller ends the stream with an
+//! error event. While the upstream is silent a comment keeps the client's connection alive.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dragoman_core::frames::answer::{Seen, Summary, Tap};
+use dragoman_core::frames::{SseReader, Tail, write_event};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::attempt::{Lane, Limits, decode, decoder_of};
+use crate::outcome::{Failure, Progress, Stage, Written};
+
+/// Text kept of a stream to count its tokens should it be cut.
+const TEXT_BYTES: usize = 256 * 1024;
+/// How long the end of a finished stream is waited for, so that its connection can be used again.
+const DRAIN: Duration = Duration::from_millis(250);
+const PING: &[u8] = b": ping\n\n";
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+/// The way to the client.
+pub trait Reply: Send {
+    /// Sends the head. `false`: the client is gone.
+    fn start(&mut self, progress: &Progress) -> bool;
+    /// Sends a piece of the body. `false`: the client is gone.
+    fn send(&mut self, data: &[u8]) -> bool;
+    /// Waits until few enough bytes are outstanding. `false`: the client has not read for too long.
+    fn ready(&mut self) -> impl Future<Output = bool> + Send;
+    /// Ends the body.
+    fn finish(&mut self);
+}
+
+/// Relays server-sent events.
+pub(crate) async fn events(
+    body: Incoming,
+    limits: &Limits,
+    lane: Lane,
+    progress: &mut Progress,
+    reply: &mut impl Reply,
+) -> Result<(), Failure> {
+    let decoder = decoder_of(&progress.headers, usize::MAX)?;
+    let hide_usage = lane == Lane::Stream { hide_usage: true };
+    let mut relay = Relay {
+        reader: SseReader::new(limits.event_bytes),
+        tap: Tap::new(hide_usage, TEXT_BYTES),
+        pending: Vec::new(),
+        finished: false,
+        eager: lane == Lane::Raw,
+    };
+    let mut upstream = Upstream { body, decoder, idle: limits.idle, heartbeat: limits.heartbeat };
+    let first_byte_by = progress.started + limits.first_byte;
+    let result = relay.run(&mut upstream, first_byte_by, progress, reply).await;
+    note(relay.tap.summary(), progress);
+    result?;
+    relay.close(progress, reply)?;
+    upstream.drain().await;
+    Ok(())
+}
+
+struct Relay {
+    reader: SseReader,
+    tap: Tap,
+    /// Bytes not yet written.
+    pending: Vec<u8>,
+    /// `[DONE]` has been seen.
+    finished: bool,
+    /// Write from the first byte instead of the first content.
+    eager: bool,
+}
+
+impl Relay {
+    async fn run(
+        &mut self,
+        upstream: &mut Upstream,
+        first_byte_by: Instant,
+        progress: &mut Progress,
+        reply: &mut impl Reply,
+    ) -> Result<(), Failure> {
+        let mut silent_by = first_byte_by;
+        while !self.finished {
+            let data = match upstream.next(silent_by, progress, reply).await? {
+                Some(data) => data,
+                None => return self.end_of_body(progress),
+            };
+            if self.take(&data, progress)? {
+                silent_by = Instant::now() + upstream.idle;
+            }
+            self.flush(progress, reply).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what has come. Says whether an event was completed by it.
+    fn take(&mut self, data: &[u8], progress: &mut Progress) -> Result<bool, Failure> {
+        let Self { reader, tap, pending, finished, eager } = self;
+        reader.push(data);
+        let mut any = false;
+        while let Some(frame) = reader.next() {
+            let frame = frame.map_err(|error| Failure::Protocol(error.to_string()))?;
+            any = true;
+            if frame.is_comment {
+                if *eager || progress.first_content.is_some() {
+                    pending.extend_from_slice(frame.raw);
+                }
+                continue;
+            }
+            match tap.see(&frame.data, frame.event.as_deref()) {
+                Seen::Forward => pending.extend_from_slice(frame.raw),
+                Seen::Content => {
+                    progress.first_content.get_or_insert_with(Instant::now);
+                    pending.extend_from_slice(frame.raw);
+                }
+                Seen::Drop => {}
+                Seen::Replace { data, has_content } => {
+                    if has_content {
+                        progress.first_content.get_or_insert_with(Instant::now);
+                    }
+                    write_event(frame.event.as_deref(), &data, pending);
+                }
+                Seen::Done => {
+                    pending.extend_from_slice(frame.raw);
+                    *finished = true;
+                    break;
+                }
+                Seen::Error(error) => return Err(Failure::Reported(error)),
+            }
+        }
+        Ok(any)
+    }
+
+    /// The body has ended without `[DONE]`: well, if every choice has its reason.
+    fn end_of_body(&mut self, progress: &mut Progress) -> Result<(), Failure> {
+        let unterminated = matches!(self.reader.finish(), Tail::Unterminated(_));
+        let summary = self.tap.summary();
+        if self.eager && !unterminated {
+            return Ok(());
+        }
+        if unterminated || summary.choices_open > 0 || summary.finish_reasons.is_empty() {
+            return Err(Failure::Cut("the stream ended before its end".into()));
+        }
+        progress.missing_done = true;
+        self.pending.extend_from_slice(DONE);
+        Ok(())
+    }
+
+    async fn flush(&mut self, progress: &mut Progress, reply: &mut impl Reply) -> Result<(), Failure> {
+        let due = self.eager || self.finished || progress.first_content.is_some();
+        if self.pending.is_empty() || !due {
+            return Ok(());
+        }
+        write(&mut self.pending, progress, reply)?;
+        if !reply.ready().await {
+            return Err(Failure::ClientGone("the client did not read for too long"));
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, progress: &mut Progress, reply: &mut impl Reply) -> Result<(), Failure> {
+        write(&mut self.pending, progress, reply)?;
+        reply.finish();
+        progress.written = Written::Whole;
+        Ok(())
+    }
+}
+
+/// Relays bytes as they are, from the first.
+pub(crate) async fn bytes(
+    body: Incoming,
+    limits: &Limits,
+    progress: &mut Progress,
+    reply: &mut impl Reply,
+) -> Result<(), Failure> {
+    let mut upstream = Upstream { body, decoder: None, idle: limits.idle, heartbeat: Duration::MAX };
+    let mut pending = Vec::new();
+    let mut silent_by = progress.started + limits.first_byte;
+    write(&mut pending, progress, reply)?;
+    while let Some(data) = upstream.next(silent_by, progress, reply).await? {
+        progress.first_content.get_or_insert_with(Instant::now);
+        silent_by = Instant::now() + limits.idle;
+        pending.extend_from_slice(&data);
+        write(&mut pending, progress, reply)?;
+        if !reply.ready().await {
+            return Err(Failure::ClientGone("the client did not read for too long"));
+        }
+    }
+    reply.finish();
+    progress.written = Written::Whole;
+    Ok(())
+}
+
+/// Writes what is pending, with the head before the first of it.
+fn write(pending: &mut Vec<u8>, progress: &mut Progress, reply: &mut impl Reply) -> Result<(), Failure> {
+    let gone = Failure::ClientGone("the client hung up");
+    if progress.written == Written::Nothing {
+        if !reply.start(progress) {
+            return Err(gone);
+        }
+        progress.written = Written::Partly;
+    }
+    if !pending.is_empty() && !reply.send(pending) {
+        return Err(gone);
+    }
+    pending.clear();
+    Ok(())
+}
+
+struct Upstream {
+    body: Incoming,
+    decoder: Option<crate::decode::Decoder>,
+    idle: Duration,
+    heartbeat: Duration,
+}
+
+impl Upstream {
+    /// The next bytes, or `None` at the end; a comment to the client at every heartbeat of silence.
+    async fn next(
+        &mut self,
+        silent_by: Instant,
+        progress: &mut Progress,
+        reply: &mut impl Reply,
+    ) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let frame = match self.heard(silent_by).await {
+                Heard::Frame(frame) => frame,
+                Heard::Quiet => {
+                    if progress.written == Written::Partly && !reply.send(PING) {
+                        return Err(Failure::ClientGone("the client hung up"));
+                    }
+                    continue;
+                }
+                Heard::Silence => {
+                    let none = progress.first_content.is_none() && progress.written == Written::Nothing;
+                    return Err(Failure::Timeout(if none { Stage::FirstByte } else { Stage::Idle }));
+                }
+            };
+            let Some(frame) = frame else {
+                if let Some(decoder) = &mut self.decoder {
+                    decoder.finish().map_err(|error| Failure::Cut(error.to_string()))?;
+                }
+                return Ok(None);
+            };
+            let frame = frame.map_err(|error| Failure::Cut(format!("the stream was cut: {error}")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            return decode(self.decoder.as_mut(), data).map(Some);
+        }
+    }
+
+    async fn heard(&mut self, silent_by: Instant) -> Heard {
+        let quiet_by = Instant::now().checked_add(self.heartbeat).unwrap_or(silent_by);
+        match timeout_at(quiet_by.min(silent_by), self.body.frame()).await {
+            Ok(frame) => Heard::Frame(frame),
+            Err(_) if quiet_by < silent_by => Heard::Quiet,
+            Err(_) => Heard::Silence,
+        }
+    }
+
+    /// Reads the end of a finished body, so that the pool may keep the connection; more data, and it may not.
+    async fn drain(mut self) {
+        let _ = timeout(DRAIN, self.body.frame()).await;
+    }
+}
+
+enum Heard {
+    Frame(Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>),
+    Quiet,
+    Silence,
+}
+
+fn note(summary: &Summary, progress: &mut Progress) {
+    progress.usage.clone_from(&summary.usage);
+    progress.finish_reason = summary.finish_reasons.iter().flatten().next().cloned();
+    progress.served_model.clone_from(&summary.model);
+    progress.content_events = summary.content_events;
+    progress.text.clone_from(&summary.text);
+}
