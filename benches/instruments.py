@@ -89,13 +89,12 @@ class Program:
         return ticks / TICKS_S
 
     def rss_mb(self) -> float:
-        """Resident memory of the tree; what its processes share counts once (Pss)."""
-        total_kb = 0
+        """Resident memory of the tree, as ``ps`` shows it: what two processes share counts in both."""
+        pages = 0
         for pid in self.tree():
-            for line in _read(Path(f"/proc/{pid}/smaps_rollup")).splitlines():
-                if line.startswith("Pss:"):
-                    total_kb += int(line.split()[1])
-        return total_kb / 1024
+            fields = _read(Path(f"/proc/{pid}/statm")).split()
+            pages += int(fields[1]) if fields else 0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def files(self) -> int:
         """Open files of the tree."""

@@ -25,7 +25,7 @@ def table(rows: Sequence[Row]) -> str:
     lines: list[tuple[str, ...]] = [HEADS, ("---",) + ("--:",) * 5 + ("---",) * 2]
     for row in rows:
         values = [figure(row.values.get(who), row.unit) for who in ("gateway", "nginx", "bare")]
-        ratio = row.ratio()
+        ratio = row.ratio() if row.unit == "us" else None
         verdict = {True: "pass", False: "**fail**", None: ""}[row.passed()]
         shown = "" if ratio is None else f"{ratio:.1f}"
         lines.append((row.what, *values, shown, target(row), verdict, "; ".join(row.faults + row.notes)))

@@ -101,8 +101,8 @@ def measure(stage: Stage, asked: argparse.Namespace, effort: Effort) -> list[Row
         gateway = next((subject for subject in subjects if subject.name == "gateway"), None)
         if gateway and wanted("flat"):
             found += rows.flatness(stage, gateway)
-        if gateway and wanted("streams-1000"):
-            found += rows.many_streams(stage, gateway)
+        if wanted("streams-1000"):
+            found += rows.many_streams(stage, subjects)
     finally:
         for subject in subjects:
             subject.program.stop()

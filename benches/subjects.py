@@ -17,7 +17,8 @@ PATH = "/v1/chat/completions"
 MODELS = ("whole", "burst-64", "drip-64", "paced-20ms-50", "paced-50ms-100")
 BIN = Path(sys.executable).parent
 GATEWAY_COMMAND = f"{BIN / 'dragoman'} serve --config {{config}}"
-KEY = "dgk_bench"
+# Public on purpose: well-formed, and good for nothing but a bench on loopback.
+KEY = "dgk_BenchKeyThatOpensNothingElse0000000000000001l7Pys"
 NGINX_PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or ""
 
 NGINX = """
@@ -133,7 +134,6 @@ def gateway_config(port: int, mock_port: int, data: Path) -> dict[str, object]:
         "store": {"data_dir": str(data)},
         "providers": {
             "mock": {
-                "kind": "openai",
                 "base_url": f"http://127.0.0.1:{mock_port}/v1",
                 "api_key": "sk-bench",
                 "allow_private": True,
