@@ -101,7 +101,7 @@ class Problems:
 
     def _line(self, path: Path) -> int:
         """The line of the field, or of the nearest thing around it that is in the file."""
-        node, line = self._root, 0
+        node, line = self._root, 0 if path else self._root.line
         for step in path:
             inner = _child(node, step)
             if inner is None:
@@ -181,7 +181,10 @@ def read_yaml(text: str) -> Node:
             builder.take(event)
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 0
-        raise Malformed(fault.problem or "not YAML", line) from None
+        reason = fault.problem or "not YAML"
+        if "${" in "".join(text.splitlines()[line - 1 : line]):
+            reason += '; within { } or [ ] put "${...}" in quotes'
+        raise Malformed(reason, line) from None
     except (yaml.YAMLError, RecursionError):
         raise Malformed("not YAML: a character that is not allowed, or nested too deep") from None
     return builder.root or Node({}, 1)

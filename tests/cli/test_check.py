@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dragoman.access.secret import create_secret
+from dragoman.cli import root
+
+SECRET = create_secret()
+GOOD = f"""
+server: {{host: 0.0.0.0}}
+providers:
+  openai: {{credentials: [{{key: hunter2}}, {{key: hunter3}}]}}
+  box: {{base_url: "http://10.0.0.7:8000/v1", allow_private: true}}
+deployments:
+  big: {{provider: openai, model: gpt-4.1, weight: 2, max_concurrent: 8, region: eu}}
+routes:
+  chat: {{tiers: [[big, box/small], [openai/gpt-4.1-mini]], strategy: cheapest}}
+keys:
+  - {{name: alice, secret: {SECRET}, allow: [chat], team: research, admin: true, expires: "2999-01-01T00:00:00Z"}}
+rehearsal: {{enabled: true}}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "dragoman.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner(env={"DRAGOMAN_CONFIG": None}).invoke(root, ["check", *arguments])
+
+
+def test_what_it_understood(file: Path) -> None:
+    result = run(str(file))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"{file}: good",
+        "listens on 0.0.0.0:8080",
+        "providers (2):",
+        "  openai: https://api.openai.com/v1, 2 credentials",
+        "  box (openai-compatible): http://10.0.0.7:8000/v1, no credential, private addresses allowed",
+        "  rehearsal: answers without a network",
+        "deployments (1):",
+        "  big: openai/gpt-4.1 (weight 2, eu, at most 8 at once)",
+        "routes (1):",
+        "  chat: big | box/small -> openai/gpt-4.1-mini (cheapest)",
+        "keys (1):",
+        "  alice: may use chat; for research; admin; until 2999-01-01T00:00:00Z",
+    ]
+
+
+def test_no_secret_is_printed(file: Path) -> None:
+    output = run(str(file)).output
+    assert "hunter" not in output
+    assert SECRET not in output
+
+
+def test_warnings_are_printed_apart(file: Path) -> None:
+    file.write_text("server: {host: 0.0.0.0}\n")
+    result = run(str(file))
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: server.host")
+    assert "warning:" not in result.stdout
+
+
+def test_every_fault_and_78(file: Path) -> None:
+    file.write_text("server: {prot: 1}\nroutes: {r: {tiers: [[gone]]}}\n")
+    result = run(str(file))
+    assert result.exit_code == 78
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "the configuration cannot be used:",
+        f'  {file}:1: server.prot: unknown field; did you mean "port"?',
+        f'  {file}:2: routes.r.tiers[0][0]: there is no deployment "gone"',
+    ]
+
+
+def test_by_option_by_variable_and_without(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("--config", str(file)).stdout.startswith(f"{file}: good")
+    assert run().stdout.startswith("dragoman.yaml: good")
+    file.rename(tmp_path / "other.yaml")
+    by_variable = CliRunner(env={"DRAGOMAN_CONFIG": "other.yaml"}).invoke(root, ["check"])
+    assert by_variable.stdout.startswith("other.yaml: good")
+    assert run().stdout.startswith("no configuration file: good")
+    assert run("gone.yaml").exit_code == 78
+
+
+def test_the_schema() -> None:
+    result = run("--schema")
+    assert json.loads(result.stdout)["title"] == "Dragoman"
