@@ -148,6 +148,7 @@ class Limits(Part, frozen=True, kw_only=True):
     max_json_depth: Annotated[PositiveInt, "nesting of a request's JSON"] = 128
     max_header_bytes: Annotated[PositiveInt, "all headers of a request; more is a 431"] = 64 * 1024
     max_headers: Annotated[PositiveInt, "headers of a request; more is a 431"] = 100
+    header_timeout_s: Annotated[Positive, "for all headers to arrive"] = 10.0
     body_timeout_s: Annotated[Positive, "for the whole body to arrive; longer is a 408"] = 60.0
     body_min_bytes_s: Annotated[PositiveInt, "the slowest pace of a body, after a grace of 5 s"] = 1024
     max_concurrent: Annotated[PositiveInt, "requests at once; more are a 503"] = 4096
