@@ -112,7 +112,7 @@ impl RequestBody {
         if is_object {
             self.fields.reserve(16);
             while let Some(key) = scanner.next_key()? {
-                let name = key.escaped.then(|| key.bytes().into());
+                let name = (key.escapes > 0).then(|| key.bytes().into());
                 self.fields.push(Field { name, key: scanner.key_span(), value: scanner.skip()? });
             }
         }

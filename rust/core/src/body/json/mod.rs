@@ -66,7 +66,7 @@ pub(crate) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     /// Reads what a client sent, which must be UTF-8 already, from the byte at `start`.
     pub fn strict(bytes: &'a [u8], start: usize, max_depth: usize) -> Self {
-        Self { bytes, at: start, max_depth, levels: Vec::with_capacity(8), keys: Some(Keys::default()) }
+        Self { bytes, at: start, max_depth, levels: Vec::with_capacity(8), keys: Some(Keys::of(bytes)) }
     }
 
     /// Reads what a provider sent, or again what was read strictly, from the byte at `start`.
@@ -80,6 +80,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// What the next value is.
+    #[inline]
     pub fn kind(&mut self) -> Result<Kind, Fault> {
         match self.peek() {
             Some(b'{') => Ok(Kind::Object),
@@ -206,9 +207,7 @@ impl<'a> Scanner<'a> {
                 if !path.is_empty() {
                     path.push('.');
                 }
-                path.push_str(
-                    &Text { raw: key.get(..MAX_PATH_BYTES).unwrap_or(key), escaped: true }.to_text(),
-                );
+                path.push_str(&Text::written(key.get(..MAX_PATH_BYTES).unwrap_or(key)).to_text());
             }
             if path.len() > MAX_PATH_BYTES {
                 path.truncate(clip(&path, MAX_PATH_BYTES).len());
@@ -257,6 +256,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Moves to the next member or item of the innermost container, or leaves it and says `false`.
+    #[inline]
     fn advance(&mut self, closer: u8) -> Result<bool, Fault> {
         let next = self.peek();
         let here = Fault { problem: Problem::NoSeparator, offset: self.at };
@@ -282,8 +282,8 @@ impl<'a> Scanner<'a> {
         if let (Some(keys), Some(level)) = (&mut self.keys, self.levels.last_mut())
             && let Err(again) = keys.release(level.keys_from)
         {
-            level.key = again.start + 1..again.end.saturating_sub(1);
-            return Err(Fault { problem: Problem::DuplicateKey, offset: again.start });
+            level.key = again.clone();
+            return Err(Fault { problem: Problem::DuplicateKey, offset: again.start.saturating_sub(1) });
         }
         self.levels.pop();
         Ok(())
@@ -293,10 +293,11 @@ impl<'a> Scanner<'a> {
         let Some(level) = self.levels.last_mut() else { return Ok(()) };
         level.key = start + 1..self.at.saturating_sub(1);
         let Some(keys) = &mut self.keys else { return Ok(()) };
-        keys.hold(level.keys_from, key, start..self.at).map_err(|problem| Fault { problem, offset: start })
+        keys.hold(level.keys_from, key, level.key.clone()).map_err(|problem| Fault { problem, offset: start })
     }
 
     /// The next byte that is not white space.
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
