@@ -1,0 +1,44 @@
+"""What tests of several parts share: the recorded data, a scripted provider, and the gateway as a process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gateway.gateway import Gateway
+from tests.gateway.upstream import Upstream
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder of recorded data; a test that asks for it skips, saying so, where there is none."""
+    folder = Path(os.environ.get("DRAGOMAN_RECORDED", ROOT.parent / "shared" / "recorded"))
+    if not folder.is_dir():
+        pytest.skip(f"the recorded data is not at {folder} (set DRAGOMAN_RECORDED)")
+    return folder
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """A provider that does what it is told."""
+    with Upstream() as started:
+        yield started
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Gateway]]:
+    """Starts gateways: call it with a configuration. All are stopped at the end, and must stop cleanly."""
+    with contextlib.ExitStack() as stack:
+
+        def start(config: dict[str, Any]) -> Gateway:
+            directory = tmp_path / f"gateway-{len(list(tmp_path.iterdir()))}"
+            directory.mkdir()
+            return stack.enter_context(Gateway(config, directory))
+
+        yield start
