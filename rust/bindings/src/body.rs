@@ -86,6 +86,7 @@ impl RequestBody {
     }
 
     #[pyo3(signature = (*, model, ask_usage, remove = Vec::new()))]
+    #[pyo3(text_signature = "($self, *, model, ask_usage, remove=())")]
     fn rewrite<'py>(
         &self,
         py: Python<'py>,

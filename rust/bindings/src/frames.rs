@@ -85,8 +85,8 @@ fn frame_error(py: Python<'_>, error: CoreFrameError, events: &Bound<'_, PyList>
     raised.value(py).setattr("events", events).err().unwrap_or(raised)
 }
 
-#[pyclass(frozen, eq, get_all, module = "dragoman._core")]
-#[derive(PartialEq)]
+#[pyclass(frozen, eq, hash, get_all, module = "dragoman._core")]
+#[derive(PartialEq, Hash)]
 struct Usage {
     input: u64,
     output: u64,
@@ -99,8 +99,8 @@ struct Usage {
     suspect: bool,
 }
 
-#[pyclass(frozen, eq, get_all, module = "dragoman._core")]
-#[derive(PartialEq)]
+#[pyclass(frozen, eq, hash, get_all, module = "dragoman._core")]
+#[derive(PartialEq, Hash)]
 struct AnswerError {
     status: Option<u16>,
     kind: String,

@@ -1,0 +1,27 @@
+"""The engines in Rust, for programs that need no gateway; each is documented in ``_core.pyi``."""
+
+from dragoman._core import (
+    Answer,
+    AnswerError,
+    BodyError,
+    FrameError,
+    RequestBody,
+    SseEvent,
+    SseReader,
+    Usage,
+    read_answer,
+    read_error,
+)
+
+__all__ = [
+    "Answer",
+    "AnswerError",
+    "BodyError",
+    "FrameError",
+    "RequestBody",
+    "SseEvent",
+    "SseReader",
+    "Usage",
+    "read_answer",
+    "read_error",
+]
