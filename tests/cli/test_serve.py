@@ -52,11 +52,6 @@ def test_the_file_and_the_options(server: Server) -> None:
     assert overrides == Overrides(port=2, data_dir="d", log_level="debug")
 
 
-def test_what_to_try_is_printed(server: Server) -> None:
-    result = CliRunner().invoke(root, ["serve", "--port", "9000"])
-    assert "curl http://127.0.0.1:9000/v1/chat/completions" in result.stdout
-
-
 def test_a_bad_configuration_starts_nothing(server: Server) -> None:
     Path("dragoman.yaml").write_text("server: {prot: 1}\nsevrer: {}\n")
     result = CliRunner().invoke(root, ["serve"])

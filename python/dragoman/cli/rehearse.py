@@ -31,7 +31,7 @@ def rehearse(
     \b
       dragoman rehearse --port 8090
       curl http://127.0.0.1:8090/v1/chat/completions -d '{"model": "rehearsal",
-        "messages": [{"role": "user", "content": "Hello"}], "rehearsal": {"status": 503}}'
+        "messages": [{"role": "user", "content": "Hello"}], "rehearsal": {"refuse": 503}}'
 
     Its pace and what else it does come from the configuration's section "rehearsal"; an option here goes first.
     """

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from dragoman.cli.settings import config_faults, config_option
-from dragoman.cli.welcome import welcome
 from dragoman.config.load import Overrides
 from dragoman.errors import StoreError
 
@@ -43,7 +42,6 @@ def serve(
         config = load_settings(path, os.environ, overrides)
         from dragoman.server.run import run  # only now: it brings granian
 
-        click.echo(welcome(config, path))
         try:
             status = run(config, path, overrides)
         except StoreError as fault:
