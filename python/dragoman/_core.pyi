@@ -3,16 +3,25 @@
 Import from :mod:`dragoman.core`. Counts are tokens, sizes bytes, unless a name says otherwise.
 """
 
-from typing import Self, final
+from asyncio import AbstractEventLoop
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context
+from typing import Literal, Protocol, Self, TypedDict, final, type_check_only
 
 __all__ = [
     "Answer",
     "AnswerError",
     "BodyError",
+    "Exchange",
     "FrameError",
+    "Outcome",
+    "Reply",
     "RequestBody",
     "SseEvent",
     "SseReader",
+    "Target",
+    "Terms",
+    "Upstream",
     "Usage",
     "read_answer",
     "read_error",
@@ -213,3 +222,199 @@ def read_answer(body: bytes, *, keep_text_bytes: int = 0) -> Answer:
 
 def read_error(body: bytes) -> AnswerError | None:
     """Reads the body of an answer that failed; None if it holds no error in a shape that is known, as with HTML."""
+
+# The upstream client ---------------------------------------------------------------------------------------------
+
+@type_check_only
+class _Transport(Protocol):
+    def send_bytes(self, data: bytes, /) -> object: ...
+
+@type_check_only
+class _Protocol(Protocol):
+    """The part of an RSGI protocol object that answers; each method is called from the client's own thread."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes, /) -> object: ...
+    def response_stream(self, status: int, headers: list[tuple[str, str]], /) -> _Transport: ...
+
+@type_check_only
+class _Connecting(TypedDict):
+    connect_timeout_s: float
+    """For dialling and the TLS handshake together."""
+    allow_private: bool
+    """Loopback, private and link-local addresses may be connected to."""
+    http2: bool
+    """HTTP/2 is offered inside TLS."""
+    proxy: str
+    """A URL; empty: the environment's; ``none``."""
+    ca_pem: bytes | None
+    """Roots that are trusted besides the platform's."""
+
+@final
+class Upstream:
+    """A thread that speaks HTTP/1.1 and HTTP/2 to providers; what all targets share.
+
+    :param event_loop: where tasks that await an :class:`Exchange` run.
+
+    Make it in the process that uses it: threads do not survive a fork. The thread ends when this and all its targets
+    are dropped.
+    """
+
+    def __new__(cls, event_loop: AbstractEventLoop) -> Self: ...
+    def target(self, base_url: str, headers: list[tuple[str, str]], options: _Connecting) -> Target:
+        """A pool of connections of its own.
+
+        :param base_url: paths are appended to it.
+        :param headers: sent with every request, the credential among them.
+        :raises ValueError: the URL, a header or the roots cannot be used.
+        """
+
+@final
+class Terms:
+    """What bounds an attempt, and what its answer may be.
+
+    :param lane: ``whole`` (JSON, checked before it is passed on), ``stream`` (server-sent events of OpenAI's dialect),
+        ``stream_without_usage`` (the same, with the usage that only the gateway asked for taken out), ``raw``
+        (anything, passed on from its first byte).
+    :param timeouts_s: to the first byte, between two, and for all of it.
+    :param sizes: bytes of a whole answer, and of one event.
+    :param heartbeat_s: a comment goes to the client after so long a silence.
+    """
+
+    def __new__(
+        cls,
+        lane: str,
+        timeouts_s: tuple[float, float, float],
+        sizes: tuple[int, int] = (67108864, 4194304),
+        method: str = "POST",
+        heartbeat_s: float = 15.0,
+    ) -> Self: ...
+
+@final
+class Target:
+    """One deployment with one credential."""
+
+    def send(self, reply: Reply, path: str, body: bytes, headers: list[tuple[str, str]], terms: Terms) -> Exchange:
+        """Start an attempt; what comes of it goes to ``reply``.
+
+        :param path: appended to the base URL, with its query.
+        :raises ValueError: the path or a header cannot be sent.
+        """
+
+@final
+class Reply:
+    """The way back to one client.
+
+    :param proto: an RSGI protocol object, or one like it.
+    :param client: the peer's address, ``ip:port``: a slow reader is noticed by its socket.
+    :param outstanding_bytes: how much of a stream may be under way to it before the provider is not read on.
+    :param write_timeout_s: a client that takes nothing for so long is disconnected.
+    """
+
+    def __new__(
+        cls, proto: _Protocol, client: str, outstanding_bytes: int = 262144, write_timeout_s: float = 60.0
+    ) -> Self: ...
+    def set_headers(self, headers: list[tuple[str, str]]) -> None:
+        """The headers of the answer; the content type, the provider's rate limits and the times are added to them."""
+    def times_ms(self) -> tuple[float, float]:
+        """Milliseconds since this was made: the caller's own, and those spent in attempts that are over."""
+    def send(self, data: bytes) -> bool:
+        """Send a piece of a stream that has begun. False: the client is gone, or no stream has begun."""
+    def finish(self) -> None:
+        """End a stream."""
+
+@final
+class Exchange(Awaitable[Outcome]):
+    """An attempt under way. Awaiting it gives its outcome, and never raises."""
+
+    def __await__(self) -> Generator[object, None, Outcome]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Self: ...
+    def on_done(self, callback: Callable[[Exchange], object]) -> None:
+        """Call back when the attempt is over, on the thread that ends it."""
+    def cancel(self, msg: object = None) -> bool:
+        """End the attempt; the outcome follows. False: it is over already."""
+    _asyncio_future_blocking: bool
+    def get_loop(self) -> AbstractEventLoop: ...
+    def add_done_callback(self, callback: Callable[[Exchange], object], *, context: Context) -> None: ...
+    def done(self) -> bool:
+        """Whether the attempt is over."""
+    def result(self) -> Outcome:
+        """The outcome.
+
+        :raises RuntimeError: the attempt is not over.
+        """
+
+@final
+class Outcome:
+    """How an attempt ended. Times are milliseconds since its start."""
+
+    @property
+    def status(self) -> int:
+        """The provider's; 0 where it did not answer."""
+    @property
+    def failure(
+        self,
+    ) -> Literal[
+        "",
+        "unreachable",
+        "tls",
+        "refused",
+        "protocol",
+        "status",
+        "reported",
+        "first_byte_timeout",
+        "idle_timeout",
+        "total_timeout",
+        "cut",
+        "client_gone",
+    ]:
+        """Why the client does not have the whole answer; empty where it has.
+
+        ``refused``: by the address policy. ``status``: outside 2xx. ``reported``: an error inside a 200.
+        """
+    @property
+    def detail(self) -> str:
+        """The failure in words, for operators."""
+    @property
+    def reported(self) -> tuple[int | None, str, str] | None:
+        """Status, type and code of a reported error."""
+    @property
+    def sent(self) -> bool:
+        """Whether bytes of the request may have reached the provider."""
+    @property
+    def written(self) -> Literal["", "partly", "whole"]:
+        """How much of the answer has reached the client."""
+    @property
+    def body(self) -> bytes:
+        """A whole answer, or the body of an error."""
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The provider's."""
+    def header(self, name: str) -> str | None:
+        """One of them, by its name in lower case."""
+    @property
+    def usage(self) -> tuple[int, int, int, int, int, int, int] | None:
+        """Tokens as the provider counted them: input, output, cached input, cache write, reasoning, audio input,
+        audio output; ``None`` where it did not, or where its figures cannot be true."""
+    @property
+    def finish_reason(self) -> str: ...
+    @property
+    def served_model(self) -> str:
+        """The model that served, in the provider's words."""
+    @property
+    def text(self) -> str:
+        """What a stream has generated so far (up to 256 KiB), to count what it did not report."""
+    @property
+    def text_truncated(self) -> bool:
+        """There was more text than was kept."""
+    @property
+    def content_events(self) -> int: ...
+    @property
+    def missing_done(self) -> bool:
+        """The stream ended well, but without ``[DONE]``; the client has got one."""
+    @property
+    def first_byte_ms(self) -> float | None: ...
+    @property
+    def first_token_ms(self) -> float | None: ...
+    @property
+    def total_ms(self) -> float: ...

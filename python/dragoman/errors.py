@@ -200,7 +200,7 @@ class UpstreamError(RequestError):
     """The provider's fault, or the network's on the way there."""
 
     status = 502
-    fault = "upstream"
+    fault: ClassVar[Fault] = "upstream"
     type = "upstream_error"
     code = "upstream_error"
     retryable = True

@@ -17,9 +17,9 @@ from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.run import Run
+from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
 from dragoman.usage.row import Tokens
-from dragoman.usage.settle import settle
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
@@ -49,7 +49,7 @@ async def serve(gateway: Gateway, request: Request, endpoint: str, path: str) ->
             body=body,
             knobs=knobs,
             deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
-            session=knobs.session or run.end_user or principal.key_id,
+            session=session_of(plan.session_by, knobs, run.end_user, principal.key_id),
             headers=run.trace_headers,
         )
         await dispatch(gateway, admit(gateway, call, plan), run)
@@ -85,6 +85,15 @@ def with_body_fallbacks(knobs: Knobs, body: RequestBody) -> Knobs:
     except msgspec.DecodeError:
         raise InvalidRequest("The field fallbacks is not a list of model names.", param="fallbacks") from None
     return msgspec.structs.replace(knobs, fallbacks=names[:8])
+
+
+def session_of(session_by: str, knobs: Knobs, end_user: str, key_id: str) -> str:
+    """What keeps requests together at one deployment, where the route's strategy asks for it."""
+    if session_by == "key":
+        return key_id
+    if session_by == "end_user":
+        return end_user or key_id
+    return knobs.session or end_user or key_id
 
 
 def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:

@@ -169,6 +169,7 @@ class Server(Part, frozen=True, kw_only=True):
     drain_s: Annotated[Positive, "for running requests to end after SIGTERM"] = 30.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "what is logged"] = "info"
     metrics: Annotated[bool, "serve /metrics"] = True
+    relay: Annotated[Literal["direct", "pump"], "pump: answers go by the event loop"] = "direct"
 
 
 class Store(Part, frozen=True, kw_only=True):

@@ -28,7 +28,6 @@ def own_headers(request: Request, snapshot: int) -> Headers:
     return [
         ("content-type", JSON),
         ("x-request-id", request.id),
-        ("x-dragoman-request-id", request.id),
         ("x-dragoman-snapshot", str(snapshot)),
         ("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"),
         ("x-dragoman-upstream-ms", f"{upstream_ms:.3f}"),

@@ -34,11 +34,8 @@ class Transport(Protocol):
         """Sends a part of the body; raises ``ProtocolClosed`` when the client is gone."""
 
 
-class HttpProtocol(Protocol):
-    """What is used of granian's protocol object."""
-
-    def __call__(self) -> Awaitable[bytes]:
-        """The whole body of the request."""
+class Answering(Protocol):
+    """What is used of granian's protocol object to answer."""
 
     def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
         """Answers in one."""
@@ -48,6 +45,13 @@ class HttpProtocol(Protocol):
 
     def client_disconnect(self) -> Awaitable[None]:
         """Returns when the client has gone."""
+
+
+class HttpProtocol(Answering, Protocol):
+    """What is used of granian's protocol object."""
+
+    def __call__(self) -> Awaitable[bytes]:
+        """The whole body of the request."""
 
 
 class Scope(Protocol):
@@ -69,15 +73,16 @@ class Rehearsal:
     async def __rsgi__(self, scope: Scope, proto: HttpProtocol) -> None:
         """Serves a request as a server of its own."""
         if scope.proto == "http":
-            await self.handle(scope.path, scope, proto, await proto())
+            await self.handle(
+                Received(scope.method, scope.path, await proto(), scope.headers.get(SCRIPT_HEADER)), proto
+            )
 
-    async def handle(self, path: str, scope: Scope, proto: HttpProtocol, body: bytes) -> None:
-        """Serves ``path``, relative to where this is mounted; the caller has read the body."""
-        received = Received(scope.method, path, body, scope.headers.get(SCRIPT_HEADER))
+    async def handle(self, received: Received, proto: Answering) -> None:
+        """Serves a request that has been read; its path is relative to where this is mounted."""
         await play(self._stage.plan(received, time.time()), proto)
 
 
-async def play(plan: Plan, proto: HttpProtocol) -> None:
+async def play(plan: Plan, proto: Answering) -> None:
     """Sends what the plan says when it says so; returns early when the client leaves."""
     if not await _pause(plan.delay_s, proto):
         return
@@ -101,7 +106,7 @@ async def play(plan: Plan, proto: HttpProtocol) -> None:
         await asyncio.sleep(_SETTLE_S)
 
 
-async def _pause(seconds: float, proto: HttpProtocol) -> bool:
+async def _pause(seconds: float, proto: Answering) -> bool:
     """Waits; false when the client left meanwhile."""
     if seconds <= 0:
         return True
@@ -115,7 +120,7 @@ async def _pause(seconds: float, proto: HttpProtocol) -> bool:
     return False
 
 
-async def _left(proto: HttpProtocol) -> None:
+async def _left(proto: Answering) -> None:
     await proto.client_disconnect()
 
 

@@ -1,20 +1,20 @@
 """Trying deployments until one answers.
 
 Within a tier other failure domains come first, the same deployment again only after a pause, and only while the retry
-budget of the one that would receive the retry allows it: retries that add to an outage prolong it. The next tier is not
-a retry but what the operator declared for this case; it needs no budget. One deadline bounds everything, and once a byte
-of an answer has reached the client nothing is tried any more.
+budget of the one that would receive the retry allows it: retries that add to an outage prolong it. The next tier is
+not a retry but what the operator declared for this case; it needs no budget. One deadline bounds everything, and once a
+byte of an answer has reached the client nothing is tried any more.
 """
 
 from __future__ import annotations
 
-import asyncio
 from hashlib import blake2b
 from random import random
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from dragoman.core import Terms, backoff_s
+from dragoman.driver import Pause
 from dragoman.endpoints.answers import error_event
 from dragoman.errors import (
     ClientGone,
@@ -109,7 +109,7 @@ class _Tries:
             wait_s = max(wait_s, error.retry_after_s)
         if monotonic() + wait_s + LEAST_S > self.call.deadline_s:
             return False
-        await asyncio.sleep(wait_s)
+        await Pause(wait_s)
         if self.run.request.gone:
             raise ClientGone("the client hung up")
         return True
@@ -130,8 +130,7 @@ class _Tries:
         if request.gone:
             raise ClientGone("the client hung up")
         run.chosen(member)
-        headers = run.headers()
-        request.reply.set_headers(headers)
+        request.reply.set_headers(run.answer_headers())
         deployment = member.deployment
         request.exchange = member.target.send(
             request.reply,
@@ -165,7 +164,7 @@ class _Tries:
             request.reply.finish()
             request.stage = "answered"
             raise error
-        if not error.retryable or isinstance(error, ShuttingDown):
+        if not error.retryable or isinstance(error, ShuttingDown) or (self.call.passed_through and outcome.sent):
             raise error
         return error
 

@@ -28,7 +28,7 @@ class Call(Struct, frozen=True, kw_only=True):
     session: str
     headers: list[tuple[str, str]]
     method: str = "POST"
-    raw_lane: bool = False
+    passed_through: bool = False
 
     @property
     def stream(self) -> bool:
@@ -50,12 +50,12 @@ class Call(Struct, frozen=True, kw_only=True):
         """The body as this deployment gets it: the client's bytes but for the fields that the gateway changes."""
         if self.body is None:
             return self.raw
-        model = deployment.model if self.body.model else None
+        model = deployment.model if self.body.model and deployment.model != "*" else None
         return self.body.rewrite(model=model, ask_usage=self.asks_usage(deployment), remove=GATEWAY_FIELDS)
 
     def lane(self, deployment: Deployment) -> str:
         """How the answer is to be followed."""
-        if self.raw_lane:
+        if self.passed_through:
             return "raw"
         if not self.stream:
             return "whole"

@@ -113,10 +113,14 @@ class Run:
             return 499 if isinstance(self.error, ClientGone) else 200
         return self.error.http_status
 
+    def answer_headers(self) -> list[tuple[str, str]]:
+        """The headers of a provider's answer, less those that are known only when it comes."""
+        own = [("x-request-id", self.request.id), ("x-dragoman-snapshot", str(self.snapshot))]
+        return own + self.headers()
+
     def headers(self) -> list[tuple[str, str]]:
-        """What the answer's headers say of the way it took."""
+        """What any answer's headers say of the way it took."""
         headers = [
-            ("x-request-id", self.request.id),
             ("x-dragoman-attempts", str(len(self.notes) + (self.error is None))),
             ("x-dragoman-fallback-index", str(self.fallback_index)),
         ]

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dragoman.core import Reply
+from dragoman.driver import Driver
 from dragoman.endpoints.answers import error_answer
 from dragoman.errors import (
     ClientGone,
@@ -24,10 +25,12 @@ from dragoman.errors import (
     RequestError,
     ShuttingDown,
 )
-from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES, Request, too_slow
+from dragoman.server.pump import PumpedProtocol
+from dragoman.server.request import Request, too_slow
 
 if TYPE_CHECKING:
-    from granian.rsgi import HTTPProtocol, Scope
+    from granian._granian import RSGIHTTPProtocol as HTTPProtocol
+    from granian.rsgi import Scope
 
     from dragoman.endpoints.router import Router
     from dragoman.gateway import Gateway
@@ -41,17 +44,19 @@ WATCH_AFTER_S = 0.3
 class App:
     """What the worker serves."""
 
-    def __init__(self, gateway: Gateway, router: Router) -> None:
+    def __init__(self, gateway: Gateway, router: Router, loop: asyncio.AbstractEventLoop) -> None:
         self.gateway = gateway
         self.router = router
+        self.loop = loop
         self.in_flight: set[Request] = set()
         self.draining = False
-        self._watchers: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, proto: HTTPProtocol) -> None:
         """Answer one request."""
-        limits = self.gateway.snapshot.config.server.limits
-        reply = Reply(proto, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
+        server = self.gateway.snapshot.config.server
+        limits = server.limits
+        writer = proto if server.relay == "direct" else PumpedProtocol(proto, self.loop)
+        reply = Reply(writer, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
         request = Request(f"req_{getrandbits(96):024x}", proto, reply)
         self.in_flight.add(request)
         try:
@@ -60,7 +65,7 @@ class App:
             self._answer(request, error)
         except asyncio.CancelledError:
             self._answer(request, self._why_cancelled(request))
-        except Exception:  # noqa: BLE001 - the edge: whatever is not a RequestError is a bug of ours
+        except Exception:
             log.exception("request %s failed", request.id)
             self.gateway.metrics.internal_errors += 1
             self._answer(request, Internal("The gateway failed on this request; its log says why."))
@@ -104,24 +109,11 @@ class App:
             now_s = monotonic()
             for request in list(self.in_flight):
                 if request.stage == "reading":
-                    if now_s > request.body_by_s or self._stalled(request, now_s):
+                    if now_s > request.body_by_s:
                         request.give_up()
                 elif not request.watched and now_s - request.arrived_s > WATCH_AFTER_S:
-                    self._watch(request)
-
-    def _stalled(self, request: Request, now_s: float) -> bool:
-        """Whether a body that is read in pieces has earned no more time."""
-        length = int(request.headers.get("content-length", ONE_PIECE_BYTES + 1))
-        if length > ONE_PIECE_BYTES:
-            return False
-        earned_s = GRACE_S + length / self.gateway.snapshot.config.server.limits.body_min_bytes_s
-        return now_s - request.arrived_s > earned_s
-
-    def _watch(self, request: Request) -> None:
-        request.watched = True
-        task = asyncio.get_running_loop().create_task(_tell_when_gone(request))
-        self._watchers.add(task)
-        task.add_done_callback(self._watchers.discard)
+                    request.watched = True
+                    Driver(_tell_when_gone(request), None, self.loop).start()
 
     async def drain(self, deadline_s: float) -> None:
         """Let the requests in flight finish, and end at the deadline those that have not."""
@@ -136,6 +128,7 @@ class App:
 
     def abort(self) -> None:
         """End all requests in flight, each with an error that says why."""
+        self.draining = True
         for request in list(self.in_flight):
             request.stopping = True
             request.give_up()

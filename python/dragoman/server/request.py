@@ -8,14 +8,12 @@ comes too slowly is given up (by :class:`~dragoman.server.app.App`, which looks 
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dragoman.errors import BodyTooLarge, ClientGone, InvalidRequest, RequestTimeout
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from granian.rsgi import HTTPProtocol
+    from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 
     from dragoman.config.schema import Limits
     from dragoman.core import Exchange, Reply
@@ -42,11 +40,11 @@ class Request:
         "path",
         "proto",
         "query",
+        "reading",
         "reply",
         "stage",
         "started_at_ms",
         "stopping",
-        "task",
         "watched",
     )
 
@@ -62,46 +60,48 @@ class Request:
         self.started_at_ms = 0
         self.stage: Stage = "accepted"
         self.body_by_s = 0.0
+        self.reading: Any = None  # granian's future of the next piece of the body
         self.exchange: Exchange | None = None
-        self.task: asyncio.Task[None] | None = None
         self.gone = False
         self.stopping = False
         self.watched = False
 
     def give_up(self) -> None:
-        """End whatever the request is waiting for: the client is gone, or the process is stopping."""
+        """End whatever the request is waiting for: the client is gone or too slow, or the process is stopping."""
         if self.exchange is not None:
             self.exchange.cancel()
-        elif self.task is not None and self.stage == "reading":
-            self.task.cancel()
+        elif self.stage == "reading" and self.reading is not None:
+            self.reading.cancel()
 
 
-async def read_body(request: Request, limits: Limits, task: asyncio.Task[None]) -> bytes:
+async def read_body(request: Request, limits: Limits) -> bytes:
     """Read the whole body.
 
     Raises:
         BodyTooLarge: declared or found to be over the limit.
-        RequestTimeout: it came too slowly.
         ClientGone: the client hung up in the middle.
+        asyncio.CancelledError: it came too slowly, or the process is stopping.
     """
-    declared = request.headers.get("content-length")
-    length = _length(declared)
+    length = declared_length(request.headers)
     if length is not None and length > limits.max_body_bytes:
         raise too_large(limits.max_body_bytes)
     if length == 0 or (length is None and "transfer-encoding" not in request.headers):
         return b""
-    request.task = task
-    request.stage = "reading"
     request.body_by_s = request.arrived_s + limits.body_timeout_s
+    request.stage = "reading"
     try:
         if length is not None and length <= ONE_PIECE_BYTES:
-            body = await request.proto()
+            earned_s = GRACE_S + length / limits.body_min_bytes_s
+            request.body_by_s = request.arrived_s + min(limits.body_timeout_s, earned_s)
+            request.reading = request.proto()
+            body: bytes = await request.reading
         else:
             body = await _in_pieces(request, limits)
     except RuntimeError:
         raise ClientGone("the client hung up while sending its body") from None
     finally:
         request.stage = "accepted"
+        request.reading = None
     if length is not None and len(body) != length:
         raise ClientGone("the body ended before its declared length")
     return body
@@ -110,23 +110,31 @@ async def read_body(request: Request, limits: Limits, task: asyncio.Task[None]) 
 async def _in_pieces(request: Request, limits: Limits) -> bytes:
     pieces: list[bytes] = []
     size = 0
-    async for piece in request.proto:
-        if not piece:
-            continue
+    stream = request.proto.__aiter__()
+    while True:
+        request.reading = stream.__anext__()
+        piece: bytes = await request.reading
+        if not piece:  # granian's mark of the end
+            return b"".join(pieces)
         size += len(piece)
         if size > limits.max_body_bytes:
             raise too_large(limits.max_body_bytes)
         pieces.append(piece)
         earned_s = GRACE_S + size / limits.body_min_bytes_s
         request.body_by_s = request.arrived_s + min(limits.body_timeout_s, earned_s)
-    return b"".join(pieces)
 
 
-def _length(declared: str | None) -> int | None:
+def declared_length(headers: dict[str, str]) -> int | None:
+    """The body's declared length.
+
+    Raises:
+        InvalidRequest: it is not a number.
+    """
+    declared = headers.get("content-length")
     if declared is None:
         return None
     if not declared.isascii() or not declared.isdigit():
-        raise InvalidRequest("Content-Length is not a number", code="invalid_header", param="content-length")
+        raise InvalidRequest("Content-Length is not a number.", code="invalid_header", param="content-length")
     return int(declared)
 
 

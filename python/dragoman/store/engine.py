@@ -25,6 +25,10 @@ from dragoman.store.sqlite import check_integrity, log_path, sqlite_engine, sqli
 
 Role = Literal["server", "visitor"]
 
+# The largest file that is checked whole at start: 0.1 s after an orderly end, 1.3 s after a crash.
+CLEAN_CHECK_BYTES = 64 * 1024 * 1024
+UNCLEAN_CHECK_BYTES = 1024 * 1024 * 1024
+
 
 class Store:
     """An open database. ``engine`` may be used from any thread; ``close`` gives the lock back."""
@@ -52,8 +56,10 @@ class Store:
 def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) -> Store:
     """Open the database, creating what is missing.
 
-    A ``server`` owns the database: it alone is admitted, and it checks the file when its predecessor did not close in
-    order. A ``visitor`` (a command) comes and goes beside it, and writes durably. Raises ``StoreError``.
+    A ``server`` owns the database: it alone is admitted, and it checks the file, a larger one too when its predecessor
+    did not close in order. A ``visitor`` (a command) comes and goes beside it, and writes durably.
+
+    Raises ``StoreError``.
     """
     directory = data_dir(settings, environ)
     create_data_dir(directory)
@@ -88,8 +94,9 @@ def _open_sqlite(url: URL, directory: Path, role: Role) -> Store:
     lock = InstanceLock(lock_path) if role == "server" else None
     engine = sqlite_engine(url.set(database=str(path)), durable=role == "visitor")
     try:
-        if lock is not None and (lock.found_unclean or _has_log(path)):
-            _refuse_damaged(engine, path)
+        if lock is not None:
+            unclean = lock.found_unclean or _has_log(path)
+            _refuse_damaged(engine, path, UNCLEAN_CHECK_BYTES if unclean else CLEAN_CHECK_BYTES)
         _bring_up_to_date(engine, lock_path, role)
     except (DBAPIError, StoreError) as error:
         engine.dispose()
@@ -104,9 +111,9 @@ def _has_log(path: Path) -> bool:
     return log.exists() and log.stat().st_size > 0
 
 
-def _refuse_damaged(engine: Engine, path: Path) -> None:
+def _refuse_damaged(engine: Engine, path: Path, whole_up_to_bytes: int) -> None:
     with engine.connect() as connection:
-        damage = check_integrity(connection, path)
+        damage = check_integrity(connection, path, whole_up_to_bytes=whole_up_to_bytes)
     if damage:
         raise _unusable(path, damage)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import structs
+from msgspec import ValidationError, convert, structs
 from sqlalchemy import Connection, Dialect
 
 from dragoman.store.tables import usage
@@ -44,18 +44,17 @@ class RowInsert:
                 start += count
 
 
-def storable(row: UsageRow) -> UsageRow:
+def storable(row: UsageRow) -> UsageRow | None:
     """The row with what no database takes replaced: lone surrogates, NUL characters, integers over 64 bits.
 
     Such values come from clients (an end user's name, say). To lose the row for them would be to let a client choose
-    not to be billed.
+    not to be billed. None: a field is of another type than it should be, and nothing can be done.
     """
-    changes: dict[str, object] = {}
-    for name, value in zip(UsageRow.__struct_fields__, structs.astuple(row), strict=True):
-        fixed = _storable(value)
-        if fixed is not value:
-            changes[name] = fixed
-    return structs.replace(row, **changes) if changes else row
+    fields = {name: _storable(value) for name, value in structs.asdict(row).items()}
+    try:
+        return convert(fields, UsageRow)
+    except ValidationError:
+        return None
 
 
 def _storable(value: object) -> object:

@@ -179,10 +179,10 @@ def _catalogue() -> DataSnapshot:
 
 def _look_up(provider_id: str, model: str, now_s: float) -> Rates | None:
     """Past the library's own memory of look-ups, which grows with every name that a client makes up."""
-    from genai_prices.data_snapshot import find_provider_by_id
-
     if not provider_id or len(model) > _MAX_MODEL_LENGTH:
         return None
+    from genai_prices.data_snapshot import find_provider_by_id
+
     providers = _catalogue().providers
     provider = find_provider_by_id(providers, provider_id)
     found = provider.find_model(model, all_providers=providers) if provider is not None else None

@@ -15,10 +15,11 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from dragoman.config.schema import Store as Settings
 from dragoman.errors import StoreError
@@ -32,11 +33,12 @@ from dragoman.usage.spool import Spool
 SPOOL_FILE = "usage-spool.jsonl"
 BATCH_ROWS = 512
 TICK_S = 0.1
-SLOWEST_RETRY_S = 5.0
+SLOWEST_RETRY_S = 2.0
 RETENTION_EVERY_S = 3600.0
 RECENT_ROWS = 10_000
 CHUNKS_A_TICK = 8
 _SPOOL_POSITION = "usage_spool_position"
+_BAD_VALUES = (UnicodeError, OverflowError, DataError, InterfaceError, IntegrityError, ProgrammingError)
 _log = logging.getLogger("dragoman.usage")
 
 
@@ -73,6 +75,11 @@ class UsageWriter:
     def queued(self) -> int:
         """Rows that wait in memory."""
         return len(self._queue)
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the thread runs and the database takes rows."""
+        return self._thread.is_alive() and not self._failing
 
     def start(self) -> None:
         """Start the thread."""
@@ -130,38 +137,40 @@ class UsageWriter:
         while self._queue:
             if self._closing.is_set() and time.monotonic() > self._close_by_s:
                 return False
-            batch = [self._queue.popleft() for _ in range(min(BATCH_ROWS, len(self._queue)))]
-            if not self._write_batch(batch):
-                self._queue.extendleft(reversed(batch))
+            if not self._write_batch([self._queue.popleft() for _ in range(min(BATCH_ROWS, len(self._queue)))]):
                 if len(self._queue) > self._max_queued // 2:
                     self._spill()
                 return False
-            self.written += len(batch)
         return True
 
     def _write_batch(self, rows: list[UsageRow]) -> bool:
+        """Write, or else put the rows back at the head of the queue and say False."""
         try:
-            self._commit_rows(rows)
-        except (UnicodeError, OverflowError, DataError):
-            return self._write_batch_cleaned(rows)
+            try:
+                self._commit_rows(rows)
+            except _BAD_VALUES:
+                rows = self._storable(rows)
+                self._commit_rows(rows)
         except (SQLAlchemyError, StoreError) as error:
             self._note_failure(error)
+            self._queue.extendleft(reversed(rows))
             return False
         self._note_success()
         return True
 
-    def _write_batch_cleaned(self, rows: list[UsageRow]) -> bool:
-        try:
-            self._commit_rows([storable(row) for row in rows])
-        except (SQLAlchemyError, StoreError) as error:
-            self._note_failure(error)
-            return False
-        self._note_success()
-        return True
+    def _storable(self, rows: Iterable[UsageRow]) -> list[UsageRow]:
+        """The rows as the database and the spool take them. Those that cannot be made so are dropped."""
+        fixed = [storable(row) for row in rows]
+        good = [row for row in fixed if row is not None]
+        if len(good) < len(fixed):
+            self.dropped += len(fixed) - len(good)
+            _log.error("%d usage rows had fields of a wrong type and are lost", len(fixed) - len(good))
+        return good
 
     def _commit_rows(self, rows: list[UsageRow]) -> None:
         with self._engine.begin() as connection:
             self._insert(connection, rows)
+        self.written += len(rows)
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
@@ -177,7 +186,7 @@ class UsageWriter:
     def _spill(self) -> bool:
         """Move the older half of the queue to the spool. False when nothing could be moved."""
         count = (len(self._queue) + 1) // 2
-        rows = [self._queue.popleft() for _ in range(count)]
+        rows = self._storable(self._queue.popleft() for _ in range(count))
         try:
             fitted = self._spool.append(rows)
         except OSError as error:

@@ -1,1 +1,1 @@
-"""(being written)"""
+"""Paths for operators: they need a key with ``admin``, or a gateway without any keys."""

@@ -1,0 +1,136 @@
+"""Runs a request's coroutine, without the event loop wherever it can.
+
+Each change of thread costs more than all the Python of a request. granian hands a request over on a thread of its own
+that holds the GIL; an asyncio server would pass it on to the loop's thread, and again when the body has come and when
+the answer has. A :class:`Driver` instead runs the coroutine where it is: on granian's thread until the request is sent,
+on the upstream client's thread once the answer has been written. What needs the loop (pauses, tasks) asks for it.
+
+A coroutine may wait for four things: a future of granian's, an :class:`~dragoman.core.Exchange`, a :class:`Pause`, and
+:class:`OnLoop`. Anything else is a bug and says so.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, CancelledError
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context
+from typing import Any, Protocol, TypeVar
+
+from dragoman.core import Exchange
+
+T = TypeVar("T")
+Wake = Callable[[Any], None]
+
+
+class Watcher(Protocol):
+    """granian's interest in a request's coroutine."""
+
+    def done(self) -> None:
+        """It has ended."""
+
+    def err(self, error: BaseException) -> None:
+        """It has failed."""
+
+
+class ThreadLoop:
+    """What granian takes for the event loop: calls a driver back at once, anything else on the real loop."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self.loop = loop
+
+    def call_soon(self, callback: Wake, future: Any, *, context: Context | None = None) -> None:
+        """A future that was already done has been waited for."""
+        if isinstance(getattr(callback, "__self__", None), Driver):
+            callback(future)
+        else:
+            self.loop.call_soon_threadsafe(callback, future, context=context)
+
+    call_soon_threadsafe = call_soon
+
+
+class Pause:
+    """Awaitable: nothing for a while."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self
+
+    def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
+        """Wake on the loop, in time."""
+        loop.call_soon_threadsafe(loop.call_later, self.seconds, wake, self)
+
+
+class OnLoop:
+    """Awaitable: a coroutine that needs asyncio, run as a task of the loop."""
+
+    __slots__ = ("coroutine", "error")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.coroutine = coroutine
+        self.error: BaseException | None = None
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self
+        if self.error is not None:
+            raise self.error
+
+    def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
+        """Start the task, and wake when it ends."""
+        loop.call_soon_threadsafe(self._start, wake, loop)
+
+    def _start(self, wake: Wake, loop: AbstractEventLoop) -> None:
+        task = loop.create_task(self.coroutine)
+
+        def ended(_: Any) -> None:
+            self.error = CancelledError() if task.cancelled() else task.exception()
+            wake(self)
+
+        task.add_done_callback(ended)
+
+
+class Driver:
+    """One coroutine on its way."""
+
+    __slots__ = ("coroutine", "loop", "watcher")
+
+    def __init__(self, coroutine: Coroutine[Any, None, None], watcher: Watcher | None, loop: AbstractEventLoop) -> None:
+        self.coroutine = coroutine
+        self.watcher = watcher
+        self.loop = loop
+
+    def start(self) -> None:
+        """Run until the coroutine waits."""
+        self._step(None)
+
+    def wake(self, future: Any) -> None:
+        """What the coroutine waited for is there."""
+        if type(future) is not Exchange and getattr(future, "cancelled", _never)():
+            self._step(CancelledError())
+        else:
+            self._step(None)
+
+    def _step(self, error: BaseException | None) -> None:
+        try:
+            waiting = self.coroutine.send(None) if error is None else self.coroutine.throw(error)
+        except StopIteration:
+            if self.watcher is not None:
+                self.watcher.done()
+            return
+        except BaseException as failure:  # noqa: BLE001 - granian logs it and answers 500
+            if self.watcher is not None:
+                self.watcher.err(failure)
+            return
+        if type(waiting) is Exchange:
+            waiting.on_done(self.wake)
+        elif isinstance(waiting, Pause | OnLoop):
+            waiting.on_done(self.wake, self.loop)
+        else:
+            waiting.add_done_callback(self.wake)
+
+
+def _never() -> bool:
+    return False

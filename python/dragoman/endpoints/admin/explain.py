@@ -1,0 +1,80 @@
+"""``POST /v1/explain``: what the gateway would do with a request, without doing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dragoman import pipeline
+from dragoman.endpoints.answers import json_answer
+from dragoman.endpoints.knobs import read_knobs
+from dragoman.errors import Forbidden
+from dragoman.routing.call import Call
+
+if TYPE_CHECKING:
+    from dragoman.gateway import Gateway
+    from dragoman.routing.call import Admitted
+    from dragoman.server.request import Request
+
+
+class Explain:
+    """The plan for a chat request."""
+
+    always = False
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def serve(self, request: Request) -> None:
+        """Read, plan, count and price the request as if it were to be sent."""
+        gateway = self.gateway
+        snapshot = gateway.snapshot
+        principal = gateway.authenticate(request)
+        if not principal.admin and not gateway.keys.is_open:
+            raise Forbidden("Explaining a request needs a key with admin.", code="admin_only")
+        knobs = read_knobs(request.headers, principal)
+        raw = await gateway.read_body(request)
+        body = pipeline.read(raw, snapshot.config.server.limits.max_json_depth)
+        knobs = pipeline.with_body_fallbacks(knobs, body)
+        plan = snapshot.plan(body.model or "", knobs.fallbacks, principal)
+        call = Call(
+            endpoint="chat",
+            path="/chat/completions",
+            raw=raw,
+            body=body,
+            knobs=knobs,
+            deadline_s=min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
+            session=knobs.session,
+            headers=[],
+        )
+        json_answer(request, self._shown(pipeline.admit(gateway, call, plan)), snapshot=snapshot.number)
+
+    def _shown(self, admitted: Admitted) -> dict[str, Any]:
+        plan, call, counted = admitted.plan, admitted.call, admitted.counted
+        cost = admitted.cost_estimate_nanousd
+        return {
+            "object": "explanation",
+            "alias": plan.alias,
+            "snapshot": self.gateway.snapshot.number,
+            "deadline_s": call.deadline_s,
+            "retries": plan.retries if call.knobs.retries is None else call.knobs.retries,
+            "input_tokens": counted.tokens if counted else None,
+            "input_tokens_exact": counted.exact if counted else None,
+            "cost_estimate_usd": None if cost is None else f"{cost / 1e9:.9f}",
+            "tiers": [self._tier(tier) for tier in plan.tiers],
+        }
+
+    def _tier(self, tier: Any) -> list[dict[str, Any]]:
+        shown = []
+        for step in self.gateway.balancer.plan(tier.tier):
+            member = tier.members[step.index]
+            shown.append(
+                {
+                    "deployment": member.deployment.name,
+                    "provider": member.deployment.provider,
+                    "model": member.deployment.model,
+                    "credential": member.credential,
+                    "domain": member.deployment.domain,
+                    "why": step.reason,
+                }
+            )
+        return shown

@@ -1,0 +1,113 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``: for probes and for Prometheus, without a key.
+
+``/readyz`` names what is degraded. The state of deployments is detail for operators: it is shown with ``?verbose``, to
+an admin key or where no key is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dragoman.endpoints.answers import json_answer, own_headers
+from dragoman.errors import NotFound, RequestError
+from dragoman.telemetry.metrics import Family, exposition, gauge
+
+if TYPE_CHECKING:
+    from dragoman.gateway import Gateway
+    from dragoman.server.request import Request
+
+
+class Health:
+    """The process answers."""
+
+    always = True
+
+    async def serve(self, request: Request) -> None:
+        """Always 200."""
+        json_answer(request, {"status": "ok"})
+
+
+class Ready:
+    """The process takes requests."""
+
+    always = True
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def serve(self, request: Request) -> None:
+        """200, or 503 while draining."""
+        draining = self.gateway.is_draining()
+        snapshot = self.gateway.snapshot
+        payload: dict[str, Any] = {
+            "status": "draining" if draining else "ready",
+            "snapshot": snapshot.number,
+            "degraded": degraded(self.gateway),
+        }
+        if self.gateway.problems:
+            payload["config_problems"] = self.gateway.problems
+        if "verbose" in request.query and self._may_see(request):
+            payload["deployments"] = [state(member) for member in self.gateway.balancer.members()]
+        json_answer(request, payload, status=503 if draining else 200, snapshot=snapshot.number)
+
+    def _may_see(self, request: Request) -> bool:
+        try:
+            principal = self.gateway.authenticate(request)
+        except RequestError:
+            return False
+        return principal.admin or self.gateway.keys.is_open
+
+
+class Exposition:
+    """``/metrics``."""
+
+    always = True
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def serve(self, request: Request) -> None:
+        """All figures, in Prometheus's text format."""
+        if not self.gateway.snapshot.config.server.metrics:
+            raise NotFound("Metrics are switched off (server.metrics).")
+        families = [*self.gateway.metrics.families(), *_gauges(self.gateway)]
+        headers = own_headers(request, self.gateway.snapshot.number)
+        headers[0] = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
+        request.stage = "answered"
+        request.proto.response_bytes(200, headers, exposition(families).encode())
+
+
+def degraded(gateway: Gateway) -> list[str]:
+    """What does not work as it should, though requests are served."""
+    found = []
+    if gateway.problems:
+        found.append("config: the new configuration is not used")
+    if gateway.writer.failures and gateway.writer.queued:
+        found.append("usage: the database does not take rows; they wait")
+    if gateway.writer.dropped:
+        found.append(f"usage: {gateway.writer.dropped} rows were lost")
+    if gateway.keys.stale_s > 30:
+        found.append(f"keys: not read from the database for {gateway.keys.stale_s:.0f} s")
+    return found
+
+
+def state(member: Any) -> dict[str, Any]:
+    """One deployment and credential, for operators."""
+    names = ("name", "domain", "breaker", "cooldown_left_s", "in_flight", "ewma_ms", "success_ratio")
+    return {name: getattr(member, name) for name in (*names, "requests", "failures", "retries_denied")}
+
+
+def _gauges(gateway: Gateway) -> list[Family]:
+    members = gateway.balancer.members()
+    named = [((("member", member.name),), member) for member in members]
+    breaker = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
+    return [
+        gauge("in_flight", "Attempts under way", [(labels, member.in_flight) for labels, member in named]),
+        gauge("latency_ewma_ms", "Peak EWMA of latency", [(labels, member.ewma_ms or 0) for labels, member in named]),
+        gauge("breaker", "0 closed, 1 half open, 2 open", [(labels, breaker[one.breaker]) for labels, one in named]),
+        gauge("retries_denied", "By the retry budget", [(labels, one.retries_denied) for labels, one in named]),
+        gauge("snapshot", "The configuration in force", [((), gateway.snapshot.number)]),
+        gauge("usage_rows_queued", "Usage rows not yet written", [((), gateway.writer.queued)]),
+        gauge("usage_rows_dropped", "Usage rows lost", [((), gateway.writer.dropped)]),
+        gauge("usage_write_failures", "Refused transactions", [((), gateway.writer.failures)]),
+    ]

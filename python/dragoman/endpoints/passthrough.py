@@ -1,0 +1,106 @@
+"""Any other path of OpenAI's API, passed through to the provider that the model or a header names.
+
+Bodies and answers are not looked into but for the model and the usage. What is passed through may have effects (a file
+stored, a batch begun), so it is sent again only where no byte of it had left.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dragoman.core import BodyError, RequestBody
+from dragoman.endpoints.knobs import Knobs, read_knobs
+from dragoman.errors import InvalidRequest, RequestError
+from dragoman.routing.attempts import dispatch
+from dragoman.routing.call import Admitted, Call
+from dragoman.routing.run import Run
+from dragoman.routing.settle import settle
+from dragoman.telemetry.trace import outgoing_trace
+
+if TYPE_CHECKING:
+    from dragoman.gateway import Gateway
+    from dragoman.server.request import Request
+
+METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH"})
+# Headers of the client that mean something to the provider.
+FORWARDED = ("content-type", "accept", "openai-beta", "idempotency-key")
+_FORM_MODEL = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n')
+HINT = "Name the deployment or provider in the header x-dragoman-deployment."
+
+
+class PassThrough:
+    """What has no endpoint of its own."""
+
+    always = False
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def serve(self, request: Request) -> None:
+        """Pass the request on, with our key taken off and the provider's put on."""
+        gateway = self.gateway
+        snapshot = gateway.snapshot
+        principal = gateway.authenticate(request)
+        if request.method not in METHODS:
+            raise InvalidRequest(f"{request.method} is not passed through.", code="method_not_passed")
+        run = Run(request, snapshot.number, principal, request.path.removeprefix("/v1"))
+        try:
+            knobs = read_knobs(request.headers, principal)
+            raw = await gateway.read_body(request)
+            body = _json(request, raw, snapshot.config.server.limits.max_json_depth)
+            alias = self._alias(request, knobs, raw, body)
+            plan = snapshot.plan(alias, (), principal)
+            run.planned(plan.alias, (body.end_user if body else None) or "", knobs, outgoing_trace(request.headers))
+            path = request.path.removeprefix("/v1") + (f"?{request.query}" if request.query else "")
+            sent_on = [(name, request.headers[name]) for name in FORWARDED if name in request.headers]
+            call = Call(
+                endpoint=run.endpoint,
+                path=path,
+                raw=raw if body else _form_model_replaced(raw, plan.first.model),
+                body=body,
+                knobs=knobs,
+                deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
+                session=knobs.session or principal.key_id,
+                headers=sent_on + run.trace_headers,
+                method=request.method,
+                passed_through=True,
+            )
+            await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)
+        except RequestError as error:
+            run.fail(error)
+            raise
+        finally:
+            settle(gateway, run)
+
+    def _alias(self, request: Request, knobs: Knobs, raw: bytes, body: RequestBody | None) -> str:
+        """The alias that decides where the request goes."""
+        named = knobs.deployment or request.headers.get("x-portkey-provider", "").removeprefix("@")
+        if named:
+            return named if named not in self.gateway.snapshot.config.providers else f"{named}/*"
+        if body is not None and body.model:
+            return body.model
+        if "multipart/form-data" in request.headers.get("content-type", "") and (model := _FORM_MODEL.search(raw)):
+            return model[1].decode("utf-8", "replace")
+        providers = list(self.gateway.snapshot.config.providers)
+        if len(providers) == 1:
+            return f"{providers[0]}/*"
+        raise InvalidRequest(f"It is not clear which provider this is for. {HINT}", code="no_deployment_named")
+
+
+def _json(request: Request, raw: bytes, max_depth: int) -> RequestBody | None:
+    """The body, where it is JSON."""
+    if not raw or "json" not in request.headers.get("content-type", "application/json"):
+        return None
+    try:
+        return RequestBody(raw, max_depth)
+    except BodyError as error:
+        raise InvalidRequest(error.message, code=error.code, param=error.path or None) from None
+
+
+def _form_model_replaced(raw: bytes, model: str) -> bytes:
+    """A form with the provider's name for the model in place of ours."""
+    found = _FORM_MODEL.search(raw)
+    if found is None or model == "*":
+        return raw
+    return raw[: found.start(1)] + model.encode() + raw[found.end(1) :]

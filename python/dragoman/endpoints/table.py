@@ -1,0 +1,31 @@
+"""All paths in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragoman.endpoints import models, openai, rehearse, requests
+from dragoman.endpoints.admin.explain import Explain
+from dragoman.endpoints.health import Exposition, Health, Ready
+from dragoman.endpoints.passthrough import PassThrough
+from dragoman.endpoints.router import Router
+
+if TYPE_CHECKING:
+    from dragoman.gateway import Gateway
+
+
+def build_router(gateway: Gateway) -> Router:
+    """The paths that the gateway serves."""
+    router = Router()
+    for path, (name, upstream_path) in openai.PATHS.items():
+        router.add("POST", path, openai.Generate(gateway, name, upstream_path))
+    router.add("GET", "/v1/models", models.Models(gateway))
+    router.add_prefix(models.PREFIX, models.Models(gateway))
+    router.add_prefix(requests.PREFIX, requests.Requests(gateway))
+    router.add("POST", "/v1/explain", Explain(gateway))
+    router.add("GET", "/healthz", Health())
+    router.add("GET", "/readyz", Ready(gateway))
+    router.add("GET", "/metrics", Exposition(gateway))
+    router.add_prefix(rehearse.PREFIX, rehearse.Rehearse(gateway))
+    router.add_prefix("/v1/", PassThrough(gateway))
+    return router

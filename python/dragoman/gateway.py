@@ -1,0 +1,114 @@
+"""Everything built from one generation of the configuration, and the swapping of one for the next.
+
+A :class:`Snapshot` is immutable: a request takes the one in force when it arrives and keeps it. What outlives snapshots
+(connections, the balancer's memory, keys, the usage writer) belongs to the :class:`Gateway`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from dragoman.access.credentials import presented_key
+from dragoman.access.keys import KeyRing
+from dragoman.access.secret import load_pepper
+from dragoman.config.check import check_exposure, is_loopback
+from dragoman.core import Balancer, Upstream
+from dragoman.errors import Unauthenticated
+from dragoman.routing.build import Builder
+from dragoman.server.request import read_body
+from dragoman.store.engine import open_store
+from dragoman.telemetry.metrics import Metrics
+from dragoman.usage.price import Prices
+from dragoman.usage.write import UsageWriter
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from dragoman.access.principal import Principal
+    from dragoman.config.schema import Config
+    from dragoman.routing.build import Snapshot
+    from dragoman.server.request import Request
+
+log = logging.getLogger("dragoman")
+
+# The weight of one more answer in what a deployment's answers typically come to.
+TYPICAL_WEIGHT = 0.05
+FIRST_TYPICAL_TOKENS = 256.0
+
+
+class Gateway:
+    """What serves requests, apart from the server."""
+
+    def __init__(self, config: Config, loop: AbstractEventLoop, environ: Mapping[str, str]) -> None:
+        self.rehearsal_key = secrets.token_urlsafe(24)
+        self.metrics = Metrics()
+        self.prices = Prices()
+        self.upstream = Upstream(loop)
+        self.balancer = Balancer(retry_budget=config.defaults.retry_budget)
+        self.builder = Builder(self.upstream, self.balancer, self.prices, self.rehearsal_key)
+        self.problems: list[str] = []
+        self.is_draining: Callable[[], bool] = lambda: False
+        self._typical: dict[str, float] = {}
+        self.store = open_store(config.store, environ, role="server")
+        try:
+            pepper = load_pepper(self.store.directory, environ)
+            loopback = is_loopback(config.server.host)
+            self.keys = KeyRing(self.store.engine, pepper, config.keys, loopback=loopback)
+            check_exposure(config, self.keys.total)
+            self.snapshot: Snapshot = self.builder.build(config, 1)
+        except Exception:
+            self.store.close()
+            raise
+        self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
+        self.writer.start()
+
+    def replace(self, config: Config) -> None:
+        """Put a new configuration in force. What cannot be built changes nothing and raises."""
+        check_exposure(config, self.keys.total)
+        snapshot = self.builder.build(config, self.snapshot.number + 1)
+        self.keys.declare(config.keys)
+        self.snapshot = snapshot
+        self.problems = []
+        self.metrics.reloads += 1
+        log.info("configuration %d is in force", snapshot.number)
+
+    def note_problems(self, problems: list[str]) -> None:
+        """A new configuration was bad: the old one stays, and readiness says so."""
+        self.problems = problems
+        self.metrics.failed_reloads += 1
+        log.error("the new configuration is not used: %s", "; ".join(problems))
+
+    def authenticate(self, request: Request) -> Principal:
+        """Who sends the request.
+
+        Raises:
+            Unauthenticated: no key, or one that is not in force.
+        """
+        secret = presented_key(request.headers)
+        principal = self.keys.find(secret)
+        if principal is None:
+            message = "No API key was given." if not secret else "The API key is not valid."
+            raise Unauthenticated(f"{message} Send a key of this gateway as 'Authorization: Bearer dgk_...'.")
+        return principal
+
+    async def read_body(self, request: Request) -> bytes:
+        """The request's body, within the limits."""
+        return await read_body(request, self.snapshot.config.server.limits)
+
+    def typical_output(self, deployment: str) -> int:
+        """Output tokens to expect of a deployment."""
+        return round(self._typical.get(deployment, FIRST_TYPICAL_TOKENS))
+
+    def learn_output(self, deployment: str, tokens: int) -> None:
+        """An answer had that many output tokens."""
+        known = self._typical.get(deployment, FIRST_TYPICAL_TOKENS)
+        self._typical[deployment] = known + TYPICAL_WEIGHT * (tokens - known)
+
+    def close(self) -> None:
+        """Write what is still to be written, and let go of the database."""
+        self.keys.save_last_used()
+        self.writer.close()
+        self.store.close()

@@ -1,0 +1,256 @@
+"""From a configuration to plans: what a request needs is looked up here, once a snapshot, and not on its way.
+
+Connections and the balancer's memory are kept from one snapshot to the next: a target is built anew only where its URL,
+headers or connection options have changed.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.config.resolve import REHEARSAL, deployment_for
+from dragoman.config.schema import Credential, Price, Provider
+from dragoman.core import TokenCounter
+from dragoman.errors import ConfigError, Forbidden, NotFound
+from dragoman.providers.catalogue import Row, row
+from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
+from dragoman.usage.price import rates_of
+from dragoman.usage.row import Tokens
+
+if TYPE_CHECKING:
+    from dragoman._core import _Connecting
+    from dragoman.access.principal import Principal
+    from dragoman.config import schema
+    from dragoman.config.schema import Config
+    from dragoman.core import Balancer, Target, Upstream
+    from dragoman.usage.price import Prices, Rates
+
+# Plans for "provider/model" names, which clients make up: no more than this are remembered.
+MAX_IMPLICIT = 1024
+FREE = Price(input_usd_mtok=0, output_usd_mtok=0)
+ALL_ENDPOINTS = frozenset({"chat", "completions", "embeddings"})
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """One generation of the configuration, as requests use it."""
+
+    number: int
+    config: Config
+    builder: Builder
+    built_at_s: int
+    plans: dict[str, Plan]
+    implicit: dict[str, Plan]
+
+    def plan(self, alias: str, fallbacks: tuple[str, ...], principal: Principal) -> Plan:
+        """The plan for an alias, with the fallbacks that the request names behind it.
+
+        Raises:
+            NotFound: no such alias.
+            Forbidden: the key may not use it.
+        """
+        plan = self._one(alias, principal)
+        if not fallbacks:
+            return plan
+        return plan.extended([self._one(name, principal) for name in fallbacks])
+
+    def _one(self, alias: str, principal: Principal) -> Plan:
+        if not principal.may_use(alias):
+            raise Forbidden(f"This key may not use the model {alias!r}.", code="model_not_allowed", param="model")
+        plan = self.plans.get(alias) or self.implicit.get(alias)
+        if plan is not None:
+            return plan
+        plan = self.builder.implicit(alias, self.config)
+        if plan is None:
+            message = f"The model {alias!r} does not exist here. GET /v1/models lists those that do."
+            raise NotFound(message, code="model_not_found", param="model")
+        if len(self.implicit) < MAX_IMPLICIT:
+            self.implicit[alias] = plan
+        return plan
+
+
+class Builder:
+    """Builds snapshots; keeps what they have in common."""
+
+    def __init__(self, upstream: Upstream, balancer: Balancer, prices: Prices, rehearsal_key: str) -> None:
+        self._upstream = upstream
+        self._balancer = balancer
+        self._prices = prices
+        self._rehearsal_key = rehearsal_key
+        self._targets: dict[bytes, Target] = {}
+        self._kept: dict[bytes, Target] = {}
+        self._counters: dict[str, TokenCounter] = {}
+
+    def build(self, config: Config, number: int) -> Snapshot:
+        """A snapshot of a configuration.
+
+        Raises:
+            ConfigError: something in it cannot be built, such as a tokenizer's file.
+        """
+        self._kept, self._targets = self._targets, {}
+        plans = {alias: self._plan(alias, route.tiers, route, config) for alias, route in config.routes.items()}
+        for name in config.deployments:
+            if name not in plans:
+                plans[name] = self._plan(name, ((name,),), None, config)
+        return Snapshot(
+            number=number, config=config, builder=self, built_at_s=int(time.time()), plans=plans, implicit={}
+        )
+
+    def implicit(self, alias: str, config: Config) -> Plan | None:
+        """A plan for ``provider/model``; ``None`` where there is no such provider."""
+        if deployment_for(alias, config) is None:
+            return None
+        return self._plan(alias, ((alias,),), None, config)
+
+    def known_models(self, config: Config) -> list[str]:
+        """``provider/model`` for every model of the configured providers that the price catalogue knows."""
+        by_prices: dict[str, list[str]] = {}
+        for name, provider in config.providers.items():
+            kind = row(provider.kind or name)
+            if kind is not None and kind.prices:
+                by_prices.setdefault(kind.prices, []).append(name)
+        if not by_prices:
+            return []
+        known = self._prices.models()
+        return [f"{name}/{one.model}" for one in known for name in by_prices.get(one.provider, ())]
+
+    def _plan(self, alias: str, tiers: tuple[tuple[str, ...], ...], route: schema.Route | None, config: Config) -> Plan:
+        defaults = config.defaults
+        strategy = route.strategy if route else defaults.strategy
+        retries = defaults.retries if route is None or route.retries is None else route.retries
+        return Plan(
+            alias=alias,
+            tiers=tuple(self._tier(names, strategy, config) for names in tiers),
+            retries=retries,
+            deadline_s=(route.timeout_s if route else None) or defaults.deadline_s,
+            session_by=route.session_by if route else "session",
+            hedge=route.hedge if route else None,
+        )
+
+    def _tier(self, names: tuple[str, ...], strategy: str, config: Config) -> PlanTier:
+        members: list[Member] = []
+        weights: list[float] = []
+        prices: list[float] = []
+        for name in names:
+            declared = deployment_for(name, config)
+            if declared is None:
+                raise ConfigError([f"{name}: no such deployment"])
+            deployment = self._deployment(name, declared, config)
+            for credential in self._credentials(declared, config):
+                members.append(self._member(deployment, declared, credential, config))
+                weights.append(declared.weight * credential.weight)
+                prices.append(_price_of(deployment.rates))
+        tier = self._balancer.tier([member.index for member in members], weights, prices=prices, strategy=strategy)
+        return PlanTier(tier, {member.index: member for member in members})
+
+    def _deployment(self, name: str, declared: schema.Deployment, config: Config) -> Deployment:
+        kind = _kind(declared, config)
+        provider = config.providers.get(declared.provider, Provider())
+        return Deployment(
+            name=name,
+            provider=declared.provider,
+            model=declared.model,
+            domain=_domain(declared, provider),
+            timeouts=declared.timeouts or provider.timeouts or config.defaults.timeouts,
+            counter=self._counter(declared),
+            rates=self._rates(declared, kind),
+            streams_usage=kind is None or kind.stream_usage == "option",
+            endpoints=frozenset(kind.endpoints) if kind else ALL_ENDPOINTS,
+        )
+
+    def _rates(self, declared: schema.Deployment, kind: Row | None) -> Rates | None:
+        if declared.price is not None:
+            return rates_of(declared.price)
+        if declared.provider == REHEARSAL:
+            return rates_of(FREE)
+        return self._prices.resolve(kind.prices, declared.model) if kind is not None and kind.prices else None
+
+    def _counter(self, declared: schema.Deployment) -> TokenCounter:
+        key = declared.tokenizer or declared.model
+        if key not in self._counters:
+            try:
+                self._counters[key] = _new_counter(declared)
+            except (OSError, ValueError) as error:
+                raise ConfigError([f"tokenizer {declared.tokenizer!r}: {error}"]) from None
+        return self._counters[key]
+
+    def _credentials(self, declared: schema.Deployment, config: Config) -> tuple[Credential, ...]:
+        if declared.provider == REHEARSAL:
+            return (Credential(key=self._rehearsal_key, name="rehearsal"),)
+        credentials = config.providers[declared.provider].credentials
+        chosen = tuple(one for one in credentials if not declared.credentials or one.name in declared.credentials)
+        return chosen or (Credential(key="", name="none"),)
+
+    def _member(
+        self, deployment: Deployment, declared: schema.Deployment, credential: Credential, config: Config
+    ) -> Member:
+        name = f"{deployment.name}#{credential.name}"
+        return Member(
+            index=self._balancer.register(name, deployment.domain, declared.max_concurrent),
+            deployment=deployment,
+            credential=credential.name,
+            target=self._target(declared, credential, config),
+        )
+
+    def _target(self, declared: schema.Deployment, credential: Credential, config: Config) -> Target:
+        if declared.provider == REHEARSAL:
+            base_url = f"http://127.0.0.1:{config.server.port}/rehearsal/v1"
+            provider = Provider(base_url=base_url, allow_private=True, proxy="none")
+        else:
+            provider = config.providers[declared.provider]
+        timeouts = declared.timeouts or provider.timeouts or config.defaults.timeouts
+        headers = _headers(provider, _kind(declared, config), credential)
+        options: _Connecting = {
+            "connect_timeout_s": timeouts.connect_s,
+            "allow_private": provider.allow_private,
+            "http2": provider.http2,
+            "proxy": provider.proxy,
+            "ca_pem": Path(provider.ca_file).read_bytes() if provider.ca_file else None,
+        }
+        base_url = declared.base_url or provider.base_url
+        key = msgspec.json.encode((base_url, headers, options))
+        target = self._targets.get(key) or self._kept.get(key)
+        if target is None:
+            target = self._upstream.target(base_url, headers, options)
+        self._targets[key] = target
+        return target
+
+
+def _kind(declared: schema.Deployment, config: Config) -> Row | None:
+    provider = config.providers.get(declared.provider)
+    return None if provider is None else row(provider.kind or declared.provider)
+
+
+def _domain(declared: schema.Deployment, provider: Provider) -> str:
+    if declared.domain:
+        return declared.domain
+    domain = provider.domain or declared.provider
+    return f"{domain}/{declared.region}" if declared.region else domain
+
+
+def _headers(provider: Provider, kind: Row | None, credential: Credential) -> list[tuple[str, str]]:
+    headers = dict(provider.headers)
+    if credential.key:
+        auth = kind.auth if kind is not None else "bearer"
+        if auth == "bearer":
+            headers["authorization"] = f"Bearer {credential.key}"
+        else:
+            headers[auth] = credential.key
+    return list(headers.items())
+
+
+def _new_counter(declared: schema.Deployment) -> TokenCounter:
+    if not declared.tokenizer:
+        return TokenCounter.for_model(declared.model)
+    if declared.tokenizer.endswith(".json"):
+        return TokenCounter.from_file(declared.tokenizer)
+    return TokenCounter(declared.tokenizer)
+
+
+def _price_of(rates: Rates | None) -> float:
+    """Nano-dollars a thousand input and as many output tokens, to compare; unpriced comes last."""
+    return float("inf") if rates is None else float(rates.cost(Tokens(input=1000, output=1000)))

@@ -1,0 +1,98 @@
+"""The end of every request: one usage row, one count in the metrics, whatever happened."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dragoman.usage.row import Tokens, UsageRow
+
+if TYPE_CHECKING:
+    from dragoman.gateway import Gateway
+    from dragoman.routing.run import Run
+    from dragoman.usage.row import UsageSource
+
+_encode = msgspec.json.Encoder().encode
+
+
+def settle(gateway: Gateway, run: Run) -> None:
+    """Record a request that is over."""
+    tokens, source = _tokens(run)
+    deployment = run.deployment
+    cost_nanousd = None
+    if deployment is not None and deployment.rates is not None:
+        cost_nanousd = deployment.rates.cost(tokens)
+    if run.error is None and deployment is not None and tokens.output:
+        gateway.learn_output(deployment.name, tokens.output)
+    if source == "provider" and run.counted is not None and deployment is not None and not run.counted.exact:
+        deployment.counter.learn(deployment.model, run.counted.tokens, tokens.input)
+    row = _row(run, tokens, source, cost_nanousd)
+    gateway.writer.put(row)
+    gateway.metrics.count(row)
+
+
+def _tokens(run: Run) -> tuple[Tokens, UsageSource]:
+    """What the provider reported; else, where it was sent and may be billed, what was counted."""
+    outcome = run.outcome
+    if outcome is None:
+        return Tokens(), "none"
+    usage = outcome.usage
+    if usage is not None:
+        return Tokens(*usage), "provider"
+    billed = outcome.written or outcome.failure in {"client_gone", "total_timeout", "idle_timeout"}
+    if not billed or not outcome.sent or run.counted is None or run.deployment is None:
+        return Tokens(), "none"
+    output = run.deployment.counter.count(outcome.text) if outcome.text else 0
+    exact = run.counted.exact and not outcome.text_truncated
+    return Tokens(input=run.counted.tokens, output=output), "counted" if exact else "estimated"
+
+
+def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None) -> UsageRow:
+    request, principal, outcome, deployment = run.request, run.principal, run.outcome, run.deployment
+    knobs = run.knobs
+    private = knobs is not None and knobs.no_log
+    tags = principal.tags if knobs is None or private else principal.tags + knobs.tags
+    overhead_ms, upstream_ms = request.reply.times_ms()
+    return UsageRow(
+        request_id=request.id,
+        started_at_ms=request.started_at_ms,
+        snapshot=run.snapshot,
+        endpoint=run.endpoint,
+        status=run.status,
+        error_code="" if run.error is None else run.error.error_code,
+        fault="" if run.error is None else run.error.fault,
+        key_id=principal.key_id,
+        organisation=principal.organisation,
+        team=principal.team,
+        user=principal.user,
+        app=principal.app,
+        end_user="" if private else run.end_user,
+        tags=",".join(sorted(set(tags))) if tags else "",
+        metadata="" if knobs is None or private or not knobs.metadata else json.dumps(knobs.metadata),
+        trace_id=run.trace_id,
+        alias=run.alias,
+        provider="" if deployment is None else deployment.provider,
+        model="" if deployment is None else deployment.model,
+        deployment="" if deployment is None else deployment.name,
+        credential="" if run.member is None else run.member.credential,
+        stream=run.stream,
+        attempts=len(run.notes),
+        fallback_index=run.fallback_index,
+        attempt_log=_encode(run.notes).decode() if run.notes else "",
+        finish_reason="" if outcome is None else outcome.finish_reason,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached_input_tokens=tokens.cached_input,
+        cache_write_tokens=tokens.cache_write,
+        reasoning_tokens=tokens.reasoning,
+        audio_input_tokens=tokens.audio_input,
+        audio_output_tokens=tokens.audio_output,
+        usage_source=source,
+        cost_nanousd=cost_nanousd,
+        total_ms=overhead_ms + upstream_ms,
+        upstream_ms=upstream_ms,
+        overhead_ms=overhead_ms,
+        first_token_ms=None if outcome is None else outcome.first_token_ms,
+    )

@@ -1,0 +1,103 @@
+"""``dragoman serve``: checks what can be checked, says what to try, and keeps a worker alive."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dragoman.config.check import is_loopback
+from dragoman.errors import ConfigError
+from dragoman.server.spec import WorkerSpec
+from dragoman.server.supervise import supervise
+
+if TYPE_CHECKING:
+    from dragoman.config.load import Overrides
+    from dragoman.config.schema import Config
+
+
+def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
+    """Serve until told to stop.
+
+    Returns:
+        The exit status: 0 after an orderly stop.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    address = _address(config.server.host)
+    port = _free_port(address, config.server.port)
+    spec = WorkerSpec(
+        config_path=str(config_path.absolute()) if config_path else None,
+        overrides=_with_port(overrides, port),
+        address=address,
+        port=port,
+        log_level=config.server.log_level,
+    )
+    return supervise(spec, lambda: click.echo(banner(config, address, port)))
+
+
+def _with_port(overrides: Overrides, port: int) -> Overrides:
+    import msgspec
+
+    return msgspec.structs.replace(overrides, port=port)
+
+
+def _address(host: str) -> str:
+    """The IP address of a host name."""
+    try:
+        return str(socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise ConfigError([f"server.host: {host!r} is no address of this machine: {error}"]) from None
+
+
+def _free_port(address: str, port: int) -> int:
+    """The port, found free; a free one for 0. (A worker shares its port: two gateways would not notice each other.)"""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise ConfigError([f"server.port: {address}:{port} cannot be listened on: {error.strerror}"]) from None
+        return int(probe.getsockname()[1])
+
+
+def banner(config: Config, address: str, port: int) -> str:
+    """What to try next; the lines work as pasted."""
+    host = "127.0.0.1" if address in {"0.0.0.0", "::"} else address  # noqa: S104 - compared, not bound
+    base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    model = next(iter(config.routes), None) or next(iter(config.deployments), None)
+    if model is None:
+        model = "rehearsal/demo" if config.rehearsal.enabled else f"{next(iter(config.providers), 'openai')}/MODEL"
+    needs_key = bool(config.keys) or not is_loopback(config.server.host)
+    key = "$DRAGOMAN_KEY" if needs_key else "none"
+    header = f' \\\n    -H "Authorization: Bearer {key}"' if needs_key else ""
+    served = ", ".join([*config.providers, *(["rehearsal"] if config.rehearsal.enabled else [])])
+    return f"""
+Dragoman listens on {base_url}   (providers: {served})
+
+Try it:
+
+  curl {base_url}/chat/completions{header} \\
+    -H "Content-Type: application/json" \\
+    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello!"}}]}}'
+
+Or with OpenAI's SDK (pip install openai):
+
+  python3 - <<'END'
+  import os
+  from openai import OpenAI
+  client = OpenAI(base_url="{base_url}", api_key=os.environ.get("DRAGOMAN_KEY", "none"))
+  for chunk in client.chat.completions.create(
+      model="{model}", messages=[{{"role": "user", "content": "Hello!"}}], stream=True
+  ):
+      if chunk.choices:
+          print(chunk.choices[0].delta.content or "", end="", flush=True)
+  print()
+  END
+
+Figures: {base_url[:-3]}/metrics   Readiness: {base_url[:-3]}/readyz   Usage: dragoman usage   Stop: Ctrl-C
+""".rstrip()

@@ -1,0 +1,37 @@
+"""What the supervisor tells its worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from dragoman.config.load import Overrides, load_config
+from dragoman.config.schema import Config
+from dragoman.providers.catalogue import rows
+
+SPEC_VARIABLE = "DRAGOMAN_WORKER"
+
+
+class WorkerSpec(Struct, frozen=True, kw_only=True):
+    """Where to listen, and where the configuration is."""
+
+    config_path: str | None
+    overrides: Overrides
+    address: str
+    port: int
+    log_level: str
+
+    @property
+    def path(self) -> Path | None:
+        """The configuration's file."""
+        return Path(self.config_path) if self.config_path else None
+
+    def load(self, environ: Mapping[str, str]) -> Config:
+        """The configuration as it is now.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        return load_config(self.path, environ, overrides=self.overrides, kinds=rows())

@@ -1,0 +1,152 @@
+"""The process that serves: granian's worker with our scheduler, the gateway, and the order of starting and stopping.
+
+granian's own server classes leave no room for three things that are wanted here: a drain with a deadline, requests
+driven without the event loop (see ``driver``), and a parent process that stays small. So the worker is put together
+here from granian's parts, as its own server does; a contract test holds them to what is relied on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+import msgspec
+import uvloop
+from granian import _granian
+from granian.http import HTTP1Settings
+
+from dragoman.access.keys import REFRESH_EVERY_S
+from dragoman.config.reload import ConfigWatcher
+from dragoman.config.schema import Config
+from dragoman.driver import Driver, ThreadLoop
+from dragoman.endpoints.table import build_router
+from dragoman.errors import DragomanError
+from dragoman.gateway import Gateway
+from dragoman.server.app import App
+from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
+
+log = logging.getLogger("dragoman.server")
+
+# granian's own stub lags behind what its classes take.
+granian: Any = _granian
+BACKLOG = 4096
+SAVE_KEY_USE_EVERY_S = 60.0
+
+
+class Scheduler(_granian.CallbackScheduler):
+    """Starts a request's coroutine on the thread that brings it."""
+
+    def __new__(cls, app: App, loop: ThreadLoop) -> Scheduler:
+        """Made by granian's base class, which wants parts of asyncio that are not used here."""
+        new: Any = super().__new__
+        return new(cls, loop, None, None, None, None)  # type: ignore[no-any-return]
+
+    def __init__(self, app: App, loop: ThreadLoop) -> None:
+        super().__init__()
+
+        def schedule(watcher: Any) -> None:
+            Driver(app(watcher.scope, watcher.proto), watcher, loop.loop).start()
+
+        self._schedule_fn = schedule
+
+
+class Worker:
+    """One serving process."""
+
+    def __init__(self, spec: WorkerSpec, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+        self.spec = spec
+        self.loop = loop
+        self.gateway = Gateway(config, loop, os.environ)
+        self.app = App(self.gateway, build_router(self.gateway), loop)
+        self.gateway.is_draining = lambda: self.app.draining
+        self.stopped = asyncio.Event()
+        self.signal = granian.WorkerSignal()
+        self.watcher = ConfigWatcher(
+            spec.path, self._load, self.gateway.replace, self.gateway.note_problems, current=config
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _load(self) -> Config:
+        return self.spec.load(os.environ)
+
+    async def serve(self) -> None:
+        """Serve until a signal says stop, and everything in flight has ended."""
+        self._listen()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self._stop)
+        self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
+        for work in (self.app.look_after(), self.watcher.run(), self._keep_keys_fresh()):
+            self._tasks.append(self.loop.create_task(work))
+        await self.stopped.wait()
+        for task in self._tasks:
+            task.cancel()
+        self.gateway.close()
+
+    def _listen(self) -> None:
+        config = self.gateway.snapshot.config
+        limits = config.server.limits
+        self.signal.add_cb(lambda: self.loop.call_soon_threadsafe(self.stopped.set))
+        worker = granian.RSGIWorker(
+            1,
+            (granian.ListenerSpec(self.spec.address, self.spec.port, BACKLOG), None),
+            None,
+            threads=1,
+            blocking_threads=1,
+            py_threads=1,
+            backpressure=limits.max_connections,
+            http_mode="1",
+            http1_opts=HTTP1Settings(
+                header_read_timeout=round(limits.header_timeout_s * 1000), max_buffer_size=limits.max_header_bytes
+            ),
+        )
+        thread_loop = ThreadLoop(self.loop)
+        worker.serve_str(Scheduler(self.app, thread_loop), thread_loop, self.signal)
+
+    def _stop(self) -> None:
+        """The first signal drains, the second ends what is in flight at once."""
+        if self.app.draining:
+            self.app.abort()
+            return
+        log.info("stopping: requests in flight may finish within %g s", self.gateway.snapshot.config.server.drain_s)
+        self._tasks.append(self.loop.create_task(self._drain()))
+
+    async def _drain(self) -> None:
+        self.app.draining = True
+        self.signal.set()
+        await self.app.drain(self.gateway.snapshot.config.server.drain_s)
+        await asyncio.sleep(1)
+        # What granian still waits for is a client that does not read.
+        self.stopped.set()
+
+    async def _keep_keys_fresh(self) -> None:
+        saved_s = time.monotonic()
+        while True:
+            await asyncio.sleep(REFRESH_EVERY_S)
+            await asyncio.to_thread(self.gateway.keys.refresh)
+            if time.monotonic() - saved_s > SAVE_KEY_USE_EVERY_S:
+                saved_s = time.monotonic()
+                await asyncio.to_thread(self.gateway.keys.save_last_used)
+
+
+def main() -> int:
+    """Serve as the supervisor's environment says."""
+    spec = msgspec.json.decode(os.environ.pop(SPEC_VARIABLE), type=WorkerSpec)
+    logging.basicConfig(level=spec.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        worker = Worker(spec, spec.load(os.environ), loop)
+    except DragomanError as error:
+        log.error("cannot start: %s", error)
+        return 78
+    loop.run_until_complete(worker.serve())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Prometheus figures. A request costs a few dictionary additions; the text is made when it is asked for.
+
+Labels come from configuration and from fixed tables, never from what a client makes up, so their number is bounded.
+Requests are counted from two threads, hence the lock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from dragoman.usage.row import UsageRow
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+OVERHEAD_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
+MAX_SERIES = 4096
+PREFIX = "dragoman_"
+Labels = tuple[tuple[str, str], ...]
+Sample = tuple[str, Labels, float]
+
+
+class Histogram:
+    """Observations by upper bound."""
+
+    __slots__ = ("bounds", "buckets", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.buckets = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one observation."""
+        self.buckets[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def samples(self, name: str, labels: Labels) -> Iterator[Sample]:
+        """The series of the histogram."""
+        running = 0
+        for bound, count in zip((*self.bounds, float("inf")), self.buckets, strict=True):
+            running += count
+            yield f"{name}_bucket", (*labels, ("le", "+Inf" if bound == float("inf") else f"{bound:g}")), running
+        yield f"{name}_sum", labels, self.total
+        yield f"{name}_count", labels, running
+
+
+class Series:
+    """What is counted of one kind of request."""
+
+    __slots__ = ("attempts", "cost_nanousd", "first_token", "input_tokens", "output_tokens", "overhead", "total")
+
+    def __init__(self) -> None:
+        self.total = Histogram(SECONDS)
+        self.first_token = Histogram(SECONDS)
+        self.overhead = Histogram(OVERHEAD_SECONDS)
+        self.attempts = 0
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.cost_nanousd = 0
+
+
+class Family(Struct, frozen=True):
+    """One metric of the exposition."""
+
+    name: str
+    kind: str  # "counter", "gauge", "histogram"
+    help: str
+    samples: list[Sample]
+
+
+class Metrics:
+    """The figures of one process."""
+
+    def __init__(self) -> None:
+        self.reloads = 0
+        self.failed_reloads = 0
+        self.internal_errors = 0
+        self._lock = Lock()
+        self._series: dict[tuple[str, str, str, int, str], Series] = {}
+
+    def count(self, row: UsageRow) -> None:
+        """Count a request that is over."""
+        key = (row.endpoint, row.provider, row.deployment, row.status, row.error_code)
+        with self._lock:
+            series = self._series.get(key)
+            if series is None:
+                if len(self._series) >= MAX_SERIES:
+                    key = ("other", "", "", row.status, row.error_code)
+                series = self._series.setdefault(key, Series())
+            series.total.observe(row.total_ms / 1000)
+            series.overhead.observe(row.overhead_ms / 1000)
+            if row.first_token_ms is not None:
+                series.first_token.observe(row.first_token_ms / 1000)
+            series.attempts += row.attempts
+            series.input_tokens += row.input_tokens
+            series.output_tokens += row.output_tokens
+            series.cost_nanousd += row.cost_nanousd or 0
+
+    def families(self) -> list[Family]:
+        """Everything counted per request."""
+        with self._lock:
+            items = [(_labels(key), series) for key, series in self._series.items()]
+        return [
+            _histogram("request_seconds", "From the request's arrival to its end", items, "total"),
+            _histogram("first_token_seconds", "From an attempt's start to its first content", items, "first_token"),
+            _histogram("overhead_seconds", "What the gateway added", items, "overhead"),
+            _counter("attempts_total", "Attempts at providers", [(labels, one.attempts) for labels, one in items]),
+            _counter("input_tokens_total", "Input tokens", [(labels, one.input_tokens) for labels, one in items]),
+            _counter("output_tokens_total", "Output tokens", [(labels, one.output_tokens) for labels, one in items]),
+            _counter("cost_usd_total", "Cost", [(labels, one.cost_nanousd / 1e9) for labels, one in items]),
+            _counter("config_reloads_total", "Configurations put in force", [((), self.reloads)]),
+            _counter("config_reloads_failed_total", "Configurations refused", [((), self.failed_reloads)]),
+            _counter("internal_errors_total", "Requests that met a bug", [((), self.internal_errors)]),
+        ]
+
+
+def _labels(key: tuple[str, str, str, int, str]) -> Labels:
+    endpoint, provider, deployment, status, code = key
+    named = (("endpoint", endpoint), ("provider", provider), ("deployment", deployment))
+    return (*named, ("status", str(status)), ("error", code))
+
+
+def _histogram(name: str, text: str, items: list[tuple[Labels, Series]], attribute: str) -> Family:
+    full = PREFIX + name
+    samples: list[Sample] = []
+    for labels, series in items:
+        samples.extend(getattr(series, attribute).samples(full, labels))
+    return Family(full, "histogram", text, samples)
+
+
+def _counter(name: str, text: str, values: Iterable[tuple[Labels, float]]) -> Family:
+    full = PREFIX + name
+    return Family(full, "counter", text, [(full, labels, value) for labels, value in values])
+
+
+def gauge(name: str, text: str, values: Iterable[tuple[Labels, float]]) -> Family:
+    """A figure that goes up and down."""
+    full = PREFIX + name
+    return Family(full, "gauge", text, [(full, labels, value) for labels, value in values])
+
+
+def exposition(families: Iterable[Family]) -> str:
+    """The text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+    lines: list[str] = []
+    for family in families:
+        if not family.samples:
+            continue
+        lines.append(f"# HELP {family.name} {family.help}.")
+        lines.append(f"# TYPE {family.name} {family.kind}")
+        for name, labels, value in family.samples:
+            text = ",".join(f'{label}="{_escaped(said)}"' for label, said in labels)
+            lines.append(f"{name}{{{text}}} {value:.12g}" if text else f"{name} {value:.12g}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
