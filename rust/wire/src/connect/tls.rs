@@ -35,7 +35,7 @@ pub(super) struct Trust {
 /// The platform's roots, once they are read.
 #[derive(Default)]
 pub(super) struct Platform {
-    read: OnceCell<(Arc<RootCertStore>, Trust)>,
+    pub(super) read: OnceCell<(Arc<RootCertStore>, Trust)>,
 }
 
 impl Platform {
