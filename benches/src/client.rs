@@ -9,6 +9,9 @@ use std::net::SocketAddr;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+#[cfg(test)]
+mod tests;
+
 /// A request that was answered rightly.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
