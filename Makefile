@@ -10,6 +10,7 @@ PY := python tests benches
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
 unexport PYTHONHOME PYTHONPATH CONDA_PREFIX
 
 .DELETE_ON_ERROR:
@@ -64,7 +65,7 @@ $(VENV)/.dev: $(VENV)/.run pyproject.toml
 # The requirements that the expression names, from pyproject.toml, where they are written once.
 define install
 	@$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); project = p["project"]; print(*$(1), sep="\n")' > $@.txt
-	$(BIN)/pip install --quiet --requirement $@.txt
+	$(BIN)/pip install --requirement $@.txt
 	@touch $@
 endef
 
