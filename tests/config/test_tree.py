@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dragoman.config.tree import (
     MAX_DEPTH,
+    MAX_HINTS,
     MAX_NODES,
     MAX_PROBLEMS,
     Malformed,
@@ -170,9 +171,9 @@ def test_paths_are_written_as_people_do(path: tuple[str | int, ...], text: str) 
 
 def test_nearest() -> None:
     names = ["base_url", "api_key", "headers"]
-    assert nearest("basurl", iter(names)) == '; did you mean "base_url"?'
-    assert nearest("API_KEY", iter(names)) == '; did you mean "api_key"?'
-    assert nearest("zzz", iter(names)) == ""
+    assert nearest("basurl", names) == '; did you mean "base_url"?'
+    assert nearest("API_KEY", names) == '; did you mean "api_key"?'
+    assert nearest("zzz", names) == ""
 
 
 class TestProblems:
@@ -209,6 +210,12 @@ class TestProblems:
             problems.raise_if_any()
         assert len(caught.value.problems) == MAX_PROBLEMS + 1
         assert caught.value.problems[-1] == "f: and 5 more"
+
+    def test_hints_end_after_some(self) -> None:
+        problems = Problems("f", Node({}))
+        hints = [problems.hint("port", ["prot"]) for _ in range(MAX_HINTS + 1)]
+        assert set(hints[:-1]) == {'; did you mean "prot"?'}
+        assert hints[-1] == ""
 
     def test_none_is_good(self) -> None:
         Problems("f", Node({})).raise_if_any()

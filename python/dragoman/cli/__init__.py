@@ -38,7 +38,7 @@ class LazyGroup(click.Group):
             if not ctx.resilient_parsing:
                 from dragoman.config.tree import nearest
 
-                ctx.fail(f"no command {cmd_name}{nearest(cmd_name, iter(COMMANDS))}")
+                ctx.fail(f"no command {cmd_name}{nearest(cmd_name, COMMANDS)}")
             return None
         command = getattr(import_module(f"dragoman.cli.{cmd_name}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a module of ours without its command is a bug

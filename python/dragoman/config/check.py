@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from dragoman.config.resolve import REHEARSAL, deployment_for
 from dragoman.config.schema import Config, Key, Price, Provider, Route
 from dragoman.config.tree import Path as FieldPath
-from dragoman.config.tree import Problems, nearest
+from dragoman.config.tree import Problems
 from dragoman.errors import ConfigError
 
 MAX_USD_MTOK = 10_000.0
@@ -161,7 +161,7 @@ def _check_deployments(config: Config, problems: Problems) -> None:
         rehearsed = deployment.provider == REHEARSAL and config.rehearsal.enabled is not False
         if provider is None and not rehearsed:
             shown = problems.spell((*path, "provider"), deployment.provider)
-            hint = nearest(deployment.provider, iter(config.providers))
+            hint = problems.hint(deployment.provider, config.providers)
             problems.add((*path, "provider"), f"there is no provider {shown}{hint}")
         if not deployment.model:
             problems.add((*path, "model"), "is empty")
@@ -170,7 +170,7 @@ def _check_deployments(config: Config, problems: Problems) -> None:
             for place, credential in enumerate(deployment.credentials):
                 if credential not in names:
                     where = (*path, "credentials", place)
-                    hint = nearest(credential, iter(names))
+                    hint = problems.hint(credential, names)
                     problems.add(where, f"{deployment.provider} has no credential of this name{hint}")
         if deployment.base_url:
             check_url((*path, "base_url"), deployment.base_url, problems)
@@ -206,9 +206,9 @@ def _no_deployment(where: FieldPath, name: str, config: Config, problems: Proble
         return f"{shown} is a route; a tier names deployments"
     provider, slash, _ = name.partition("/")
     if slash and provider not in config.providers:
-        hint = nearest(provider, iter(config.providers)) or nearest(name, iter(config.deployments))
+        hint = problems.hint(provider, config.providers) or problems.hint(name, config.deployments)
         return f"there is no deployment {shown} and no provider of that name{hint}"
-    return f"there is no deployment {shown}{nearest(name, iter(config.deployments))}"
+    return f"there is no deployment {shown}{problems.hint(name, config.deployments)}"
 
 
 def _check_keys(keys: tuple[Key, ...], problems: Problems, check_key: KeyCheck | None) -> None:

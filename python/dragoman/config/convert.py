@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from dragoman.config.environ import SubstitutionError
-from dragoman.config.tree import Node, Path, Problems, nearest
+from dragoman.config.tree import Node, Path, Problems
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -34,8 +35,7 @@ class _Walk:
         self._problems = problems
 
     def struct(self, node: Node, into: type[S], path: Path) -> S:
-        hints = get_type_hints(into, include_extras=True)
-        fields = msgspec.structs.fields(into)
+        hints, fields = _shape(into)
         table = self._table_of(node, path)
         values: dict[str, Any] = {}
         for field in fields:
@@ -50,7 +50,7 @@ class _Walk:
         names = [field.encode_name for field in fields]
         for name in table or {}:
             if name not in names:
-                hint = nearest(name, iter(names)) or f"; known here: {', '.join(names)}"
+                hint = self._problems.hint(name, names) or f"; known here: {', '.join(names)}"
                 self._problems.add((*path, name), f"unknown field{hint}")
         return into(**values)
 
@@ -127,7 +127,7 @@ class _Walk:
         if get_origin(_bare(hint)) is Literal and isinstance(node.value, str):
             choices = get_args(_bare(hint))
             shown = self._problems.spell(path, node.value)
-            return f"{shown} is not one of {', '.join(choices)}{nearest(node.value, iter(choices))}"
+            return f"{shown} is not one of {', '.join(choices)}{self._problems.hint(node.value, choices)}"
         reason = reason.replace("`", "").replace("Expected", "expected").replace(" - at $", "")
         if isinstance(node.value, str) and "${" in node.value:
             return f"what {node.value} stands for does not fit: {reason}"
@@ -138,6 +138,11 @@ class _Walk:
         if _bare(hint) is bool:
             return f"{reason}: write true or false"
         return reason
+
+
+@cache
+def _shape(into: type[msgspec.Struct]) -> tuple[dict[str, Any], tuple[msgspec.structs.FieldInfo, ...]]:
+    return get_type_hints(into, include_extras=True), msgspec.structs.fields(into)
 
 
 _NOTHING = object()

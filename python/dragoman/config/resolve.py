@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from dragoman.config.environ import Substitution, SubstitutionError
 from dragoman.config.schema import Config, Credential, Deployment, Provider
-from dragoman.config.tree import Problems, nearest
+from dragoman.config.tree import Problems
 
 REHEARSAL = "rehearsal"
 OTHER = "openai-compatible"
@@ -116,10 +116,10 @@ class _Filling:
         kind = self._kinds.get(provider.kind or name)
         if kind is None and provider.kind:
             shown = self._problems.spell(("providers", name, "kind"), provider.kind)
-            hint = nearest(provider.kind, iter(self._kinds))
+            hint = self._problems.hint(provider.kind, self._kinds)
             self._problems.add(("providers", name, "kind"), f"no kind of provider is called {shown}{hint}")
         elif kind is None:
-            hint = nearest(name, iter(self._kinds))
+            hint = self._problems.hint(name, self._kinds)
             message = f"needs a base_url, or a kind: no kind of provider is called so{hint}"
             self._problems.add(("providers", name), message)
         return kind

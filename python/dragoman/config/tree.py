@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import islice
 from typing import TypeAlias
@@ -27,6 +27,7 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 200_000
 MAX_PROBLEMS = 100
+MAX_HINTS = 20
 
 Scalar: TypeAlias = str | int | float | bool | None
 Path: TypeAlias = tuple[str | int, ...]
@@ -57,6 +58,7 @@ class Problems:
         self._root = root
         self._found: list[tuple[int, str]] = []
         self._holes: set[Path] = set()
+        self._hints = 0
 
     def __len__(self) -> int:
         return len(self._found)
@@ -80,6 +82,11 @@ class Problems:
         node = self._at(path)
         written = node.value if node is not None and isinstance(node.value, str) and "${" in node.value else value
         return f'"{written}"' if written.isprintable() else ascii(written)
+
+    def hint(self, word: str, names: Iterable[str]) -> str:
+        """The nearest right name, as :func:`nearest` says it; after some it says nothing, for looking takes time."""
+        self._hints += 1
+        return nearest(word, names) if self._hints <= MAX_HINTS else ""
 
     def raise_if_any(self) -> None:
         """Raise :class:`ConfigError` with every fault, in the order of the file."""
@@ -131,7 +138,7 @@ def render(path: Path) -> str:
     return text
 
 
-def nearest(word: str, names: Iterator[str]) -> str:
+def nearest(word: str, names: Iterable[str]) -> str:
     """``; did you mean "..."?`` when one of the names is close, else nothing."""
     candidates = list(islice(names, 1000))
     folded = {name.casefold(): name for name in candidates}
