@@ -167,7 +167,11 @@ def test_warnings() -> None:
     assert warnings(GOOD) == []
     odd = Config(
         server=Server(host="0.0.0.0"),
-        providers={"far": Provider(base_url="http://far/v1", credentials=(Credential(key="k"),))},
+        providers={
+            "far": Provider(base_url="http://far/v1", credentials=(Credential(key="k"),)),
+            "open": Provider(base_url="https://open/v1"),
+            "near": Provider(base_url="http://10.0.0.7/v1", allow_private=True),
+        },
         deployments={
             "idle": Deployment(provider="far", model="m"),
             "cheap": Deployment(
@@ -178,5 +182,5 @@ def test_warnings() -> None:
     )
     found = warnings(odd)
     assert [text.split(":")[0] for text in found] == [
-        "providers.far", "deployments.idle", "deployments.cheap.price", "server.host",
+        "providers.far", "providers.open", "deployments.idle", "deployments.cheap.price", "server.host",
     ]  # fmt: skip

@@ -97,6 +97,11 @@ def test_kinds_by_name_by_kind_and_by_url() -> None:
     }
 
 
+def test_a_key_of_the_environment_goes_to_the_kind_s_own_address_only() -> None:
+    elsewhere = Config(providers={"openai": Provider(base_url="http://127.0.0.1:1/v1")})
+    assert filled(elsewhere, {"OPENAI_API_KEY": "a"}).providers["openai"].credentials == ()
+
+
 @pytest.mark.parametrize(
     ("name", "provider", "problem"),
     [

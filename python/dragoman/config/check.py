@@ -73,6 +73,8 @@ def warnings(config: Config) -> list[str]:
         url = urlsplit(provider.base_url)
         if url.scheme == "http" and not is_loopback(url.hostname or "") and provider.credentials:
             found.append(f"providers.{name}: keys and prompts are sent unencrypted (http)")
+        if not provider.credentials and not provider.allow_private:
+            found.append(f"providers.{name}: has no credential")
     used = set(chain.from_iterable(chain.from_iterable(route.tiers for route in config.routes.values())))
     if config.routes:
         found += [f"deployments.{name}: no route uses it" for name in config.deployments if name not in used]

@@ -143,10 +143,10 @@ class _Filling:
             self._problems.add((*path, "api_key"), "give api_key or credentials, not both")
         if provider.api_key:
             given = (Credential(key=provider.api_key),)
-        elif not given:
+        elif not given and not provider.base_url:  # a key of the kind goes to the kind's own address, nowhere else
             variable = next((name for name in kind.env if self._environ.get(name)), "")
             given = (Credential(key=self._environ[variable]),) if variable else ()
-        if not given and not kind.key_optional:
+        if not given and not kind.key_optional and not provider.base_url:
             variables = f", here or as {' or '.join(kind.env)} in the environment" if kind.env else ""
             self._problems.add((*path, "api_key"), f"is missing: {kind.id} wants a key{variables}")
         if len(given) == 1 and not given[0].name:

@@ -64,7 +64,7 @@ class Provider(Part, frozen=True, kw_only=True):
 
     kind: Annotated[str, "a row of the catalogue; empty: the provider's own name"] = ""
     base_url: Annotated[str, "empty: the catalogue's"] = ""
-    api_key: Annotated[str, "shorthand for one credential; with none the kind's environment variable is read"] = ""
+    api_key: Annotated[str, "shorthand for one credential; with none and no base_url, the kind's variable is read"] = ""
     credentials: Annotated[tuple[Credential, ...], "keys that take turns"] = ()
     headers: Annotated[dict[str, str], "sent with every request"] = {}
     timeouts: Annotated[Timeouts | None, "null: those of defaults"] = None
