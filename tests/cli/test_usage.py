@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from dragoman.cli.usage import csv_cell, dollars
+from dragoman.store.engine import Store
+from dragoman.usage.insert import RowInsert
+from dragoman.usage.row import UsageRow
+
+Run = Callable[..., Result]
+DAY_MS = 86_400_000
+
+
+def row(number: int, **fields: object) -> UsageRow:
+    common: dict[str, object] = {
+        "request_id": f"r{number}",
+        "started_at_ms": int(time.time() * 1000) - DAY_MS,
+        "snapshot": 1,
+        "endpoint": "chat",
+        "status": 200,
+    }
+    return UsageRow(**common | fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    rows = [
+        row(1, team="search", model="m", cost_nanousd=1_234_567_891, input_tokens=1000, total_ms=100.0),
+        row(2, team="search", model="m", cost_nanousd=None, output_tokens=5, tags="a,b"),
+        row(3, team="=cmd|'/c calc'!A1", model="\x1b[31m", cost_nanousd=1, input_tokens=1, status=500),
+        row(4, team="", model="m", started_at_ms=1),
+    ]
+    with store.engine.begin() as connection:
+        RowInsert(store.engine.dialect)(connection, rows)
+    return store
+
+
+def test_a_table_with_its_whole(run: Run, data: Path, filled: Store) -> None:
+    result = run("usage", "--by", "team,model", "--data-dir", data)
+    assert result.exit_code == 0, result.output
+    header, first, second, whole = result.output.splitlines()
+    assert " ".join(header.split()) == "team model requests errors input cached output cost unpriced mean p95"
+    assert first.split()[:7] == ["search", "m", "2", "0", "1,000", "0", "5"]
+    assert "$1.234568" in first
+    assert "<$0.000001" in second
+    assert whole.split()[:3] == ["whole", "3", "1"]
+    assert "\x1b" not in result.output and "\\x1b[31m" in second
+
+
+def test_without_dimensions_only_the_whole(run: Run, data: Path, filled: Store) -> None:
+    assert len(run("usage", "--data-dir", data).output.splitlines()) == 2
+    assert json.loads(run("usage", "--json", "--since", "", "--data-dir", data).output)["whole"]["requests"] == 4
+
+
+def test_a_group_of_nothing_but_unpriced_has_no_cost(run: Run, data: Path, filled: Store) -> None:
+    output = run("usage", "--by", "tag", "--data-dir", data).output
+    assert [line.split()[6] for line in output.splitlines() if line.startswith(("a ", "b "))] == ["unknown"] * 2
+
+
+def test_json_is_exact(run: Run, data: Path, filled: Store) -> None:
+    answer = json.loads(run("usage", "--by", "team", "--json", "--data-dir", data).output)
+    assert answer["by"] == ["team"]
+    first = answer["groups"][0]
+    assert (first["team"], first["cost_usd"], first["unpriced"], first["requests"]) == ("search", "1.234567891", 1, 2)
+    assert answer["whole"]["cost_usd"] == "1.234567892"
+    assert answer["whole"]["errors"] == 1
+
+
+def test_csv_disarms_formulas(run: Run, data: Path, filled: Store) -> None:
+    output = run("usage", "--by", "team", "--csv", "--data-dir", data).output
+    rows = list(csv.DictReader(io.StringIO(output)))
+    assert [line["team"] for line in rows] == ["search", "'=cmd|'/c calc'!A1"]
+    assert rows[0]["cost_usd"] == "1.234567891"
+
+
+def test_the_period_can_be_said(run: Run, data: Path, filled: Store) -> None:
+    def count(*options: str) -> int:
+        answer = json.loads(run("usage", "--json", *options, "--data-dir", data).output)
+        return int(answer["whole"]["requests"])
+
+    assert count() == 3
+    assert count("--since", "1h") == 0
+    assert count("--since", "1970-01-01") == 4
+    assert count("--since", "1970-01-01", "--until", "2000-01-01T00:00:00Z") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--by", "nonsense"], "is none of organisation"),
+        (["--by", "team'; DROP TABLE usage; --"], "is none of"),
+        (["--since", "nonsense"], "--since"),
+        (["--until", "7x"], "--until"),
+    ],
+)
+def test_bad_options_are_wrong_usage(run: Run, data: Path, options: list[str], words: str) -> None:
+    result = run("usage", *options, "--data-dir", data)
+    assert result.exit_code == 2
+    assert words in result.output
+
+
+def test_names_may_be_spaced_and_repeated(run: Run, data: Path, filled: Store) -> None:
+    answer = json.loads(run("usage", "--by", " team, model,team ,", "--json", "--data-dir", data).output)
+    assert answer["by"] == ["team", "model"]
+
+
+@pytest.mark.parametrize(
+    ("cost_nanousd", "text"),
+    [
+        (0, "0.000000000"),
+        (1, "0.000000001"),
+        (10**9, "1.000000000"),
+        (-5, "-0.000000005"),
+        (-(10**9) - 1, "-1.000000001"),
+    ],
+)
+def test_dollars_are_exact(cost_nanousd: int, text: str) -> None:
+    assert dollars(cost_nanousd) == text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_formula_gets_its_apostrophe(start: str) -> None:
+    assert csv_cell(start + "x") == "'" + start + "x"
+    assert csv_cell("x" + start) == "x" + start
+
+
+def test_help_names_every_dimension(run: Run) -> None:
+    from dragoman.usage.report import DIMENSIONS
+
+    output = " ".join(run("usage", "--help").output.split())
+    assert all(name in output for name in DIMENSIONS)

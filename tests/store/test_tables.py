@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import get_type_hints
+
+from sqlalchemy import BigInteger, Boolean, Float, Text
+
+from dragoman.store.tables import keys, meta, metadata, usage
+from dragoman.usage.row import UsageRow
+
+
+def test_usage_has_the_columns_of_the_row_in_its_order() -> None:
+    assert tuple(usage.c.keys())[1:] == UsageRow.__struct_fields__
+    assert usage.c.keys()[0] == "id"
+
+
+def test_usage_types_follow_the_row() -> None:
+    expected = {str: Text, int: BigInteger, float: Float, bool: Boolean}
+    for name, hint in get_type_hints(UsageRow).items():
+        members = getattr(hint, "__args__", (hint,))
+        optional = type(None) in members
+        column = usage.c[name]
+        assert column.nullable is optional, name
+        if name == "usage_source":
+            assert isinstance(column.type, Text)
+        else:
+            assert isinstance(column.type, expected[members[0]]), name
+
+
+def test_usage_has_the_two_indexes_that_are_searched() -> None:
+    assert {tuple(index.columns.keys()) for index in usage.indexes} == {("started_at_ms",), ("request_id",)}
+
+
+def test_the_tables_are_these() -> None:
+    assert set(metadata.tables) == {"usage", "keys", "meta"}
+    assert keys.c.hash.unique
+    assert meta.c.name.primary_key

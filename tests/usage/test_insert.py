@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec import structs
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql
+
+from dragoman.store.engine import Store
+from dragoman.store.tables import usage
+from dragoman.usage.insert import RowInsert, storable
+from dragoman.usage.row import UsageRow
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 63, 64, 65, 200, 512])
+def test_any_number_of_rows_goes_in_whole_and_in_order(
+    store: Store, make_row: Callable[..., UsageRow], count: int
+) -> None:
+    rows = [make_row() for _ in range(count)]
+    with store.engine.begin() as connection:
+        RowInsert(store.engine.dialect)(connection, rows)
+        found = connection.execute(select(usage.c.request_id).order_by(usage.c.id)).scalars().all()
+    assert found == [row.request_id for row in rows]
+
+
+def test_every_column_gets_its_own_field(store: Store) -> None:
+    fields: dict[str, object] = {}
+    for number, name in enumerate(UsageRow.__struct_fields__):
+        kind = usage.c[name].type.python_type
+        fields[name] = bool(number % 2) if kind is bool else kind(number)
+    fields["usage_source"] = "counted"
+    row = UsageRow(**fields)  # type: ignore[arg-type]
+    with store.engine.begin() as connection:
+        RowInsert(store.engine.dialect)(connection, [row])
+        found = connection.execute(select(usage)).mappings().one()
+    assert {name: found[name] for name in fields} == fields
+
+
+def test_hostile_text_is_stored_as_it_is(store: Store, make_row: Callable[..., UsageRow]) -> None:
+    texts = ["'; DROP TABLE usage; --", "%s ? :x %(y)s", '"', "\\", "😀\u2028", "a" * 100_000]
+    rows = [make_row(end_user=text, tags=text, metadata=text) for text in texts]
+    with store.engine.begin() as connection:
+        RowInsert(store.engine.dialect)(connection, rows)
+        assert connection.execute(select(usage.c.end_user).order_by(usage.c.id)).scalars().all() == texts
+
+
+def test_the_statement_suits_other_databases() -> None:
+    insert = RowInsert(postgresql.psycopg.dialect())  # type: ignore[no-untyped-call]
+    statement = insert._statements[-1][1]
+    assert "?" not in statement
+    assert statement.count("%s") == len(UsageRow.__struct_fields__)
+    assert '"user"' in statement
+
+
+def test_a_batch_is_undone_with_its_transaction(store: Store, make_row: Callable[..., UsageRow]) -> None:
+    with store.engine.connect() as connection:
+        RowInsert(store.engine.dialect)(connection, [make_row() for _ in range(100)])
+        connection.rollback()
+        assert connection.execute(select(func.count()).select_from(usage)).scalar_one() == 0
+
+
+def test_what_no_database_takes_is_replaced(store: Store, make_row: Callable[..., UsageRow]) -> None:
+    row = make_row(end_user="a\ud800b\0c", input_tokens=2**70, output_tokens=-(2**70))
+    fixed = storable(row)
+    assert fixed is not None
+    assert fixed.end_user == "a?bc"
+    assert (fixed.input_tokens, fixed.output_tokens) == (2**63 - 1, -(2**63 - 1))
+    with store.engine.begin() as connection:
+        RowInsert(store.engine.dialect)(connection, [fixed])
+
+
+def test_a_good_row_is_left_as_it_is(make_row: Callable[..., UsageRow]) -> None:
+    row = make_row(end_user="é😀", cost_nanousd=2**63 - 1, first_token_ms=1.5)
+    assert storable(row) == row
+
+
+def test_a_row_of_wrong_types_cannot_be_stored(make_row: Callable[..., UsageRow]) -> None:
+    assert storable(make_row(status="200")) is None
+    assert storable(structs.replace(make_row(), tags=["a"])) is None  # type: ignore[arg-type]

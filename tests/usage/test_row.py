@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from dragoman.usage.row import Tokens, UsageRow
+
+
+def test_a_row_needs_only_what_every_request_has() -> None:
+    row = UsageRow(request_id="r", started_at_ms=1, snapshot=2, endpoint="chat", status=200)
+    assert row.cost_nanousd is None
+    assert row.usage_source == "none"
+    assert row.first_token_ms is None
+
+
+def test_each_kind_of_token_has_its_column() -> None:
+    assert {f"{kind}_tokens" for kind in Tokens.__struct_fields__} <= set(UsageRow.__struct_fields__)
