@@ -2,8 +2,8 @@
 //!
 //! A gateway needs a dozen scalars and a few spans of a document, and the rest only to be well formed. A tree costs
 //! ten times the scan, and a deserialiser cannot say where a member lies, which byte-exact edits need. So the caller
-//! walks: it enters the objects it knows, takes the scalars it wants, and lets [`Scanner::skip`] check the rest. Nothing
-//! recurses; open containers are a vector, so depth is bounded by a number and never by the stack.
+//! walks: it enters the objects it knows, takes the scalars it wants, and lets [`Scanner::skip`] check the rest.
+//! Nothing recurses; open containers are a vector, so depth is bounded by a number and never by the stack.
 //!
 //! Two readings. [`Scanner::strict`] is for what clients send: a key twice in one object, a lone surrogate, a number
 //! beyond a double or a NUL in a key is refused, because parsers further down disagree on them, and what was inspected

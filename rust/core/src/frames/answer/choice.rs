@@ -39,7 +39,11 @@ pub(super) fn read(scanner: &mut Scanner<'_>, sink: &mut Sink<'_>) -> Result<Opt
     while let Some(key) = scanner.next_key()? {
         match &*key.bytes() {
             b"index" => choice.index = index(scanner)?,
-            b"finish_reason" => choice.finish_reason = scanner.text_or_skip()?.map(Text::to_text),
+            // Snowflake sends an empty one with every event.
+            b"finish_reason" => {
+                let reason = scanner.text_or_skip()?.filter(|reason| !reason.is_empty());
+                choice.finish_reason = reason.map(Text::to_text);
+            }
             b"delta" | b"message" => choice.has_content |= message(scanner, sink)?,
             b"text" => choice.has_content |= content(scanner, sink)?,
             b"usage" => choice.usage = usage::read(scanner)?,

@@ -72,7 +72,7 @@ impl Draft {
                 b"error" => self.error(scanner)?,
                 b"errors" | b"detail" => self.list(scanner)?,
                 b"base_resp" => self.minimax(scanner)?,
-                b"response" => self.response(scanner)?,
+                b"response" | b"x_groq" => self.envelope(scanner)?,
                 b"message" | b"msg" => {
                     if let Some(message) = scanner.text_or_skip()? {
                         self.found = true;
@@ -122,8 +122,8 @@ impl Draft {
         Ok(())
     }
 
-    /// A response of the responses dialect: only its `error` is of interest.
-    fn response(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+    /// What holds an error one level down, in the responses dialect and in Groq's.
+    fn envelope(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         if !scanner.object_or_skip()? {
             return Ok(());
         }
@@ -157,7 +157,13 @@ impl Draft {
 
     fn attribute(&mut self, name: &[u8], scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         match name {
-            b"type" => keep(&mut self.kind, scalar(scanner)?),
+            b"type" => {
+                // These say that there is an error, not which.
+                let kind = scalar(scanner)?;
+                if kind != "error" && !kind.starts_with("response.") {
+                    keep(&mut self.kind, kind);
+                }
+            }
             b"code" => keep(&mut self.code, scalar(scanner)?),
             b"status" | b"status_code" | b"statusCode" => {
                 let value = scalar(scanner)?;
@@ -175,9 +181,7 @@ impl Draft {
     fn fall_back_on(&mut self, outer: Self) {
         keep(&mut self.message, outer.message);
         keep(&mut self.code, outer.code);
-        if outer.kind != "error" {
-            keep(&mut self.kind, outer.kind);
-        }
+        keep(&mut self.kind, outer.kind);
         self.status = self.status.or(outer.status);
         self.is_minimax |= outer.is_minimax;
     }

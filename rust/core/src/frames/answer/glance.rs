@@ -12,6 +12,8 @@ use super::usage::{self, Usage};
 pub(super) struct Glance<'a> {
     pub model: Option<Text<'a>>,
     pub usage: Option<Usage>,
+    /// The top level itself counts tokens.
+    pub counts_tokens: bool,
     /// Cutting these bytes removes the top-level `usage` and one comma.
     pub usage_cut: Option<Range<usize>>,
     pub choices: usize,
@@ -95,6 +97,7 @@ impl<'a> Glance<'a> {
             b"model" => self.model = scanner.text_or_skip()?.or(self.model),
             b"usage" => {
                 let usage = usage::read(scanner)?;
+                self.counts_tokens |= usage.is_some();
                 self.add_usage(usage);
             }
             b"x_groq" | b"response" => self.envelope(scanner)?,

@@ -89,6 +89,9 @@ impl Tap {
             self.summary.done = true;
             return Seen::Done;
         }
+        if data.trim_ascii().is_empty() {
+            return Seen::Forward;
+        }
         self.piece.clear();
         self.choices.clear();
         let limit = self.room();
@@ -96,15 +99,15 @@ impl Tap {
         let Ok(glance) = Glance::read(data, &mut self.choices, &mut sink) else {
             return self.see_broken(data, event);
         };
-        if (glance.is_suspicious || event == Some("error"))
-            && let Some(error) = read_error(data)
-        {
-            self.note(&glance);
-            return Seen::Error(error);
-        }
         let has_content = self.note(&glance);
+        if event == Some("error") || glance.is_suspicious {
+            let named = (event == Some("error")).then(|| unknown_error(data));
+            if let Some(error) = read_error(data).or(named) {
+                return Seen::Error(error);
+            }
+        }
         match glance.usage_cut {
-            Some(_) if self.hide_usage && glance.usage.is_some() && glance.choices == 0 => Seen::Drop,
+            Some(_) if self.hide_usage && glance.counts_tokens && glance.choices == 0 => Seen::Drop,
             Some(cut) if self.hide_usage => {
                 let (before, after) = (data.get(..cut.start), data.get(cut.end..));
                 Seen::Replace {
@@ -119,16 +122,15 @@ impl Tap {
 
     fn see_broken(&mut self, data: &[u8], event: Option<&str>) -> Seen {
         self.summary.malformed += 1;
-        if event != Some("error") {
-            return Seen::Forward;
-        }
-        let message = String::from_utf8_lossy(data.get(..MAX_MESSAGE_BYTES).unwrap_or(data)).into_owned();
-        Seen::Error(AnswerError { message, ..AnswerError::default() })
+        if event == Some("error") { Seen::Error(unknown_error(data)) } else { Seen::Forward }
     }
 
     /// How much text of this event to take: one byte more than there is room for shows that some was lost.
     fn room(&self) -> usize {
-        if self.keep_text_bytes == 0 { 0 } else { self.keep_text_bytes - self.summary.text.len() + 1 }
+        match self.keep_text_bytes {
+            0 => 0,
+            most => most.saturating_sub(self.summary.text.len()).saturating_add(1),
+        }
     }
 
     /// Adds a sound event to the summary; says whether it carries content.
@@ -172,4 +174,10 @@ impl Tap {
             *slot = Some(reason);
         }
     }
+}
+
+/// An event named `error` whose data has no shape that is known.
+fn unknown_error(data: &[u8]) -> AnswerError {
+    let message = String::from_utf8_lossy(data.get(..MAX_MESSAGE_BYTES).unwrap_or(data)).into_owned();
+    AnswerError { message, ..AnswerError::default() }
 }

@@ -58,23 +58,24 @@ impl Joiner {
 fn mend(broken: &[u8]) -> Option<(Option<char>, usize)> {
     let Err(error) = std::str::from_utf8(broken) else { return Some((None, 0)) };
     let Some(high) = surrogate(broken) else {
-        let length = error.error_len()?;
-        let is_cut_surrogate = broken.len() < SURROGATE_BYTES && broken.first() == Some(&0xED);
-        return if is_cut_surrogate { None } else { Some((Some(char::REPLACEMENT_CHARACTER), length)) };
+        let length = error.error_len().filter(|_| !may_become_surrogate(broken))?;
+        return Some((Some(char::REPLACEMENT_CHARACTER), length));
     };
-    if high >= 0xDC00 {
-        return Some((Some(char::REPLACEMENT_CHARACTER), SURROGATE_BYTES));
+    let after = broken.get(SURROGATE_BYTES..).unwrap_or_default();
+    match surrogate(after) {
+        _ if high >= 0xDC00 => {}
+        Some(low @ 0xDC00..) => {
+            let point = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+            return Some((char::from_u32(point), 2 * SURROGATE_BYTES));
+        }
+        None if may_become_surrogate(after) => return None,
+        _ => {}
     }
-    match broken.get(SURROGATE_BYTES..) {
-        None | Some([]) => None,
-        Some(after) => match surrogate(after).filter(|low| *low >= 0xDC00) {
-            Some(low) => {
-                let point = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                Some((char::from_u32(point), 2 * SURROGATE_BYTES))
-            }
-            None => Some((Some(char::REPLACEMENT_CHARACTER), SURROGATE_BYTES)),
-        },
-    }
+    Some((Some(char::REPLACEMENT_CHARACTER), SURROGATE_BYTES))
+}
+
+fn may_become_surrogate(bytes: &[u8]) -> bool {
+    matches!(bytes, [] | [0xED] | [0xED, 0xA0..=0xBF])
 }
 
 /// The surrogate that WTF-8 bytes begin with.

@@ -6,7 +6,7 @@
 //! | `input_tokens`, `output_tokens`, `*_token(s)_details` | responses, images, transcriptions, realtime |
 //! | `cache_read_input_tokens`, `cache_creation_input_tokens` | Anthropic: beside `input_tokens`, not within |
 //! | `prompt_cache_hit_tokens`, `num_cached_tokens`, `cached_tokens` | DeepSeek; Mistral; Moonshot and Together |
-//! | `total_tokens` = the two counts + reasoning | xAI, some of its models: reasoning outside `completion_tokens` |
+//! | `total_tokens` more than the two counts | xAI, older models: reasoning outside `completion_tokens` |
 //! | `total_tokens` alone | Voyage: all of it is input |
 //! | `tokens`, `billed_units` | Cohere: counts one level down |
 
@@ -185,9 +185,8 @@ impl Counts {
         let beside = self.cached_beside.saturating_add(self.written_beside);
         let apart = self.excludes_cached && !self.has_details;
         let input = if apart { input.saturating_add(beside).min(MAX_COUNT) } else { input };
-        let sum = input.saturating_add(output).saturating_add(self.reasoning);
-        let reasoning_is_outside = self.reasoning > 0 && self.total == Some(sum);
-        let output = if reasoning_is_outside { output + self.reasoning } else { output };
+        let outside = self.total.unwrap_or(0).saturating_sub(input.saturating_add(output));
+        let output = if outside <= self.reasoning { output + outside } else { output };
         let cached = self.cached.max(self.cached_beside);
         let written = self.cache_write.max(self.written_beside);
         let cached_input = cached.min(input);
