@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::client::{Call, Client};
 use crate::decode::Decoder;
-use crate::outcome::{Failure, Outcome, Progress, Stage, Written};
+use crate::outcome::{Failure, Outcome, Progress, Stage};
 use crate::relay::{self, Reply};
 
 /// An error body is kept up to this size.
@@ -32,6 +32,8 @@ pub struct Limits {
     pub heartbeat: Duration,
     pub answer_bytes: usize,
     pub event_bytes: usize,
+    /// The caller ends the answer itself: the end of a stream, all of a whole answer.
+    pub hold: bool,
 }
 
 /// What the answer is expected to be, and so what may be done with it on the way.
@@ -112,7 +114,9 @@ fn read_whole(progress: &mut Progress, lane: Lane) -> Result<(), Failure> {
     let answer = match read_answer(&progress.body) {
         Ok(answer) => answer,
         Err(_) if lane == Lane::Raw => return Ok(()),
-        Err(error) => return Err(Failure::Protocol(format!("the answer is not proper JSON: {}", error.message))),
+        Err(error) => {
+            return Err(Failure::Protocol(format!("the answer is not proper JSON: {}", error.message)));
+        }
     };
     if let Some(error) = answer.error {
         return Err(Failure::Reported(error));
@@ -169,9 +173,9 @@ pub(crate) fn decoder_of(headers: &HeaderMap, cap: usize) -> Result<Option<Decod
 pub(crate) fn decode(decoder: Option<&mut Decoder>, data: Bytes) -> Result<Bytes, Failure> {
     match decoder {
         None => Ok(data),
-        Some(decoder) => {
-            decoder.feed(&data).map_err(|error| Failure::Protocol(format!("the answer cannot be decoded: {error}")))
-        }
+        Some(decoder) => decoder
+            .feed(&data)
+            .map_err(|error| Failure::Protocol(format!("the answer cannot be decoded: {error}"))),
     }
 }
 
@@ -185,9 +189,4 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn content_type(headers: &HeaderMap) -> &str {
     headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
-}
-
-/// Marks an answer that the caller has written.
-pub fn mark_written(progress: &mut Progress) {
-    progress.written = Written::Whole;
 }

@@ -28,6 +28,8 @@ pub enum Failure {
     Cut(String),
     /// The client hung up, or read too slowly for too long.
     ClientGone(&'static str),
+    /// Another attempt of the same request was the first to answer.
+    Beaten,
 }
 
 /// The stages that have a limit of their own.
@@ -67,6 +69,7 @@ pub struct Progress {
     pub served_model: Option<String>,
     /// Text of the answer so far, kept (bounded) to count the tokens of a cut stream.
     pub text: String,
+    pub text_truncated: bool,
     pub content_events: u64,
     /// A stream that ended well, but without `[DONE]`.
     pub missing_done: bool,
@@ -95,6 +98,7 @@ impl Progress {
             finish_reason: None,
             served_model: None,
             text: String::new(),
+            text_truncated: false,
             content_events: 0,
             missing_done: false,
         }

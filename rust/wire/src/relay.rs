@@ -24,10 +24,20 @@ const DRAIN: Duration = Duration::from_millis(250);
 const PING: &[u8] = b": ping\n\n";
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
+/// What came of beginning an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    Yes,
+    /// The client is gone.
+    Gone,
+    /// Another attempt has begun to answer.
+    Beaten,
+}
+
 /// The way to the client.
 pub trait Reply: Send {
-    /// Sends the head. `false`: the client is gone.
-    fn start(&mut self, progress: &Progress) -> bool;
+    /// Sends the head.
+    fn start(&mut self, progress: &Progress) -> Begun;
     /// Sends a piece of the body. `false`: the client is gone.
     fn send(&mut self, data: &[u8]) -> bool;
     /// Waits until few enough bytes are outstanding. `false`: the client has not read for too long.
@@ -52,6 +62,7 @@ pub(crate) async fn events(
         pending: Vec::new(),
         finished: false,
         eager: lane == Lane::Raw,
+        hold: limits.hold,
     };
     let mut upstream = Upstream { body, decoder, idle: limits.idle, heartbeat: limits.heartbeat };
     let first_byte_by = progress.started + limits.first_byte;
@@ -72,6 +83,8 @@ struct Relay {
     finished: bool,
     /// Write from the first byte instead of the first content.
     eager: bool,
+    /// Leave the end of the stream to the caller, who has something to add.
+    hold: bool,
 }
 
 impl Relay {
@@ -98,7 +111,7 @@ impl Relay {
 
     /// Reads what has come. Says whether an event was completed by it.
     fn take(&mut self, data: &[u8], progress: &mut Progress) -> Result<bool, Failure> {
-        let Self { reader, tap, pending, finished, eager } = self;
+        let Self { reader, tap, pending, finished, eager, hold } = self;
         reader.push(data);
         let mut any = false;
         while let Some(frame) = reader.next() {
@@ -124,7 +137,9 @@ impl Relay {
                     write_event(frame.event.as_deref(), &data, pending);
                 }
                 Seen::Done => {
-                    pending.extend_from_slice(frame.raw);
+                    if !*hold {
+                        pending.extend_from_slice(frame.raw);
+                    }
                     *finished = true;
                     break;
                 }
@@ -145,7 +160,9 @@ impl Relay {
             return Err(Failure::Cut("the stream ended before its end".into()));
         }
         progress.missing_done = true;
-        self.pending.extend_from_slice(DONE);
+        if !self.hold {
+            self.pending.extend_from_slice(DONE);
+        }
         Ok(())
     }
 
@@ -163,8 +180,10 @@ impl Relay {
 
     fn close(&mut self, progress: &mut Progress, reply: &mut impl Reply) -> Result<(), Failure> {
         write(&mut self.pending, progress, reply)?;
-        reply.finish();
-        progress.written = Written::Whole;
+        if !self.hold {
+            reply.finish();
+            progress.written = Written::Whole;
+        }
         Ok(())
     }
 }
@@ -198,10 +217,11 @@ pub(crate) async fn bytes(
 fn write(pending: &mut Vec<u8>, progress: &mut Progress, reply: &mut impl Reply) -> Result<(), Failure> {
     let gone = Failure::ClientGone("the client hung up");
     if progress.written == Written::Nothing {
-        if !reply.start(progress) {
-            return Err(gone);
+        match reply.start(progress) {
+            Begun::Yes => progress.written = Written::Partly,
+            Begun::Gone => return Err(gone),
+            Begun::Beaten => return Err(Failure::Beaten),
         }
-        progress.written = Written::Partly;
     }
     if !pending.is_empty() && !reply.send(pending) {
         return Err(gone);
@@ -278,4 +298,5 @@ fn note(summary: &Summary, progress: &mut Progress) {
     progress.served_model.clone_from(&summary.model);
     progress.content_events = summary.content_events;
     progress.text.clone_from(&summary.text);
+    progress.text_truncated = summary.text_truncated;
 }

@@ -38,7 +38,13 @@ impl ClientSocket {
         let mut length = info.len() as libc::socklen_t;
         // SAFETY: the buffer and its length are ours, and the kernel writes at most `length` bytes.
         let result = unsafe {
-            libc::getsockopt(self.fd, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut length)
+            libc::getsockopt(
+                self.fd,
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                info.as_mut_ptr().cast(),
+                &raw mut length,
+            )
         };
         let field = info.get(BYTES_ACKED..BYTES_ACKED + 8)?;
         if result != 0 || (length as usize) < BYTES_ACKED + 8 {

@@ -48,6 +48,7 @@ impl Outcome {
             Some(Failure::Timeout(Stage::Total)) => "total_timeout",
             Some(Failure::Cut(_)) => "cut",
             Some(Failure::ClientGone(_)) => "client_gone",
+            Some(Failure::Beaten) => "beaten",
         }
     }
 
@@ -55,12 +56,15 @@ impl Outcome {
     fn detail(&self) -> &str {
         match &self.inner.failure {
             Some(Failure::Unreachable { detail, .. }) => detail,
-            Some(Failure::Tls(detail) | Failure::Refused(detail) | Failure::Protocol(detail) | Failure::Cut(detail)) => {
-                detail
-            }
+            Some(
+                Failure::Tls(detail)
+                | Failure::Refused(detail)
+                | Failure::Protocol(detail)
+                | Failure::Cut(detail),
+            ) => detail,
             Some(Failure::Reported(error)) => &error.message,
             Some(Failure::ClientGone(detail)) => detail,
-            Some(Failure::Timeout(_) | Failure::Status) | None => "",
+            Some(Failure::Timeout(_) | Failure::Status | Failure::Beaten) | None => "",
         }
     }
 
@@ -101,7 +105,9 @@ impl Outcome {
     #[getter]
     fn headers(&self) -> Vec<(String, String)> {
         let pairs = self.inner.progress.headers.iter();
-        pairs.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect()
+        pairs
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect()
     }
 
     fn header(&self, name: &str) -> Option<String> {
@@ -109,10 +115,10 @@ impl Outcome {
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
-    /// (input, output, cached input, cache write, reasoning, audio input, audio output).
+    /// (input, output, cached input, cache write, reasoning, audio input, audio output), if they can be true.
     #[getter]
     fn usage(&self) -> Option<UsageTuple> {
-        self.inner.progress.usage.as_ref().map(usage_tuple)
+        self.inner.progress.usage.as_ref().filter(|usage| !usage.suspect).map(usage_tuple)
     }
 
     #[getter]
@@ -128,6 +134,11 @@ impl Outcome {
     #[getter]
     fn text(&self) -> &str {
         &self.inner.progress.text
+    }
+
+    #[getter]
+    fn text_truncated(&self) -> bool {
+        self.inner.progress.text_truncated
     }
 
     #[getter]

@@ -5,12 +5,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use dragoman_wire::outcome::Progress;
-use dragoman_wire::relay;
+use dragoman_wire::relay::{self, Begun};
 use dragoman_wire::slow_reader::ClientSocket;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -35,7 +35,8 @@ pub struct Reply {
     arrived: Instant,
     /// Time spent in attempts that are over.
     upstream_us: AtomicU64,
-    headers: Mutex<Option<Py<PyList>>>,
+    /// An attempt has begun to answer; a second one may not.
+    taken: AtomicBool,
     transport: Mutex<Option<Py<PyAny>>>,
     outstanding_limit: u64,
     write_timeout: Duration,
@@ -46,27 +47,31 @@ impl Reply {
         self.upstream_us.fetch_add(u64::try_from(spent.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Whether the one who asks is the first, and so may answer.
+    pub fn take(&self) -> bool {
+        !self.taken.swap(true, Ordering::AcqRel)
+    }
+
     /// Writes a whole answer.
-    pub fn answer(&self, py: Python<'_>, progress: &Progress) -> PyResult<()> {
-        let headers = self.head(py, &progress.headers)?;
+    pub fn answer(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
+        let headers = self.head(headers.bind(py), &progress.headers)?;
         let body = PyBytes::new(py, &progress.body);
         self.proto.call_method1(py, intern!(py, "response_bytes"), (progress.status, headers, body))?;
         Ok(())
     }
 
-    fn start(&self, py: Python<'_>, progress: &Progress) -> PyResult<()> {
-        let headers = self.head(py, &progress.headers)?;
-        let transport = self.proto.call_method1(py, intern!(py, "response_stream"), (progress.status, headers))?;
+    fn start(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
+        let headers = self.head(headers.bind(py), &progress.headers)?;
+        let transport =
+            self.proto.call_method1(py, intern!(py, "response_stream"), (progress.status, headers))?;
         *self.transport.lock().map_err(poisoned)? = Some(transport);
         Ok(())
     }
 
     /// The headers given, and those that only now are known.
-    fn head<'py>(&self, py: Python<'py>, upstream: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
-        let headers = match self.headers.lock().map_err(poisoned)?.take() {
-            Some(headers) => headers.into_bound(py),
-            None => PyList::empty(py),
-        };
+    fn head<'py>(&self, given: &Bound<'py, PyList>, upstream: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
+        let py = given.py();
+        let headers = given.get_slice(0, given.len());
         let content_type = upstream.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
         for (name, value) in upstream {
@@ -98,17 +103,11 @@ impl Reply {
             peer: client.parse().ok(),
             arrived: Instant::now(),
             upstream_us: AtomicU64::new(0),
-            headers: Mutex::new(None),
+            taken: AtomicBool::new(false),
             transport: Mutex::new(None),
             outstanding_limit: outstanding_bytes,
             write_timeout: Duration::try_from_secs_f64(write_timeout_s).unwrap_or(Duration::MAX),
         }
-    }
-
-    /// Headers of the answer, a list of pairs that is used up by it.
-    fn set_headers(&self, headers: Py<PyList>) -> PyResult<()> {
-        *self.headers.lock().map_err(poisoned)? = Some(headers);
-        Ok(())
     }
 
     /// Milliseconds since the request arrived: the gateway's own, and the provider's.
@@ -120,7 +119,8 @@ impl Reply {
 
     /// Sends a piece of a stream that has begun. False: the client is gone.
     fn send(&self, py: Python<'_>, data: &[u8]) -> PyResult<bool> {
-        let transport = self.transport.lock().map_err(poisoned)?.as_ref().map(|transport| transport.clone_ref(py));
+        let transport =
+            self.transport.lock().map_err(poisoned)?.as_ref().map(|transport| transport.clone_ref(py));
         let Some(transport) = transport else { return Ok(false) };
         let sent = transport.call_method1(py, intern!(py, "send_bytes"), (PyBytes::new(py, data),))?;
         // An awaitable that is done already: empty where the data was taken, an error where nobody reads any more.
@@ -138,6 +138,7 @@ impl Reply {
 /// A [`Reply`] as the relay uses it.
 pub struct Client {
     reply: Py<Reply>,
+    headers: Py<PyList>,
     sent: u64,
     probe_at: u64,
     socket: Option<(ClientSocket, Baseline)>,
@@ -150,8 +151,12 @@ struct Baseline {
 }
 
 impl Client {
-    pub fn new(reply: Py<Reply>) -> Self {
-        Self { reply, sent: 0, probe_at: PROBE_BYTES, socket: None }
+    pub fn new(reply: Py<Reply>, headers: Py<PyList>) -> Self {
+        Self { reply, headers, sent: 0, probe_at: PROBE_BYTES, socket: None }
+    }
+
+    pub fn reply(&self) -> &Reply {
+        self.reply.get()
     }
 
     /// Bytes under way to the client, counting all that was sent before the first look as such.
@@ -169,10 +174,14 @@ impl Client {
 }
 
 impl relay::Reply for Client {
-    fn start(&mut self, progress: &Progress) -> bool {
+    fn start(&mut self, progress: &Progress) -> Begun {
         let reply = self.reply.get();
+        if !reply.take() {
+            return Begun::Beaten;
+        }
         reply.add_upstream_time(progress.started.elapsed());
-        Python::attach(|py| reply.start(py, progress).is_ok())
+        let started = Python::attach(|py| reply.start(py, progress, &self.headers));
+        if started.is_ok() { Begun::Yes } else { Begun::Gone }
     }
 
     fn send(&mut self, data: &[u8]) -> bool {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dragoman_wire::attempt::{Lane, Limits, attempt, mark_written};
+use dragoman_wire::attempt::{Lane, Limits, attempt};
 use dragoman_wire::client::{Call, Client as Pool};
 use dragoman_wire::connect::{Options, ProxyChoice, Shared};
-use dragoman_wire::outcome::Written;
+use dragoman_wire::outcome::{self as wire, Failure, Written};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -44,14 +45,30 @@ impl Upstream {
 
     /// A target with a pool of its own.
     #[pyo3(signature = (base_url, headers, options))]
-    fn target(&self, py: Python<'_>, base_url: &str, headers: Vec<(String, String)>, options: Connecting) -> PyResult<Target> {
+    fn target(
+        &self,
+        py: Python<'_>,
+        base_url: &str,
+        headers: Vec<(String, String)>,
+        options: Connecting,
+    ) -> PyResult<Target> {
         let base = base_url.trim_end_matches('/').to_owned();
-        let _: Uri = base.parse().map_err(|error| PyValueError::new_err(format!("base_url {base:?}: {error}")))?;
+        let _: Uri =
+            base.parse().map_err(|error| PyValueError::new_err(format!("base_url {base:?}: {error}")))?;
         let _entered = self.runtime.enter();
-        let pool = Pool::new(options.into_options(), &self.shared).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let pool = Pool::new(options.into_options(), &self.shared)
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let mut fixed = header_map(headers)?;
-        fixed.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("dragoman/", env!("CARGO_PKG_VERSION"))));
-        Ok(Target { base, fixed, pool, runtime: self.runtime.clone(), event_loop: self.event_loop.clone_ref(py) })
+        fixed
+            .entry(USER_AGENT)
+            .or_insert(HeaderValue::from_static(concat!("dragoman/", env!("CARGO_PKG_VERSION"))));
+        Ok(Target {
+            base,
+            fixed,
+            pool,
+            runtime: self.runtime.clone(),
+            event_loop: self.event_loop.clone_ref(py),
+        })
     }
 }
 
@@ -88,18 +105,20 @@ pub struct Terms {
     limits: Limits,
     lane: Lane,
     method: Method,
+    answer_headers: Py<PyList>,
 }
 
 #[pymethods]
 impl Terms {
     #[new]
-    #[pyo3(signature = (lane, timeouts_s, sizes=(67_108_864, 4_194_304), method="POST", heartbeat_s=15.0))]
+    #[pyo3(signature = (lane, method, answer_headers, timeouts_s, sizes=(67_108_864, 4_194_304), hold=false))]
     fn new(
         lane: &str,
-        timeouts_s: (f64, f64, f64),
-        sizes: (usize, usize),
         method: &str,
-        heartbeat_s: f64,
+        answer_headers: Py<PyList>,
+        timeouts_s: (f64, f64, f64, f64),
+        sizes: (usize, usize),
+        hold: bool,
     ) -> PyResult<Self> {
         let lane = match lane {
             "whole" => Lane::Whole,
@@ -112,12 +131,13 @@ impl Terms {
             first_byte: seconds(timeouts_s.0),
             idle: seconds(timeouts_s.1),
             total: seconds(timeouts_s.2),
-            heartbeat: seconds(heartbeat_s),
+            heartbeat: seconds(timeouts_s.3),
             answer_bytes: sizes.0,
             event_bytes: sizes.1,
+            hold,
         };
         let method = method.parse().map_err(|_| PyValueError::new_err(format!("method {method:?}")))?;
-        Ok(Self { limits, lane, method })
+        Ok(Self { limits, lane, method, answer_headers })
     }
 }
 
@@ -145,18 +165,20 @@ impl Target {
     ) -> PyResult<Py<Exchange>> {
         let call = Call {
             method: terms.get().method.clone(),
-            uri: format!("{}{path}", self.base).parse().map_err(|error| PyValueError::new_err(format!("path: {error}")))?,
+            uri: format!("{}{path}", self.base)
+                .parse()
+                .map_err(|error| PyValueError::new_err(format!("path: {error}")))?,
             headers: self.headers(headers, !body.is_empty())?,
             body: owned(body),
         };
         let cancel = Arc::new(Notify::new());
         let exchange = Py::new(py, Exchange::new(self.event_loop.clone_ref(py), cancel.clone()))?;
         let (pool, result) = (self.pool.clone(), exchange.clone_ref(py));
+        let mut client = Client::new(reply, terms.get().answer_headers.clone_ref(py));
         self.runtime.spawn(async move {
-            let mut client = Client::new(Python::attach(|py| reply.clone_ref(py)));
             let terms = terms.get();
             let outcome = attempt(&pool, &call, &terms.limits, terms.lane, &mut client, cancel).await;
-            Python::attach(|py| conclude(py, outcome, reply.get(), &result));
+            Python::attach(|py| conclude(outcome, client.reply(), terms, result.bind(py)));
         });
         Ok(exchange)
     }
@@ -177,33 +199,34 @@ impl Target {
     }
 }
 
-/// Writes a whole answer, and hands the outcome on.
-fn conclude(
-    py: Python<'_>,
-    mut outcome: dragoman_wire::outcome::Outcome,
-    reply: &Reply,
-    exchange: &Py<Exchange>,
-) {
+/// Writes a whole answer, unless that is left to the caller, and hands the outcome on.
+fn conclude(mut outcome: wire::Outcome, reply: &Reply, terms: &Terms, exchange: &Bound<'_, Exchange>) {
+    let py = exchange.py();
     let progress = &mut outcome.progress;
     if progress.written == Written::Nothing {
         reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
+        if outcome.failure.is_none() {
+            if !reply.take() {
+                outcome.failure = Some(Failure::Beaten);
+            } else if !terms.limits.hold && reply.answer(py, progress, &terms.answer_headers).is_ok() {
+                progress.written = Written::Whole;
+            }
+        }
     }
-    if outcome.failure.is_none() && progress.written == Written::Nothing && reply.answer(py, progress).is_ok() {
-        mark_written(progress);
-    }
-    let given =
-        Py::new(py, Outcome::from(outcome)).and_then(|outcome| Exchange::complete(exchange.bind(py), outcome));
+    let given = Py::new(py, Outcome::from(outcome)).and_then(|outcome| Exchange::complete(exchange, outcome));
     if let Err(error) = given {
-        error.write_unraisable(py, Some(exchange.bind(py).as_any()));
+        error.write_unraisable(py, Some(exchange.as_any()));
     }
 }
 
 fn header_map(pairs: Vec<(String, String)>) -> PyResult<HeaderMap> {
     let mut map = HeaderMap::with_capacity(pairs.len() + 4);
     for (name, value) in pairs {
-        let name: HeaderName = name.parse().map_err(|_| PyValueError::new_err(format!("header name {name:?}")))?;
-        let mut value = HeaderValue::try_from(value)
-            .map_err(|_| PyValueError::new_err(format!("the value of header {name} has a character not allowed")))?;
+        let name: HeaderName =
+            name.parse().map_err(|_| PyValueError::new_err(format!("header name {name:?}")))?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| {
+            PyValueError::new_err(format!("the value of header {name} has a character not allowed"))
+        })?;
         value.set_sensitive(name == http::header::AUTHORIZATION || name.as_str().contains("key"));
         map.insert(name, value);
     }
