@@ -275,18 +275,21 @@ class Terms:
     :param lane: ``whole`` (JSON, checked before it is passed on), ``stream`` (server-sent events of OpenAI's dialect),
         ``stream_without_usage`` (the same, with the usage that only the gateway asked for taken out), ``raw``
         (anything, passed on from its first byte).
-    :param timeouts_s: to the first byte, between two, and for all of it.
+    :param answer_headers: of the answer; its content type, the provider's rate limits and the times are added to them.
+    :param timeouts_s: to the first byte, between two, for all of it, and of a provider's silence after which the client
+        gets a comment.
     :param sizes: bytes of a whole answer, and of one event.
-    :param heartbeat_s: a comment goes to the client after so long a silence.
+    :param hold: a whole answer, and the end of a stream, are left to the caller to write.
     """
 
     def __new__(
         cls,
         lane: str,
-        timeouts_s: tuple[float, float, float],
+        method: str,
+        answer_headers: list[tuple[str, str]],
+        timeouts_s: tuple[float, float, float, float],
         sizes: tuple[int, int] = (67108864, 4194304),
-        method: str = "POST",
-        heartbeat_s: float = 15.0,
+        hold: bool = False,
     ) -> Self: ...
 
 @final
@@ -313,8 +316,8 @@ class Reply:
     def __new__(
         cls, proto: _Protocol, client: str, outstanding_bytes: int = 262144, write_timeout_s: float = 60.0
     ) -> Self: ...
-    def set_headers(self, headers: list[tuple[str, str]]) -> None:
-        """The headers of the answer; the content type, the provider's rate limits and the times are added to them."""
+    def taken(self) -> bool:
+        """Whether an attempt has begun to answer. Of several, only the first may."""
     def times_ms(self) -> tuple[float, float]:
         """Milliseconds since this was made: the caller's own, and those spent in attempts that are over."""
     def send(self, data: bytes) -> bool:
@@ -367,10 +370,12 @@ class Outcome:
         "total_timeout",
         "cut",
         "client_gone",
+        "beaten",
     ]:
         """Why the client does not have the whole answer; empty where it has.
 
         ``refused``: by the address policy. ``status``: outside 2xx. ``reported``: an error inside a 200.
+        ``beaten``: another attempt answered first.
         """
     @property
     def detail(self) -> str:

@@ -5,8 +5,8 @@ that holds the GIL; an asyncio server would pass it on to the loop's thread, and
 the answer has. A :class:`Driver` instead runs the coroutine where it is: on granian's thread until the request is sent,
 on the upstream client's thread once the answer has been written. What needs the loop (pauses, tasks) asks for it.
 
-A coroutine may wait for four things: a future of granian's, an :class:`~dragoman.core.Exchange`, a :class:`Pause`, and
-:class:`OnLoop`. Anything else is a bug and says so.
+A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange`, :class:`FirstOf` several, a
+:class:`Pause`, and :class:`OnLoop`. Anything else is a bug and says so.
 """
 
 from __future__ import annotations
@@ -62,6 +62,40 @@ class Pause:
     def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
         """Wake on the loop, in time."""
         loop.call_soon_threadsafe(loop.call_later, self.seconds, wake, self)
+
+
+class FirstOf:
+    """Awaitable: the first of several exchanges to end, or ``None`` when the time is up."""
+
+    __slots__ = ("_first_only", "_wake", "exchanges", "first", "seconds")
+
+    def __init__(self, exchanges: list[Exchange], seconds: float | None) -> None:
+        self.exchanges = exchanges
+        self.seconds = seconds
+        self.first: Exchange | None = None
+        self._first_only = [True]  # taken by whoever comes first, from whatever thread
+        self._wake: Wake | None = None
+
+    def __await__(self) -> Generator[Any, None, Exchange | None]:
+        yield self
+        return self.first
+
+    def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
+        """Wake once."""
+        self._wake = wake
+        if self.seconds is not None:
+            loop.call_soon_threadsafe(loop.call_later, self.seconds, self._ended, None)
+        for exchange in self.exchanges:
+            exchange.on_done(self._ended)
+
+    def _ended(self, exchange: Exchange | None) -> None:
+        try:
+            self._first_only.pop()
+        except IndexError:
+            return
+        self.first = exchange
+        if self._wake is not None:
+            self._wake(self)
 
 
 class OnLoop:
@@ -126,7 +160,7 @@ class Driver:
             return
         if type(waiting) is Exchange:
             waiting.on_done(self.wake)
-        elif isinstance(waiting, Pause | OnLoop):
+        elif isinstance(waiting, Pause | FirstOf | OnLoop):
             waiting.on_done(self.wake, self.loop)
         else:
             waiting.add_done_callback(self.wake)

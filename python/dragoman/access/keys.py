@@ -32,6 +32,9 @@ class KeyRing:
     ``find`` and ``declare`` are for the event loop; ``refresh`` (every ``REFRESH_EVERY_S``) and ``save_last_used``
     (every minute, and at the end) read and write the database, and are for a thread. Raises ``StoreError`` or
     ``ConfigError`` when the keys cannot be loaded at first.
+
+    ``is_open`` says that everybody is served: no key was ever made, and only this machine can connect. Keys that are
+    all revoked or expired leave the door shut.
     """
 
     def __init__(
@@ -55,20 +58,13 @@ class KeyRing:
         self._trusted = True
         self._used: set[str] = set()
         self._by_hash: dict[bytes, Principal] = {}
+        self.is_open = False
         self._combine()
 
     @property
     def total(self) -> int:
         """How many keys are known, revoked and expired ones too."""
         return len(self._declared) + self._loaded.total
-
-    @property
-    def is_open(self) -> bool:
-        """Whether everybody is served: no key was ever made, and only this machine can connect.
-
-        Keys that are all revoked or expired leave the door shut.
-        """
-        return self._loopback and self.total == 0
 
     @property
     def stale_s(self) -> float:
@@ -128,3 +124,4 @@ class KeyRing:
     def _combine(self) -> None:
         stored = self._loaded.principals if self._trusted else {}
         self._by_hash = stored | self._declared
+        self.is_open = self._loopback and self.total == 0

@@ -59,7 +59,8 @@ class Call(Struct, frozen=True, kw_only=True):
             return "raw"
         if not self.stream:
             return "whole"
-        return "stream_without_usage" if self.asks_usage(deployment) else "stream"
+        hidden = self.asks_usage(deployment) or self.knobs.include_cost
+        return "stream_without_usage" if hidden else "stream"
 
 
 class Admitted(Struct, frozen=True, kw_only=True):

@@ -91,10 +91,9 @@ class Run:
         self.member = member
         self.deployment = member.deployment
 
-    def note(self, note: AttemptNote, error: RequestError | None) -> None:
+    def note(self, note: AttemptNote) -> None:
         """An attempt is over."""
         self.notes.append(note)
-        self.last_error = error
 
     @property
     def answered(self) -> bool:
@@ -104,7 +103,7 @@ class Run:
     def fail(self, error: RequestError) -> None:
         """The request has failed, and the client is told so (where it can be told)."""
         self.error = error
-        error.headers = self.headers()
+        error.headers = self.headers(len(self.notes))
 
     @property
     def status(self) -> int:
@@ -115,13 +114,17 @@ class Run:
 
     def answer_headers(self) -> list[tuple[str, str]]:
         """The headers of a provider's answer, less those that are known only when it comes."""
-        own = [("x-request-id", self.request.id), ("x-dragoman-snapshot", str(self.snapshot))]
-        return own + self.headers()
+        attempts = len(self.notes) + len(self.request.exchanges) + 1
+        return [
+            ("x-request-id", self.request.id),
+            ("x-dragoman-snapshot", str(self.snapshot)),
+            *self.headers(attempts),
+        ]
 
-    def headers(self) -> list[tuple[str, str]]:
+    def headers(self, attempts: int) -> list[tuple[str, str]]:
         """What any answer's headers say of the way it took."""
         headers = [
-            ("x-dragoman-attempts", str(len(self.notes) + (self.error is None))),
+            ("x-dragoman-attempts", str(attempts)),
             ("x-dragoman-fallback-index", str(self.fallback_index)),
         ]
         if self.deployment is not None:

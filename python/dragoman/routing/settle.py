@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dragoman.core import read_answer
 from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
@@ -15,15 +16,17 @@ if TYPE_CHECKING:
     from dragoman.usage.row import UsageSource
 
 _encode = msgspec.json.Encoder().encode
+# An attempt that ended like this may have cost what it had generated until then.
+BILLED_FAILURES = frozenset({"client_gone", "total_timeout", "idle_timeout"})
+# Text of a whole answer that is counted where the provider reports no usage.
+TEXT_BYTES = 256 * 1024
 
 
 def settle(gateway: Gateway, run: Run) -> None:
     """Record a request that is over."""
-    tokens, source = _tokens(run)
+    tokens, source = tokens_of(run)
+    cost_nanousd = cost_of(run, tokens)
     deployment = run.deployment
-    cost_nanousd = None
-    if deployment is not None and deployment.rates is not None:
-        cost_nanousd = deployment.rates.cost(tokens)
     if run.error is None and deployment is not None and tokens.output:
         gateway.learn_output(deployment.name, tokens.output)
     if source == "provider" and run.counted is not None and deployment is not None and not run.counted.exact:
@@ -33,7 +36,13 @@ def settle(gateway: Gateway, run: Run) -> None:
     gateway.metrics.count(row)
 
 
-def _tokens(run: Run) -> tuple[Tokens, UsageSource]:
+def cost_of(run: Run, tokens: Tokens) -> int | None:
+    """What they cost at the deployment that answered; ``None``: it has no price."""
+    deployment = run.deployment
+    return None if deployment is None or deployment.rates is None else deployment.rates.cost(tokens)
+
+
+def tokens_of(run: Run) -> tuple[Tokens, UsageSource]:
     """What the provider reported; else, where it was sent and may be billed, what was counted."""
     outcome = run.outcome
     if outcome is None:
@@ -41,10 +50,11 @@ def _tokens(run: Run) -> tuple[Tokens, UsageSource]:
     usage = outcome.usage
     if usage is not None:
         return Tokens(*usage), "provider"
-    billed = outcome.written or outcome.failure in {"client_gone", "total_timeout", "idle_timeout"}
+    billed = not outcome.failure or outcome.written or outcome.failure in BILLED_FAILURES
     if not billed or not outcome.sent or run.counted is None or run.deployment is None:
         return Tokens(), "none"
-    output = run.deployment.counter.count(outcome.text) if outcome.text else 0
+    text = outcome.text if run.stream or outcome.failure else read_answer(outcome.body, keep_text_bytes=TEXT_BYTES).text
+    output = run.deployment.counter.count(text) if text else 0
     exact = run.counted.exact and not outcome.text_truncated
     return Tokens(input=run.counted.tokens, output=output), "counted" if exact else "estimated"
 

@@ -32,7 +32,7 @@ class Request:
     __slots__ = (
         "arrived_s",
         "body_by_s",
-        "exchange",
+        "exchanges",
         "gone",
         "headers",
         "id",
@@ -61,16 +61,16 @@ class Request:
         self.stage: Stage = "accepted"
         self.body_by_s = 0.0
         self.reading: Any = None  # granian's future of the next piece of the body
-        self.exchange: Exchange | None = None
+        self.exchanges: list[Exchange] = []  # attempts under way
         self.gone = False
         self.stopping = False
         self.watched = False
 
     def give_up(self) -> None:
         """End whatever the request is waiting for: the client is gone or too slow, or the process is stopping."""
-        if self.exchange is not None:
-            self.exchange.cancel()
-        elif self.stage == "reading" and self.reading is not None:
+        for exchange in list(self.exchanges):
+            exchange.cancel()
+        if self.stage == "reading" and self.reading is not None:
             self.reading.cancel()
 
 

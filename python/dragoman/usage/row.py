@@ -24,7 +24,7 @@ class Tokens(Struct, frozen=True):
 class UsageRow(Struct, frozen=True, kw_only=True):
     """The columns of the table ``usage``, in its order."""
 
-    request_id: str
+    request_id: str  # begins with the time: where ids are random, their index costs five times the row
     started_at_ms: int  # Unix time
     snapshot: int
     endpoint: str  # "chat", "completions", "embeddings", or the passed-through path

@@ -110,6 +110,10 @@ impl Reply {
         }
     }
 
+    fn taken(&self) -> bool {
+        self.taken.load(Ordering::Acquire)
+    }
+
     /// Milliseconds since the request arrived: the gateway's own, and the provider's.
     fn times_ms(&self) -> (f64, f64) {
         let all = self.arrived.elapsed();

@@ -1,0 +1,118 @@
+"""One attempt at one member: sent, awaited, and its ticket settled."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from dragoman.core import Terms
+from dragoman.errors import (
+    ClientGone,
+    DeadlineExceeded,
+    RequestError,
+    ShuttingDown,
+    UpstreamAuth,
+    UpstreamLimited,
+    UpstreamTimeout,
+)
+from dragoman.routing.classify import error_of
+from dragoman.routing.run import AttemptNote
+
+if TYPE_CHECKING:
+    from dragoman.config.schema import Limits
+    from dragoman.core import Exchange, Outcome, Ticket
+    from dragoman.routing.call import Call
+    from dragoman.routing.plan import Member
+    from dragoman.routing.run import Run
+
+# An attempt that has less time than this is not begun.
+LEAST_S = 0.02
+
+
+class Attempt:
+    """An attempt that has been sent."""
+
+    __slots__ = ("call", "exchange", "member", "run", "ticket")
+
+    def __init__(self, member: Member, ticket: Ticket, call: Call, run: Run, limits: Limits) -> None:
+        """Send.
+
+        Raises:
+            DeadlineExceeded: there is no time left for an attempt.
+            ClientGone: nobody waits for the answer any more.
+        """
+        self.member = member
+        self.ticket = ticket
+        self.call = call
+        self.run = run
+        request = run.request
+        remaining_s = call.deadline_s - monotonic()
+        if remaining_s < LEAST_S:
+            raise run.last_error or DeadlineExceeded("The request's deadline has passed.")
+        if request.gone:
+            raise ClientGone("the client hung up")
+        run.chosen(member)
+        deployment = member.deployment
+        self.exchange: Exchange = member.target.send(
+            request.reply, call.path, call.outgoing(deployment), call.headers, self._terms(remaining_s, limits)
+        )
+        request.exchanges.append(self.exchange)
+        request.stage = "sending"
+
+    def _terms(self, remaining_s: float, limits: Limits) -> Terms:
+        deployment, call = self.member.deployment, self.call
+        timeouts = deployment.timeouts
+        first_byte_s = min(call.knobs.first_byte_s or timeouts.first_byte_s, remaining_s)
+        return Terms(
+            call.lane(deployment),
+            call.method,
+            self.run.answer_headers(),
+            (first_byte_s, timeouts.idle_s, min(timeouts.total_s, remaining_s), limits.heartbeat_s),
+            (limits.max_answer_bytes, limits.max_event_bytes),
+            call.knobs.include_cost and not call.passed_through,
+        )
+
+    def conclude(self, outcome: Outcome) -> RequestError | None:
+        """Note how the attempt ended and tell the balancer; the error, where the client has not got its answer."""
+        run = self.run
+        run.request.exchanges.remove(self.exchange)
+        deployment = self.member.deployment
+        error = self._error(outcome)
+        said = "ok" if error is None else error.error_code
+        run.note(AttemptNote(deployment.name, self.member.credential, self.ticket.reason, said, outcome.total_ms))
+        run.outcome = outcome
+        run.last_error = error
+        run.chosen(self.member)
+        self._settle_ticket(outcome, error)
+        return error
+
+    def conclude_beaten(self, outcome: Outcome) -> None:
+        """Note that another attempt has answered first."""
+        self.run.request.exchanges.remove(self.exchange)
+        deployment, credential = self.member.deployment.name, self.member.credential
+        self.run.note(AttemptNote(deployment, credential, "hedge", "beaten", outcome.total_ms))
+        self.ticket.finish_cancelled(outcome.total_ms)
+
+    def _error(self, outcome: Outcome) -> RequestError | None:
+        error = error_of(outcome, self.member.deployment.provider)
+        if isinstance(error, ClientGone) and self.run.request.stopping:
+            return ShuttingDown("The gateway is shutting down.", retry_after_s=1)
+        if isinstance(error, UpstreamTimeout) and monotonic() > self.call.deadline_s - LEAST_S:
+            return DeadlineExceeded("The request's deadline has passed.")
+        return error
+
+    def _settle_ticket(self, outcome: Outcome, error: RequestError | None) -> None:
+        ticket = self.ticket
+        if error is None:
+            usage = outcome.usage
+            ticket.finish_success(outcome.first_token_ms, outcome.total_ms, usage[1] if usage else 0)
+        elif isinstance(error, ClientGone | ShuttingDown):
+            ticket.finish_cancelled(None if outcome.first_token_ms else outcome.total_ms)
+        elif isinstance(error, UpstreamLimited):
+            ticket.finish_limited(error.retry_after_s)
+        elif isinstance(error, UpstreamAuth):
+            ticket.finish_auth()
+        elif error.fault == "client":
+            ticket.finish_neutral()
+        else:
+            ticket.finish_failure(error.retry_after_s)

@@ -1,0 +1,63 @@
+"""The final cost, in the answer itself, for a client that asks for it (``x-dragoman-include-cost: true``).
+
+It is known only once the usage is, so the end of the answer is held back until then. Otherwise an answer of the
+client's own dialect is passed on byte by byte, and its cost is at ``GET /v1/requests/{id}``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dragoman.routing.settle import cost_of, tokens_of
+
+if TYPE_CHECKING:
+    from dragoman.core import Outcome
+    from dragoman.routing.run import Run
+    from dragoman.usage.row import Tokens
+
+_encode = msgspec.json.encode
+
+
+def end_with_cost(run: Run, outcome: Outcome) -> None:
+    """Write what of a successful answer was held back, with the cost in its usage."""
+    tokens, _ = tokens_of(run)
+    cost_nanousd = cost_of(run, tokens)
+    usage = {"cost": None if cost_nanousd is None else cost_nanousd / 1e9, "cost_nanousd": cost_nanousd}
+    if run.stream and outcome.written:
+        _end_stream(run, {**_usage(tokens), **usage})
+    else:
+        _write_whole(run, outcome, usage)
+
+
+def _end_stream(run: Run, usage: dict[str, Any]) -> None:
+    event: dict[str, Any] = {
+        "id": run.request.id,
+        "object": "chat.completion.chunk" if run.endpoint == "chat" else "text_completion",
+        "created": run.request.started_at_ms // 1000,
+        "model": run.deployment.model if run.deployment else "",
+        "choices": [],
+        "usage": usage,
+    }
+    run.request.reply.send(b"data: " + _encode(event) + b"\n\ndata: [DONE]\n\n")
+    run.request.reply.finish()
+
+
+def _write_whole(run: Run, outcome: Outcome, cost: dict[str, Any]) -> None:
+    answer: dict[str, Any] = msgspec.json.decode(outcome.body)
+    answer["usage"] = {**(answer.get("usage") or {}), **cost}
+    headers = [("content-type", "application/json"), *run.answer_headers()]
+    if cost["cost_nanousd"] is not None:
+        headers.append(("x-dragoman-cost", f"{cost['cost_nanousd'] / 1e9:.9f}"))
+    run.request.proto.response_bytes(outcome.status, headers, _encode(answer))
+
+
+def _usage(tokens: Tokens) -> dict[str, Any]:
+    return {
+        "prompt_tokens": tokens.input,
+        "completion_tokens": tokens.output,
+        "total_tokens": tokens.input + tokens.output,
+        "prompt_tokens_details": {"cached_tokens": tokens.cached_input, "audio_tokens": tokens.audio_input},
+        "completion_tokens_details": {"reasoning_tokens": tokens.reasoning, "audio_tokens": tokens.audio_output},
+    }
