@@ -161,7 +161,7 @@ class Usage:
         """The provider's own sum, as it stands."""
     @property
     def suspect(self) -> bool:
-        """A count was negative, broken or out of range and was bent to fit: better counted anew."""
+        """A count was negative, broken or beyond all range, and was bent to fit: better counted anew."""
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 

@@ -15,8 +15,25 @@ pub(super) struct Choice {
     pub usage: Option<Usage>,
 }
 
+/// Where the message is in a choice. Perplexity and Writer send both in one event: the delta, and all that was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Whole,
+    Event,
+}
+
+impl Shape {
+    fn key(self) -> &'static [u8] {
+        match self {
+            Self::Whole => b"message",
+            Self::Event => b"delta",
+        }
+    }
+}
+
 /// Where generated text is put.
 pub(super) struct Sink<'s> {
+    pub shape: Shape,
     pub text: &'s mut Vec<u8>,
     /// Beyond this the rest is let go.
     pub limit: usize,
@@ -36,6 +53,7 @@ pub(super) fn read(scanner: &mut Scanner<'_>, sink: &mut Sink<'_>) -> Result<Opt
         return Ok(None);
     }
     let mut choice = Choice::default();
+    let mut legacy_text = None;
     while let Some(key) = scanner.next_key()? {
         match &*key.bytes() {
             b"index" => choice.index = index(scanner)?,
@@ -44,11 +62,16 @@ pub(super) fn read(scanner: &mut Scanner<'_>, sink: &mut Sink<'_>) -> Result<Opt
                 let reason = scanner.text_or_skip()?.filter(|reason| !reason.is_empty());
                 choice.finish_reason = reason.map(Text::to_text);
             }
-            b"delta" | b"message" => choice.has_content |= message(scanner, sink)?,
-            b"text" => choice.has_content |= content(scanner, sink)?,
+            name if name == sink.shape.key() => choice.has_content |= message(scanner, sink)?,
+            b"text" => legacy_text = scanner.text_or_skip()?.filter(|text| !text.is_empty()),
             b"usage" => choice.usage = usage::read(scanner)?,
             _ => scanner.pass()?,
         }
+    }
+    // Together says the same in both dialects.
+    if let (Some(text), false) = (legacy_text, choice.has_content) {
+        sink.take(text);
+        choice.has_content = true;
     }
     Ok(Some(choice))
 }

@@ -219,7 +219,7 @@ fn http_status(code: &str) -> Option<u16> {
 
 /// The HTTP status that a provider's word for an error stands for.
 fn meaning(word: &str) -> Option<u16> {
-    Some(match word.to_ascii_lowercase().as_str() {
+    Some(match word.to_ascii_lowercase().replace('-', "_").as_str() {
         "invalid_request_error"
         | "invalid_value"
         | "unsupported_parameter"

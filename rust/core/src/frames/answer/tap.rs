@@ -3,7 +3,7 @@
 //! An event is scanned once and shallowly; no tree is built and in the usual case nothing is allocated. What the tap
 //! does not know it lets through.
 
-use super::choice::{Choice, Sink};
+use super::choice::{Choice, Shape, Sink};
 use super::error::{AnswerError, read_error};
 use super::glance::Glance;
 use super::text::Joiner;
@@ -95,7 +95,7 @@ impl Tap {
         self.piece.clear();
         self.choices.clear();
         let limit = self.room();
-        let mut sink = Sink { text: &mut self.piece, limit };
+        let mut sink = Sink { shape: Shape::Event, text: &mut self.piece, limit };
         let Ok(glance) = Glance::read(data, &mut self.choices, &mut sink) else {
             return self.see_broken(data, event);
         };

@@ -3,7 +3,7 @@
 use super::super::*;
 
 /// Body, status, kind, code, message.
-const SHAPES: [(&str, Option<u16>, &str, &str, &str); 22] = [
+const SHAPES: [(&str, Option<u16>, &str, &str, &str); 23] = [
     (
         r#"{"error":{"message":"m","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
         Some(404),
@@ -85,6 +85,7 @@ const SHAPES: [(&str, Option<u16>, &str, &str, &str); 22] = [
         "m",
     ),
     (r#"{"error":"m"}"#, None, "", "", "m"),
+    (r#"{"code":"invalid-argument","error":"m"}"#, Some(400), "", "invalid-argument", "m"),
     (r#"{"code":"The caller lacks permission","error":"m"}"#, None, "", "The caller lacks permission", "m"),
     (
         r#"{"success":false,"errors":[{"code":10000,"message":"m"},{"code":1,"message":"second"}],"result":null}"#,

@@ -206,6 +206,9 @@ fn text_counts_everything_generated_once() {
     tap.see(delta(r#"{"tool_calls":[{"index":0,"id":"no","type":"function","function":{"name":"t","arguments":"{}"}}]}"#).as_bytes(), None);
     tap.see(delta(r#"{"audio":{"data":"no","transcript":"yes"},"refusal":"never","content":[{"type":"text","text":"!"}]}"#).as_bytes(), None);
     assert_eq!(tap.summary().text, "hmt{}yesnever!");
+    let both = r#"{"choices":[{"text":"?","message":{"content":"all so far"},"delta":{"content":"?"}}]}"#;
+    assert_eq!(tap.see(both.as_bytes(), None), Seen::Content);
+    assert_eq!(tap.summary().text, "hmt{}yesnever!?");
 }
 
 #[test]
