@@ -1,7 +1,7 @@
 //! Choosing deployments: `Balancer`, `Tier`, `Ticket`, and what an answer says about trying again.
 //!
-//! The clock and the dice of `dragoman_core::balance` are supplied here: the monotonic clock unless it is frozen, and
-//! numbers from a seed.
+//! The clock and the dice of `dragoman_core::balance` are supplied here: the monotonic clock unless it is
+//! frozen, and numbers from a seed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
