@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dragoman.access.knobs import Knobs, read_knobs
 from dragoman.core import BodyError, RequestBody
-from dragoman.endpoints.knobs import Knobs, read_knobs
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call

@@ -1,1 +1,1 @@
-"""(being written)"""
+"""Wire formats, one module each."""

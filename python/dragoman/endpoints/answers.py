@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dragoman.dialects.openai_errors import error_body
 from dragoman.errors import RequestError, UpstreamRejected
 
 if TYPE_CHECKING:
@@ -47,23 +48,3 @@ def error_answer(error: RequestError, request: Request, snapshot: int) -> tuple[
         headers[0] = ("content-type", error.content_type or JSON)
         return error.http_status, headers, error.body
     return error.http_status, headers, error_body(error, request.id)
-
-
-def error_body(error: RequestError, request_id: str) -> bytes:
-    """The body of an error, as OpenAI's SDKs read it."""
-    return msgspec.json.encode(
-        {
-            "error": {
-                "message": error.message,
-                "type": error.type,
-                "param": error.param,
-                "code": error.error_code,
-                "request_id": request_id,
-            }
-        }
-    )
-
-
-def error_event(error: RequestError, request_id: str) -> bytes:
-    """The last event of a stream that failed after it began."""
-    return b"data: " + error_body(error, request_id) + b"\n\n"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dragoman.access.knobs import Knobs, read_knobs
 from dragoman.core import BodyError, RequestBody
-from dragoman.endpoints.knobs import Knobs, read_knobs
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call

@@ -14,8 +14,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dragoman.core import backoff_s
+from dragoman.dialects.openai_errors import error_event
 from dragoman.driver import Pause
-from dragoman.endpoints.answers import error_event
 from dragoman.errors import ClientGone, NoDeployment, RequestError, ShuttingDown, UpstreamAuth, UpstreamTimeout
 from dragoman.routing.attempt import LEAST_S, Attempt
 from dragoman.routing.classify import QUOTA_CODES

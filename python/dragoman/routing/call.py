@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from dragoman.access.knobs import Knobs
     from dragoman.core import RequestBody, TokenCount
-    from dragoman.endpoints.knobs import Knobs
     from dragoman.routing.plan import Deployment, Plan
 
 # Fields of a request's body that speak to a gateway, not to a provider.

@@ -9,9 +9,9 @@ from msgspec import Struct
 from dragoman.errors import ClientGone
 
 if TYPE_CHECKING:
+    from dragoman.access.knobs import Knobs
     from dragoman.access.principal import Principal
     from dragoman.core import Outcome, TokenCount
-    from dragoman.endpoints.knobs import Knobs
     from dragoman.errors import RequestError
     from dragoman.routing.plan import Deployment, Member
     from dragoman.server.request import Request

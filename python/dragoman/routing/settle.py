@@ -30,7 +30,7 @@ def settle(gateway: Gateway, run: Run) -> None:
     if run.error is None and deployment is not None and tokens.output:
         gateway.learn_output(deployment.name, tokens.output)
     if source == "provider" and run.counted is not None and deployment is not None and not run.counted.exact:
-        deployment.counter.learn(deployment.model, run.counted.tokens, tokens.input)
+        deployment.counter.learn(deployment.model, run.counted, tokens.input)
     row = _row(run, tokens, source, cost_nanousd)
     gateway.writer.put(row)
     gateway.metrics.count(row)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from dragoman.config.check import is_loopback
 from dragoman.errors import ConfigError
+from dragoman.providers.catalogue import row
 from dragoman.server.spec import WorkerSpec
 from dragoman.server.supervise import supervise
 
@@ -39,9 +41,15 @@ def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
     return supervise(spec, lambda: click.echo(banner(config, address, port)))
 
 
-def _with_port(overrides: Overrides, port: int) -> Overrides:
-    import msgspec
+def _example_model(config: Config) -> str:
+    if config.rehearsal.enabled:
+        return "rehearsal/demo"
+    name, provider = next(iter(config.providers.items()))
+    kind = row(provider.kind or name)
+    return f"{name}/{(kind.example if kind else '') or 'MODEL'}"
 
+
+def _with_port(overrides: Overrides, port: int) -> Overrides:
     return msgspec.structs.replace(overrides, port=port)
 
 
@@ -71,7 +79,7 @@ def banner(config: Config, address: str, port: int) -> str:
     base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     model = next(iter(config.routes), None) or next(iter(config.deployments), None)
     if model is None:
-        model = "rehearsal/demo" if config.rehearsal.enabled else f"{next(iter(config.providers), 'openai')}/MODEL"
+        model = _example_model(config)
     needs_key = bool(config.keys) or not is_loopback(config.server.host)
     key = "$DRAGOMAN_KEY" if needs_key else "none"
     header = f' \\\n    -H "Authorization: Bearer {key}"' if needs_key else ""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from dragoman.config.load import Overrides, load_config
+from dragoman.config.load import Overrides
 from dragoman.config.schema import Config
-from dragoman.providers.catalogue import rows
+from dragoman.settings import load_settings
 
 SPEC_VARIABLE = "DRAGOMAN_WORKER"
 
@@ -34,4 +34,4 @@ class WorkerSpec(Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: it cannot be used.
         """
-        return load_config(self.path, environ, overrides=self.overrides, kinds=rows())
+        return load_settings(self.path, environ, self.overrides)

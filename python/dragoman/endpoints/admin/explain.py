@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dragoman import pipeline
+from dragoman.access.knobs import read_knobs
 from dragoman.endpoints.answers import json_answer
-from dragoman.endpoints.knobs import read_knobs
 from dragoman.errors import Forbidden
 from dragoman.routing.call import Call
 
