@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import get_type_hints
 
-from sqlalchemy import BigInteger, Boolean, Float, Text
+from sqlalchemy import BigInteger, Boolean, Float, Text, create_mock_engine
 
 from dragoman.store.tables import keys, meta, metadata, usage
 from dragoman.usage.row import UsageRow
@@ -34,3 +34,17 @@ def test_the_tables_are_these() -> None:
     assert set(metadata.tables) == {"usage", "keys", "meta"}
     assert keys.c.hash.unique
     assert meta.c.name.primary_key
+
+
+def test_the_tables_can_be_made_in_postgresql() -> None:
+    made: list[str] = []
+    engine = create_mock_engine("postgresql+psycopg://", lambda statement, *_: made.append(compiled(statement)))
+
+    def compiled(statement: object) -> str:
+        return str(statement.compile(dialect=engine.dialect))  # type: ignore[attr-defined]
+
+    metadata.create_all(engine, checkfirst=False)
+    text = "\n".join(made)
+    assert "id BIGSERIAL" in text
+    assert '"user" TEXT' in text
+    assert "WHERE revoked_at_ms IS NULL" in text

@@ -7,13 +7,14 @@ from typing import get_args
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy.dialects import postgresql
 
 from dragoman.access.stored import create_key, revoke_key
 from dragoman.config.schema import Key
 from dragoman.errors import StoreError
 from dragoman.store.engine import Store
 from dragoman.usage.insert import RowInsert
-from dragoman.usage.report import DIMENSIONS, Question, Report, Sums, parse_moment_ms, report_usage
+from dragoman.usage.report import DIMENSIONS, Question, Report, Sums, parse_moment_ms, report_usage, usage_query
 from dragoman.usage.row import UsageRow, UsageSource
 
 MakeRow = Callable[..., UsageRow]
@@ -63,6 +64,11 @@ def test_sums_are_those_of_the_rows(store: Store, make_row: MakeRow) -> None:
         for kind in ("input", "output", "cached_input", "cache_write", "reasoning", "audio_input", "audio_output"):
             name = f"{kind}_tokens"
             assert getattr(sums, name) == sum(getattr(row, name) for row in chosen), name
+
+
+def test_absurd_figures_do_not_overflow_the_sums(store: Store, make_row: MakeRow) -> None:
+    put(store, [make_row(input_tokens=2**63 - 1, cost_nanousd=2**63 - 1) for _ in range(3)])
+    assert report_usage(store.engine, Question()).whole.cost_nanousd == 3 * 10**15
 
 
 def test_a_stream_that_broke_after_its_200_is_an_error(store: Store, make_row: MakeRow) -> None:
@@ -186,6 +192,13 @@ def test_moments_are_read(text: str, moment: datetime) -> None:
 def test_other_text_is_no_moment(text: str) -> None:
     with pytest.raises(ValueError, match="neither a period"):
         parse_moment_ms(text, NOW_MS)
+
+
+def test_the_question_can_be_put_to_postgresql() -> None:
+    query = usage_query(Question(by=tuple(DIMENSIONS), since_ms=1, until_ms=2))
+    text = str(query.compile(dialect=postgresql.psycopg.dialect()))  # type: ignore[no-untyped-call]
+    assert 'usage."user"' in text
+    assert "usage.started_at_ms >= %(" in text
 
 
 def test_usage_of_every_source_is_counted(store: Store, make_row: MakeRow) -> None:

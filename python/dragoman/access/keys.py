@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from dragoman.access.declared import declared_principals
 from dragoman.access.principal import ANONYMOUS, Principal
-from dragoman.access.secret import hash_secret
+from dragoman.access.secret import secret_hasher
 from dragoman.access.stored import load_keys, read_generation, save_last_used
 from dragoman.config.schema import Key
 from dragoman.errors import StoreError
@@ -49,6 +49,7 @@ class KeyRing:
     ) -> None:
         self._engine = engine
         self._pepper = pepper
+        self._hash = secret_hasher(pepper)
         self._loopback = loopback
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s
@@ -77,7 +78,7 @@ class KeyRing:
             return ANONYMOUS
         if not secret or len(secret) > _MAX_SECRET_LENGTH:
             return None
-        principal = self._by_hash.get(hash_secret(secret, self._pepper))
+        principal = self._by_hash.get(self._hash(secret))
         if principal is None:
             return None
         if principal.expires_at_ms is not None and principal.expires_at_ms <= self._wall_s() * 1000:

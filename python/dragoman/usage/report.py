@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Engine, Row, case, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Row, Select, case, func, or_, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dragoman.errors import StoreError
@@ -25,6 +25,7 @@ from dragoman.store.tables import keys, usage
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _PERIODS_MS = {"m": 60_000, "h": _HOUR_MS, "d": _DAY_MS, "w": 7 * _DAY_MS}
+_LARGEST_ADDED = 10**15  # a million dollars, in one request
 _CLASS_RATIO = 1.25
 _CLASS_BOUNDS_MS = tuple(math.pow(_CLASS_RATIO, step) for step in range(60))  # 1 ms to 520 s
 _CLASS_MIDDLES_MS = tuple(bound / math.sqrt(_CLASS_RATIO) for bound in _CLASS_BOUNDS_MS)
@@ -82,7 +83,9 @@ class Sums(Struct, kw_only=True):
     def add(self, row: Row[*tuple[Any, ...]]) -> None:
         """Add a group that the database has summed."""
         for name in _SUMMED:
-            setattr(self, name, getattr(self, name) + (getattr(row, name) or 0))
+            before = getattr(self, name)
+            # PostgreSQL sums whole numbers into decimals.
+            setattr(self, name, before + type(before)(getattr(row, name) or 0))
         self.latency_classes[row.latency_class] = self.latency_classes.get(row.latency_class, 0) + row.requests
 
     @property
@@ -119,22 +122,27 @@ class Report(Struct, frozen=True):
 
 def report_usage(engine: Engine, question: Question) -> Report:
     """Add up. Groups by time come in its order, others the dearest first. Raises ``StoreError``."""
+    try:
+        with engine.connect() as connection:
+            rows = connection.execute(usage_query(question)).all()
+    except SQLAlchemyError as error:
+        raise StoreError(f"usage cannot be read: {error.orig if isinstance(error, DBAPIError) else error}") from error
+    return _collect(rows, question.by)
+
+
+def usage_query(question: Question) -> Select[*tuple[Any, ...]]:
+    """The query behind a report. What the question says goes in as bound values."""
     dimensions = [DIMENSIONS[name].label(f"by_{name}") for name in question.by]
-    statement = (
+    query = (
         select(*dimensions, _latency_class().label("latency_class"), *_aggregates())
         .select_from(usage.outerjoin(keys, keys.c.id == usage.c.key_id))
         .group_by(*dimensions, "latency_class")
     )
     if question.since_ms is not None:
-        statement = statement.where(usage.c.started_at_ms >= question.since_ms)
+        query = query.where(usage.c.started_at_ms >= question.since_ms)
     if question.until_ms is not None:
-        statement = statement.where(usage.c.started_at_ms < question.until_ms)
-    try:
-        with engine.connect() as connection:
-            rows = connection.execute(statement).all()
-    except SQLAlchemyError as error:
-        raise StoreError(f"usage cannot be read: {error.orig if isinstance(error, DBAPIError) else error}") from error
-    return _collect(rows, question.by)
+        query = query.where(usage.c.started_at_ms < question.until_ms)
+    return query
 
 
 def parse_moment_ms(text: str, now_ms: int) -> int:
@@ -167,7 +175,12 @@ def _aggregates() -> list[ColumnElement[Any]]:
         "errors": func.sum(case((failed, 1), else_=0)),
         "unpriced": func.sum(case((without_price, 1), else_=0)),
     }
-    return [special.get(name, func.sum(usage.c.get(name))).label(name) for name in _SUMMED]
+    return [(special[name] if name in special else _sum(usage.c[name])).label(name) for name in _SUMMED]
+
+
+def _sum(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The sum. One absurd figure of a provider must not overflow it, which would end every report with an error."""
+    return func.sum(case((column > _LARGEST_ADDED, _LARGEST_ADDED), else_=column))
 
 
 def _collect(rows: Iterable[Row[*tuple[Any, ...]]], by: tuple[str, ...]) -> Report:
