@@ -26,6 +26,8 @@ __all__ = [
     "Terms",
     "Ticket",
     "Tier",
+    "TokenCount",
+    "TokenCounter",
     "Upstream",
     "Usage",
     "backoff_s",
@@ -675,3 +677,111 @@ def backoff_s(attempt: int, random: float) -> float:
     :param attempt: 0 for the first repetition.
     :param random: uniform between 0 and 1.
     """
+
+# Tokens ----------------------------------------------------------------------------------------------------------
+
+@final
+class TokenCount:
+    """What the prompt of one request is counted to."""
+
+    @property
+    def tokens(self) -> int:
+        """All of it: ``text_tokens`` and ``image_tokens``."""
+
+    @property
+    def text_tokens(self) -> int:
+        """Texts, tools and what the provider writes around them; audio and files, which are estimates, too."""
+
+    @property
+    def image_tokens(self) -> int: ...
+    @property
+    def exact(self) -> bool:
+        """Whether every rule that was followed is known to be OpenAI's.
+
+        ``False`` for other models than OpenAI's, for audio, files and images whose size is not in the request, for
+        shapes of tools that no recorded usage shows, and for a text that was not counted (``max_fresh_bytes``). Of
+        recorded requests said to be exact, 98 % are.
+        """
+
+@final
+class TokenCounter:
+    """Counts the tokens of texts, exactly as tiktoken does, and of whole requests.
+
+    :param encoding: ``o200k_base``, ``o200k_harmony``, ``cl100k_base`` or ``p50k_base``.
+    :raises ValueError: no such encoding.
+
+    Texts come from strangers: what looks like a special token (``<|endoftext|>``) is counted as ordinary text. Time is
+    linear in the text, whatever it is; about 100 MB/s (a count of more than 4 KB releases the GIL). The vocabularies
+    are part of the library: nothing is loaded, forked workers share them. Counters of one encoding share what they
+    remember and what they learnt. Safe to use from several threads.
+    """
+
+    def __new__(cls, encoding: str = "o200k_base") -> Self: ...
+    @staticmethod
+    def for_model(model: str) -> TokenCounter:
+        """The counter for a model, by its name: a provider's prefix (``openai/``) is passed over, ``o200k_base`` taken
+        for what is unknown."""
+
+    @staticmethod
+    def from_file(path: str) -> TokenCounter:
+        """The counter that a Hugging Face ``tokenizer.json`` describes.
+
+        :raises OSError: the file cannot be read.
+        :raises ValueError: it is no tokeniser that we can follow.
+        """
+
+    @property
+    def encoding(self) -> str:
+        """The encoding's name, or the file's path."""
+
+    def count(self, text: str) -> int:
+        """How many tokens ``text`` is.
+
+        :raises ValueError: it holds half of a surrogate pair.
+        """
+
+    def count_many(self, texts: list[str]) -> list[int]:
+        """``count`` of each."""
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of the tokens of ``text``.
+
+        :raises ValueError: it holds half of a surrogate pair.
+        """
+
+    def decode(self, ids: list[int]) -> bytes:
+        """The bytes that ids stand for; not always whole characters.
+
+        :raises ValueError: an id is no entry of the vocabulary (special tokens are none).
+        """
+
+    def count_request(
+        self,
+        body: bytes,
+        *,
+        model: str,
+        endpoint: Literal["chat", "completions", "embeddings"] = "chat",
+        max_fresh_bytes: int | None = None,
+    ) -> TokenCount:
+        """What the prompt of a request in OpenAI's dialect will be billed as.
+
+        :param body: the request as it came.
+        :param model: the model's name, which decides how messages and tools are laid out and what images cost; the
+            body's own ``model`` is not looked at.
+        :param max_fresh_bytes: count so much at most; texts beyond that are estimated from their length. Texts of 256
+            bytes and more are remembered, so that a history sent again is found at several GB/s.
+        :raises ValueError: not JSON, no messages, half a surrogate pair, or no such endpoint.
+
+        A message is its texts, its role and 3 tokens, and the answer's beginning 3 more (the rule of OpenAI's
+        cookbook). Tools are counted as the TypeScript namespace that the models read, response formats as compact JSON
+        (https://github.com/openai/harmony, and recorded usage where that says nothing), images by the tiles and patches
+        of https://platform.openai.com/docs/guides/images-vision, their size read from PNG, JPEG, GIF and WebP data URLs.
+        """
+
+    def learn(self, model: str, count: TokenCount, reported: int) -> None:
+        """Takes in what the provider reported for a request that was counted.
+
+        A count that is an estimate is multiplied by the model's ratio of tokens reported to tokens counted, a running
+        one that favours long and recent requests and yields little to a single report. Exact counts and images teach
+        nothing.
+        """

@@ -91,7 +91,9 @@ fn write_classes(path: &Path) -> Outcome<()> {
     let mut classes = vec![OTHER; 0x11_0000];
     for (bit, pattern) in CLASSES.iter().enumerate() {
         let hir = regex_syntax::parse(pattern)?;
-        let HirKind::Class(Class::Unicode(class)) = hir.kind() else { return Err(pattern.to_string().into()) };
+        let HirKind::Class(Class::Unicode(class)) = hir.kind() else {
+            return Err(pattern.to_string().into());
+        };
         for range in class.ranges() {
             classes[range.start() as usize..=range.end() as usize].fill(1 << bit);
         }

@@ -10,6 +10,7 @@ use dragoman_core::tokens::{
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyString};
 
 /// Counting more than this takes longer than releasing the GIL costs.
@@ -115,17 +116,17 @@ impl TokenCounter {
     ) -> PyResult<TokenCount> {
         let known =
             Endpoint::named(endpoint).ok_or_else(|| unknown("endpoint", endpoint, &Endpoint::NAMES))?;
-        let count = unlocked(py, body.len(), || {
-            let mut memo = self.shared.memo.lock().unwrap_or_else(PoisonError::into_inner);
-            count_request(
-                body,
-                known,
-                &Model::named(model),
-                &self.shared.tokenizer,
-                &mut memo,
-                max_fresh_bytes,
-            )
-        });
+        let model_known = Model::named(model);
+        let count = |memo: &mut Memo| {
+            count_request(body, known, &model_known, &self.shared.tokenizer, memo, max_fresh_bytes)
+        };
+        // Another thread may hold the memo for as long as it counts: nobody waits for it with the GIL in hand.
+        let count = match body.len() > LONG_BYTES {
+            true => py.detach(|| count(&mut self.shared.memo.lock().unwrap_or_else(PoisonError::into_inner))),
+            false => {
+                count(&mut self.shared.memo.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
+            }
+        };
         let count = count.map_err(value_error)?;
         let correction = if count.exact { None } else { self.shared.corrections().get(model).copied() };
         let text_tokens =

@@ -35,6 +35,11 @@ impl Encoding {
         }
     }
 
+    /// Whether both treat ordinary text the same.
+    pub fn is_like(self, other: Encoding) -> bool {
+        std::ptr::eq(self.vocabulary(), other.vocabulary())
+    }
+
     fn pattern(self) -> Pattern {
         match self {
             Encoding::O200kBase | Encoding::O200kHarmony => Pattern::O200k,

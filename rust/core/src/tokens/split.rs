@@ -137,7 +137,9 @@ impl Text<'_> {
         }
         match class {
             NUMBER => self.three_digits(next),
-            NEWLINE | SPACE => self.space_then_symbols(class, start, next).unwrap_or_else(|| self.blank(start)),
+            NEWLINE | SPACE => {
+                self.space_then_symbols(class, start, next).unwrap_or_else(|| self.blank(start))
+            }
             _ => self.symbols(next),
         }
     }
