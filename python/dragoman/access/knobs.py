@@ -103,7 +103,10 @@ def _fallbacks(text: str) -> tuple[str, ...]:
 def _metadata(text: str) -> dict[str, Any]:
     if len(text) > MAX_METADATA_BYTES:
         raise ValueError(f"at most {MAX_METADATA_BYTES} bytes")
-    return msgspec.json.decode(text, type=dict[str, Any])
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 TABLE: dict[str, tuple[str, Read]] = {
@@ -166,8 +169,8 @@ def read_knobs(headers: dict[str, str], principal: Principal) -> Knobs:
         if name in TABLE:
             _turn(knobs, name, value)
         elif name.startswith(PROPERTY_PREFIX):
-            knobs.metadata[name.removeprefix(PROPERTY_PREFIX)] = _text(value)
-    if headers.get("helicone-retry-enabled", "true").lower() == "false":
+            knobs.metadata[name.removeprefix(PROPERTY_PREFIX)] = _setting(name, value, _text)
+    if not _flag(headers.get("helicone-retry-enabled", "true")):
         knobs.retries = 0
     if not knobs.end_user and isinstance(user := knobs.metadata.get("_user"), str):
         knobs.end_user = user
@@ -176,14 +179,18 @@ def read_knobs(headers: dict[str, str], principal: Principal) -> Knobs:
 
 def _turn(knobs: Knobs, name: str, value: str) -> None:
     knob, read = TABLE[name]
-    try:
-        setting = read(value)
-    except (ValueError, msgspec.DecodeError) as error:
-        raise InvalidRequest(f"Header {name}: {error}.", code="invalid_header", param=name) from None
+    setting = _setting(name, value, read)
     if knob == "metadata":
         knobs.metadata.update(setting)
     elif knob:
         setattr(knobs, knob, setting)
+
+
+def _setting(name: str, value: str, read: Read) -> Any:
+    try:
+        return read(value)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise InvalidRequest(f"Header {name}: {error}.", code="invalid_header", param=name) from None
 
 
 def _capped(knobs: Knobs, principal: Principal) -> Knobs:
