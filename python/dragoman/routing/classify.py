@@ -7,6 +7,7 @@ deployment may do better.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ CLIENT_STATUSES = frozenset({400, 402, 404, 405, 406, 410, 411, 413, 414, 415, 4
 AUTH_STATUSES = frozenset({401, 403})
 # The provider's own words are passed on up to this size.
 REJECTION_BYTES = 64 * 1024
+# A provider's own code is passed on where it looks like one; it ends up in rows and figures.
+_CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "enforced_spend_limit_reached"})
 
 
@@ -108,4 +111,5 @@ def _of_report(outcome: Outcome, provider: str) -> RequestError:
         return UpstreamAuth(message)
     if status in CLIENT_STATUSES and not outcome.written:
         return _rejected(status or 400, outcome.body, "application/json", provider)
-    return UpstreamStatus(message, code=code or kind or None)
+    said = code or kind
+    return UpstreamStatus(message, code=said if _CODE.fullmatch(said) else "upstream_reported")

@@ -1,7 +1,7 @@
 """Prometheus figures. A request costs a few dictionary additions; the text is made when it is asked for.
 
-Labels come from configuration and from fixed tables, never from what a client makes up, so their number is bounded.
-Requests are counted from two threads, hence the lock.
+Labels come from configuration and from fixed tables, never from what a client makes up; a provider's error codes are
+among them, so there is a cap as well. Requests are counted from two threads, hence the lock.
 """
 
 from __future__ import annotations
