@@ -80,6 +80,8 @@ def listing(found: Any) -> str:
     """Lay out what another bench printed as JSON: a list of rows, or lists and figures by name."""
     if isinstance(found, list) and found and all(isinstance(entry, dict) for entry in found):
         heads = list(dict.fromkeys(key for entry in found for key in entry))
+        named = next((head for head in heads if isinstance(found[0].get(head), str)), heads[0])
+        heads.sort(key=lambda head: head != named)  # what a row is about comes first
         lines = [heads, ["---"] * len(heads)]
         lines += [[_cell(entry.get(head)) for head in heads] for entry in found]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -88,6 +90,21 @@ def listing(found: Any) -> str:
         parts += [f"\n{name}\n\n{listing(value)}" for name, value in found.items() if isinstance(value, list | dict)]
         return "\n".join(parts)
     return _cell(found)
+
+
+def bounded(found: Any) -> Any:
+    """Keep of a simulation's figures those that must not pass a bound; the program itself prints them all."""
+    rows = []
+    for figure in found["figures"]:
+        least, most = figure["at_least"], figure["at_most"]
+        if least is None and most is None:
+            continue
+        kept = (least is None or figure["value"] >= least) and (most is None or figure["value"] <= most)
+        bound = f"at most {most:g}" if least is None else f"at least {least:g}"
+        rows.append(
+            {"": figure["name"], "value": figure["value"], "target": bound, " ": "pass" if kept else "**fail**"}
+        )
+    return rows
 
 
 def _cell(value: Any) -> str:
