@@ -102,7 +102,10 @@ class Transport:
 
 
 class Protocol:
-    """One request's way in and out. A body that is ``None`` comes only when :meth:`arrive` says so."""
+    """One request's way in and out.
+
+    A body that is ``None`` comes only when :meth:`arrive` says so. An empty piece within a body is where it broke off.
+    """
 
     def __init__(self, body: bytes | list[bytes] | None, loop: Any = None) -> None:
         self.loop = loop
@@ -118,6 +121,7 @@ class Protocol:
         self._reading: Future | None = None
         self._leaving: list[Future] = []
         self._incoming: list[bytes] | None = None
+        self._exhausted = False
 
     # What the application uses.
 
@@ -133,8 +137,11 @@ class Protocol:
         return self
 
     def __anext__(self) -> Future:
+        if self._exhausted:
+            raise StopAsyncIteration
         self._reading = Future(self.loop)
         if self._incoming is not None:
+            self._exhausted = not self._incoming
             self._reading.give(self._incoming.pop(0) if self._incoming else b"")
         return self._reading
 

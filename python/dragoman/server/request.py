@@ -10,7 +10,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from dragoman.errors import BodyTooLarge, ClientGone, InvalidRequest, RequestTimeout
+from dragoman.errors import BodyTooLarge, ClientGone, InvalidRequest, RequestTimeout, UnsupportedMedia
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
@@ -79,6 +79,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
 
     Raises:
         BodyTooLarge: declared or found to be over the limit.
+        UnsupportedMedia: it is compressed, and might grow beyond any limit.
+        InvalidRequest: its chunks are not in order.
         ClientGone: the client hung up in the middle.
         asyncio.CancelledError: it came too slowly, or the process is stopping.
     """
@@ -87,12 +89,13 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         raise too_large(limits.max_body_bytes)
     if length == 0 or (length is None and "transfer-encoding" not in request.headers):
         return b""
-    request.body_by_s = request.arrived_s + limits.body_timeout_s
+    encoding = request.headers.get("content-encoding", "")
+    if encoding.lower() not in {"", "identity"}:
+        raise UnsupportedMedia(f"The content encoding {encoding!r} is not read here.", param="content-encoding")
     request.stage = "reading"
     try:
         if length is not None and length <= ONE_PIECE_BYTES:
-            earned_s = GRACE_S + length / limits.body_min_bytes_s
-            request.body_by_s = request.arrived_s + min(limits.body_timeout_s, earned_s)
+            _allow(request, limits, length)
             request.reading = request.proto()
             body: bytes = await request.reading
         else:
@@ -112,16 +115,32 @@ async def _in_pieces(request: Request, limits: Limits) -> bytes:
     size = 0
     stream = request.proto.__aiter__()
     while True:
+        _allow(request, limits, size)
         request.reading = stream.__anext__()
         piece: bytes = await request.reading
-        if not piece:  # granian's mark of the end
+        if not piece:
+            if not _is_over(stream):
+                raise InvalidRequest("The body broke off, or has trailers.", code="incomplete_body")
             return b"".join(pieces)
         size += len(piece)
         if size > limits.max_body_bytes:
             raise too_large(limits.max_body_bytes)
         pieces.append(piece)
-        earned_s = GRACE_S + size / limits.body_min_bytes_s
-        request.body_by_s = request.arrived_s + min(limits.body_timeout_s, earned_s)
+
+
+def _allow(request: Request, limits: Limits, size: int) -> None:
+    """Allow a body of this size the time that the slowest pace needs for it."""
+    earned_s = GRACE_S + size / limits.body_min_bytes_s
+    request.body_by_s = request.arrived_s + min(limits.body_timeout_s, earned_s)
+
+
+def _is_over(stream: Any) -> bool:
+    """Whether an empty piece was the end of the body. granian gives one for an error as well, and goes on."""
+    try:
+        stream.__anext__()
+    except StopAsyncIteration:
+        return True
+    return False
 
 
 def declared_length(headers: dict[str, str]) -> int | None:
