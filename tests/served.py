@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+
+from granian.rsgi import ProtocolClosed
 
 from dragoman.config.load import load_config
 from dragoman.driver import Driver, ThreadLoop
@@ -77,11 +80,17 @@ class Future:
 
 
 class Taken:
-    """What a transport answers to bytes that it takes."""
+    """What a transport answers to bytes that it takes: awaited, nothing."""
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
 
 
 class TakenErr:
-    """What a transport answers to bytes when the client has gone."""
+    """What a transport answers to bytes when the client has gone: awaited, an error."""
+
+    def __await__(self) -> Iterator[None]:
+        raise ProtocolClosed
 
 
 class Transport:
@@ -233,7 +242,8 @@ class Scope:
 
     def __init__(self, method: str, target: str, headers: list[tuple[str, str]]) -> None:
         self.method = method
-        self.path, _, self.query_string = target.partition("?")
+        path, _, self.query_string = target.partition("?")
+        self.path = unquote(path)
         self.headers = Headers(headers)
 
 

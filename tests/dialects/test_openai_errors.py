@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from dragoman.core import read_error
 
+from dragoman.core import read_error
 from dragoman.dialects.openai_errors import error_body, error_event
 from dragoman.errors import InvalidRequest, RequestError, UpstreamStatus
 

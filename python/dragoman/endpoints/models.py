@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from dragoman.config.resolve import REHEARSAL
 from dragoman.endpoints.answers import json_answer
@@ -38,7 +37,7 @@ class Models:
             listed = [_shown(snapshot, alias) for alias in aliases(snapshot, principal)]
             json_answer(request, {"object": "list", "data": listed}, snapshot=snapshot.number)
             return
-        alias = unquote(request.path.removeprefix(PREFIX))
+        alias = request.path.removeprefix(PREFIX)
         if not principal.may_use(alias) or not known(snapshot, alias):
             raise NotFound(f"The model {alias!r} does not exist here.", code="model_not_found", param="model")
         json_answer(request, _shown(snapshot, alias), snapshot=snapshot.number)

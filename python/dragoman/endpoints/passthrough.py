@@ -77,7 +77,8 @@ class PassThrough:
         """The alias that decides where the request goes."""
         named = knobs.deployment or request.headers.get("x-portkey-provider", "").removeprefix("@")
         if named:
-            return named if named not in self.gateway.snapshot.config.providers else f"{named}/*"
+            is_deployment = named in self.gateway.snapshot.plans
+            return named if is_deployment or named not in self.gateway.snapshot.config.providers else f"{named}/*"
         if body is not None and body.model:
             return body.model
         if "multipart/form-data" in request.headers.get("content-type", "") and (model := _FORM_MODEL.search(raw)):

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.endpoints.conftest import Serve
+from tests.gateway.gateway import config_for
+from tests.gateway.upstream import Upstream, answer, expect
+from tests.served import Served
+from tests.telemetry.test_metrics import read
+
+from dragoman.access.secret import create_secret
+
+ADMIN, PLAIN = create_secret(), create_secret()
+KEYS = [{"name": "admin", "secret": ADMIN, "admin": True}, {"name": "plain", "secret": PLAIN}]
+
+
+@pytest.fixture
+def guarded(serve: Serve, upstream: Upstream) -> Served:
+    return serve(config_for(upstream.base_url, keys=KEYS))
+
+
+def test_health_needs_no_key_and_says_little(guarded: Served) -> None:
+    answer = guarded.get("/healthz")
+    assert (answer.status, answer.json) == (200, {"status": "ok"})
+
+
+def test_ready(guarded: Served) -> None:
+    answer = guarded.get("/readyz")
+    assert (answer.status, answer.json) == (200, {"status": "ready", "snapshot": 1, "degraded": []})
+    assert answer.headers["x-dragoman-snapshot"] == "1"
+
+
+def test_not_ready_while_draining(guarded: Served) -> None:
+    guarded.app.draining = True
+    answer = guarded.get("/readyz")
+    assert (answer.status, answer.json["status"]) == (503, "draining")
+    assert guarded.get("/healthz").status == 200
+    assert guarded.get("/metrics").status == 200
+
+
+def test_a_bad_configuration_is_told(guarded: Served) -> None:
+    guarded.gateway.note_problems(["dragoman.yaml:3: server.prot: unknown field"])
+    ready = guarded.get("/readyz").json
+    assert ready["config_problems"] == ["dragoman.yaml:3: server.prot: unknown field"]
+    assert ready["degraded"] == ["config: the new configuration is not used"]
+    assert ready["snapshot"] == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"), [({}, False), ({"authorization": f"Bearer {PLAIN}"}, False), ({"x-api-key": ADMIN}, True)]
+)
+def test_deployments_are_shown_to_operators_alone(guarded: Served, headers: dict[str, str], shown: bool) -> None:
+    assert ("deployments" in guarded.get("/readyz?verbose", **headers).json) == shown
+
+
+def test_the_state_of_a_deployment(served: Served, upstream: Upstream) -> None:
+    upstream.reply(expect, answer())
+    assert served.chat().status == 200
+    (state,) = served.get("/readyz?verbose").json["deployments"]
+    assert state["name"].startswith("up0#")
+    assert (state["breaker"], state["in_flight"], state["requests"], state["failures"]) == ("closed", 0, 1, 0)
+    assert state["ewma_ms"] > 0
+    assert "deployments" not in served.get("/readyz").json
+
+
+def test_figures_in_prometheus_s_format(served: Served, upstream: Upstream) -> None:
+    upstream.reply(expect, answer())
+    served.chat()
+    exposed = served.get("/metrics")
+    assert exposed.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    series = read(exposed.body.decode())
+    names = {name for name, _ in series}
+    assert {"dragoman_in_flight", "dragoman_breaker", "dragoman_snapshot", "dragoman_usage_rows_queued"} <= names
+    assert series["dragoman_snapshot", frozenset()] == 1
+    assert series["dragoman_internal_errors_total", frozenset()] == 0
+    counted = [value for (name, _), value in series.items() if name == "dragoman_request_seconds_count"]
+    assert counted == [1]
+    (member,) = [dict(labels)["member"] for name, labels in series if name == "dragoman_in_flight"]
+    assert member.startswith("up0#")
+
+
+def test_figures_may_be_switched_off(serve: Serve) -> None:
+    served = serve({"server": {"metrics": False}})
+    assert served.get("/metrics").status == 404
+    assert served.get("/healthz").status == 200
+
+
+def test_what_is_degraded_is_named(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer: Any = served.gateway.writer
+    monkeypatch.setattr(writer, "dropped", 3)
+    monkeypatch.setattr(type(served.gateway.keys), "stale_s", property(lambda _: 31.0))
+    assert served.get("/readyz").json["degraded"] == [
+        "usage: 3 rows were lost",
+        "keys: not read from the database for 31 s",
+    ]

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.gateway.upstream import Upstream, answer, chat_answer, expect
+from tests.served import Served, chat_body
+
+from dragoman.endpoints.openai import PATHS
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_path_goes_to_the_provider_s_own(served: Served, upstream: Upstream, path: str) -> None:
+    upstream.reply(expect, answer())
+    response = served.ask("POST", path, chat_body())
+    assert (response.status, response.body) == (200, chat_answer())
+    (sent,) = upstream.received()
+    assert (sent.method, sent.path) == ("POST", path)
+    assert json.loads(sent.body)["model"] == "gpt-4o-mini"
+    assert served.row(response).endpoint == PATHS[path][0]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
+def test_nothing_but_post_is_taken(served: Served, upstream: Upstream, path: str, method: str) -> None:
+    assert served.ask(method, path).status == 405
+    assert upstream.requests == []
