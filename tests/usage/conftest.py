@@ -33,7 +33,7 @@ def make_row() -> MakeRow:
         number = next(numbers)
         common: dict[str, object] = {
             "request_id": f"req-{number}",
-            "started_at_ms": 1_800_000_000_000 + number,
+            "started_at_ms": 4_000_000_000_000 + number,  # never too old to be kept
             "snapshot": 1,
             "endpoint": "chat",
             "status": 200,

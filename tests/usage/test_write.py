@@ -24,13 +24,14 @@ from dragoman.usage import spool as spool_module
 from dragoman.usage import write
 from dragoman.usage.row import UsageRow
 from dragoman.usage.spool import Spool
-from dragoman.usage.write import SPOOL_FILE, UsageWriter
+from dragoman.usage.write import UsageWriter
 
 MakeRow = Callable[..., UsageRow]
 PATIENCE_S = 60.0  # for what must happen soon; a loaded machine is slow, not wrong
 
 KILLED = """
 import sys, time
+NOW_MS = time.time_ns() // 1_000_000
 from dragoman.config.schema import Store
 from dragoman.store.engine import open_store
 from dragoman.usage.row import UsageRow
@@ -45,9 +46,13 @@ while True:
     while number - writer.written > 5000:
         time.sleep(0.001)
     for _ in range(50):
-        writer.put(UsageRow(request_id=f"r{number}", started_at_ms=number, snapshot=1, endpoint="chat", status=200))
+        writer.put(UsageRow(request_id=f"r{number}", started_at_ms=NOW_MS, snapshot=1, endpoint="chat", status=200))
         number += 1
 """
+
+
+def spools(store: Store) -> list[Path]:
+    return list(store.directory.glob("usage-spool-*"))
 
 
 def eventually(happened: Callable[[], bool]) -> None:
@@ -171,7 +176,7 @@ def test_past_half_the_queue_rows_go_to_the_spool_and_come_back(
         eventually(lambda: writer.spooled >= 45)
         assert writer.queued <= 50
     eventually(lambda: writer.written == 90)
-    eventually(lambda: not (store.directory / SPOOL_FILE).exists())
+    eventually(lambda: not spools(store))
     writer.close(PATIENCE_S)
     assert sorted(ids(store)) == sorted(row.request_id for row in rows)
     assert writer.dropped == 0
@@ -199,7 +204,7 @@ def test_what_was_read_back_before_a_crash_is_not_read_twice(
     store: Store, settings: Settings, make_row: MakeRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [make_row() for _ in range(1300)]
-    Spool(store.directory / SPOOL_FILE).append(rows)
+    Spool(store.directory).append(rows)
     first = UsageWriter(store.engine, store.directory, settings)
     assert first._read_chunk_back()  # as if killed after the first chunk
     second = UsageWriter(store.engine, store.directory, settings)
@@ -215,18 +220,18 @@ def test_what_was_read_back_before_a_crash_is_not_read_twice(
 def test_a_new_spool_is_read_from_its_start(store: Store, settings: Settings, make_row: MakeRow) -> None:
     rows = [make_row() for _ in range(4)]
     for part in (rows[:2], rows[2:]):
-        Spool(store.directory / SPOOL_FILE).append(part)
+        Spool(store.directory).append(part)
         writer = UsageWriter(store.engine, store.directory, settings)
         writer.start()
-        eventually(lambda: not (store.directory / SPOOL_FILE).exists())
+        eventually(lambda: not spools(store))
         writer.close(PATIENCE_S)
     assert ids(store) == [row.request_id for row in rows]
 
 
 def test_a_damaged_spool_gives_what_can_be_read(store: Store, settings: Settings, make_row: MakeRow) -> None:
     rows = [make_row() for _ in range(3)]
-    path = store.directory / SPOOL_FILE
-    Spool(path).append(rows)
+    Spool(store.directory).append(rows)
+    (path,) = spools(store)
     path.write_bytes(path.read_bytes()[:-5])
     writer = UsageWriter(store.engine, store.directory, settings)
     writer.start()
@@ -239,7 +244,7 @@ def test_a_damaged_spool_gives_what_can_be_read(store: Store, settings: Settings
 def test_neither_database_nor_spool_keeps_the_rows_in_memory(
     store: Store, settings: Settings, make_row: MakeRow
 ) -> None:
-    (store.directory / SPOOL_FILE).mkdir()  # a spool that cannot be opened
+    (store.directory / "usage-spool-0.jsonl").mkdir()  # a spool that cannot be opened
     writer = UsageWriter(store.engine, store.directory, replace(settings, usage_queue=20))
     with refusing(store):
         for _ in range(25):
@@ -248,12 +253,11 @@ def test_neither_database_nor_spool_keeps_the_rows_in_memory(
         eventually(lambda: writer.failures >= 4)
         assert (writer.queued, writer.dropped, writer.spooled) == (20, 5, 0)
     eventually(lambda: writer.written == 20)
-    (store.directory / SPOOL_FILE).rmdir()
     assert writer.close(PATIENCE_S)
 
 
 def test_closing_when_nothing_takes_the_rows_says_so(store: Store, settings: Settings, make_row: MakeRow) -> None:
-    (store.directory / SPOOL_FILE).mkdir()
+    (store.directory / "usage-spool-0.jsonl").mkdir()
     writer = UsageWriter(store.engine, store.directory, settings)
     with refusing(store):
         writer.put(make_row())
@@ -322,7 +326,7 @@ def test_a_full_spool_keeps_the_rest_in_memory(
     store: Store, settings: Settings, make_row: MakeRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = UsageWriter(store.engine, store.directory, replace(settings, usage_queue=100))
-    monkeypatch.setattr(writer, "_spool", Spool(store.directory / SPOOL_FILE, max_bytes=10_000))
+    monkeypatch.setattr(writer, "_spool", Spool(store.directory, max_bytes=10_000))
     with refusing(store):
         for _ in range(100):
             writer.put(make_row())
@@ -335,7 +339,10 @@ def test_a_full_spool_keeps_the_rest_in_memory(
     assert len(set(ids(store))) == 100
 
 
-def test_old_rows_go_and_new_ones_stay(store: Store, settings: Settings, make_row: MakeRow) -> None:
+def test_old_rows_go_and_new_ones_stay(
+    store: Store, settings: Settings, make_row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "RETENTION_EVERY_S", 0.0)
     now_ms = int(time.time() * 1000)
     day_ms = 86_400_000
     keeps = replace(settings, usage_retention_days=2)
@@ -401,6 +408,7 @@ def test_the_disk_fills_up_below_database_and_spool(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: every write beyond it fails, of either file."""
     code = f"""
 import resource, sys, time
+NOW_MS = time.time_ns() // 1_000_000
 from dragoman.config.schema import Store
 from dragoman.store.engine import open_store
 from dragoman.usage.row import UsageRow
@@ -414,7 +422,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, most))
 deadline = time.monotonic() + {PATIENCE_S}
 number = 0
 while not writer.dropped and time.monotonic() < deadline:
-    writer.put(UsageRow(request_id=f"r{{number}}", started_at_ms=number, snapshot=1, endpoint="chat", status=200))
+    writer.put(UsageRow(request_id=f"r{{number}}", started_at_ms=NOW_MS, snapshot=1, endpoint="chat", status=200))
     number += 1
     time.sleep(0.0001)
 assert writer.failures and writer.dropped == 1, (writer.failures, writer.dropped)
@@ -441,3 +449,10 @@ def test_counting_agrees_with_the_table(store: Store, writer: UsageWriter, make_
     writer.close(PATIENCE_S)
     with store.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(usage)).scalar_one() == writer.written == 1000
+
+
+def test_nothing_is_deleted_in_the_first_hour(store: Store, writer: UsageWriter, make_row: MakeRow) -> None:
+    writer.put(make_row(started_at_ms=1))
+    eventually(lambda: writer.written == 1)
+    writer.close(PATIENCE_S)
+    assert len(ids(store)) == 1

@@ -1,7 +1,8 @@
 """Rows that the database would not take, kept in a file until it does.
 
-One JSON line a row, after a first line that names the spool. How far it has been read back stands in the database, in
-the same transaction as the rows read: a crash at any instant neither loses nor doubles one.
+One JSON line a row. How far the file has been read back stands in the database, under the file's name, in the same
+transaction as the rows read: a crash at any instant neither loses nor doubles one. A new file has a new name, so an old
+position never stands for it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
 from dragoman.usage.row import UsageRow
 
 MAX_BYTES = 256 * 1024 * 1024
+_PREFIX = "usage-spool-"
+_SUFFIX = ".jsonl"
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(UsageRow)
-_name_decoder = msgspec.json.Decoder(dict[str, str])
 
 
 class Chunk(NamedTuple):
@@ -31,22 +33,28 @@ class Chunk(NamedTuple):
 
 
 class Spool:
-    """The file at ``path``. Only one thread may use it. Methods raise ``OSError`` as the file system does."""
+    """The spool in a directory: no file, or one. Only one thread may use it. Methods raise ``OSError``."""
 
-    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
-        self._path = path
+    def __init__(self, directory: Path, *, max_bytes: int = MAX_BYTES) -> None:
+        self._directory = directory
         self._max_bytes = max_bytes
+        self._path = min(directory.glob(f"{_PREFIX}*{_SUFFIX}"), default=None)
 
     @property
-    def exists(self) -> bool:
-        """Whether rows may be waiting."""
-        return self._path.exists()
+    def name(self) -> str:
+        """The file's name; empty when no row is waiting."""
+        return self._path.name if self._path is not None else ""
 
     def append(self, rows: Sequence[UsageRow]) -> int:
         """Add rows and return how many fitted below the size limit. On an error none was added."""
-        with open(self._path, "ab", opener=_private) as file:
-            start = file.tell()
-            lines, size = ([], start) if start else ([_header()], 256)
+        path = self._path or self._directory / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        # Unbuffered: a buffer that could not be written would be written again, after the file was cut back.
+        with open(path, "a+b", buffering=0, opener=_private) as file:
+            self._path = path
+            start = file.seek(0, os.SEEK_END)
+            torn = start > 0 and not _ends_in_newline(file, start)
+            lines = [b"\n"] if torn else []
+            size = start + len(lines)
             fitted = 0
             for row in rows:
                 line = _encoder.encode(row) + b"\n"
@@ -56,30 +64,20 @@ class Spool:
                 lines.append(line)
                 fitted += 1
             try:
-                file.write(b"".join(lines))
-                file.flush()
+                _write_all(file, b"".join(lines))
             except OSError:
                 os.ftruncate(file.fileno(), start)
                 raise
         return fitted
 
-    def name(self) -> str:
-        """The name in the first line; empty when that line is torn."""
-        with open(self._path, "rb") as file:
-            try:
-                return _name_decoder.decode(file.readline()).get("spool", "")
-            except msgspec.DecodeError:
-                return ""
-
     def read(self, start: int, count: int) -> Chunk:
-        """At most ``count`` lines from the offset ``start`` (0: the first row). No lines: the end."""
+        """At most ``count`` lines from the offset ``start``. No lines: the end."""
+        if self._path is None:
+            return Chunk([], start, 0)
         rows: list[UsageRow] = []
         unreadable = 0
         with open(self._path, "rb") as file:
-            if start:
-                file.seek(start)
-            else:
-                file.readline()
+            file.seek(start)
             for _ in range(count):
                 line = file.readline()
                 if not line:
@@ -92,15 +90,24 @@ class Spool:
 
     def size(self) -> int:
         """Bytes in the file; 0 when there is none."""
-        return self._path.stat().st_size if self._path.exists() else 0
+        return self._path.stat().st_size if self._path is not None else 0
 
     def remove(self) -> None:
         """Delete the file: every row of it is in the database."""
-        self._path.unlink(missing_ok=True)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None
 
 
-def _header() -> bytes:
-    return _encoder.encode({"spool": secrets.token_hex(16)}) + b"\n"
+def _write_all(file: BinaryIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _ends_in_newline(file: BinaryIO, size: int) -> bool:
+    file.seek(size - 1)
+    return file.read(1) == b"\n"
 
 
 def _private(path: str, flags: int) -> int:

@@ -30,7 +30,6 @@ from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
 from dragoman.usage.row import UsageRow
 from dragoman.usage.spool import Spool
 
-SPOOL_FILE = "usage-spool.jsonl"
 BATCH_ROWS = 512
 TICK_S = 0.1
 SLOWEST_RETRY_S = 2.0
@@ -57,14 +56,15 @@ class UsageWriter:
         self.failures = 0
         self._engine = engine
         self._insert = RowInsert(engine.dialect)
-        self._spool = Spool(directory / SPOOL_FILE)
+        self._spool = Spool(directory)
         self._max_queued = settings.usage_queue
         self._queue: deque[UsageRow] = deque()
         self._recent: dict[str, UsageRow] = {}
         self._recent_order: deque[str] = deque()
         self._max_recent = recent_rows
         self._retention = Retention(settings.usage_retention_days, wall_s=time.time(), monotonic_s=time.monotonic())
-        self._retention_due_s = time.monotonic()
+        # Not at once: a machine may still put its clock right after it has started.
+        self._retention_due_s = time.monotonic() + RETENTION_EVERY_S
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._close_by_s = 0.0
@@ -125,7 +125,7 @@ class UsageWriter:
             pass
 
     def _idle_s(self) -> float:
-        if self._failing or self._spool.exists:
+        if self._failing or self._spool.name:
             return TICK_S
         return max(0.0, self._retention_due_s - time.monotonic())
 
@@ -198,7 +198,7 @@ class UsageWriter:
         return fitted > 0
 
     def _read_spool_back(self) -> None:
-        if not self._spool.exists:
+        if not self._spool.name:
             return
         try:
             for _ in range(CHUNKS_A_TICK):
@@ -214,14 +214,12 @@ class UsageWriter:
     def _read_chunk_back(self) -> bool:
         """Move some rows from the spool to the database. False when there were none left."""
         with self._engine.begin() as connection:
-            name = self._spool.name()
-            position = read_meta(connection, _SPOOL_POSITION).partition(" ")
-            start = int(position[2]) if position[0] == name and position[2] else 0
-            chunk = self._spool.read(start, BATCH_ROWS)
+            name, _, position = read_meta(connection, _SPOOL_POSITION).partition(" ")
+            chunk = self._spool.read(int(position) if name == self._spool.name else 0, BATCH_ROWS)
             if not chunk.rows and not chunk.unreadable:
                 return False
             self._insert(connection, chunk.rows)
-            write_meta(connection, _SPOOL_POSITION, f"{name} {chunk.end}")
+            write_meta(connection, _SPOOL_POSITION, f"{self._spool.name} {chunk.end}")
         self.written += len(chunk.rows)
         self.unreadable += chunk.unreadable
         return True
