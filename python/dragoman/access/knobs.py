@@ -160,7 +160,7 @@ def read_knobs(headers: dict[str, str], principal: Principal) -> Knobs:
         InvalidRequest: a value cannot be read; names the header.
         Forbidden: the key may not name fallbacks.
     """
-    if TABLE.keys().isdisjoint(headers) and not any(name.startswith(PROPERTY_PREFIX) for name in headers):
+    if TABLE.keys().isdisjoint(headers) and PROPERTY_PREFIX not in "\n".join(headers):
         return (
             NONE if principal.max_deadline_s is None and principal.max_retries is None else _capped(Knobs(), principal)
         )

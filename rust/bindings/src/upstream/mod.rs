@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod conclude;
 mod exchange;
 mod outcome;
 mod reply;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use dragoman_wire::attempt::{Lane, Limits, attempt};
 use dragoman_wire::client::{Call, Client as Pool};
 use dragoman_wire::connect::{Options, ProxyChoice, Shared};
-use dragoman_wire::outcome::{self as wire, Failure, Written};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri};
 use pyo3::exceptions::PyValueError;
@@ -15,14 +14,15 @@ use pyo3::types::PyList;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use super::conclude::{self, Concluded, Conclusions};
 use super::exchange::Exchange;
-use super::outcome::Outcome;
 use super::reply::{Client, Reply, owned};
 
 /// The tokio thread and what all targets share.
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Upstream {
     runtime: Handle,
+    conclusions: Conclusions,
     event_loop: Py<PyAny>,
     shared: Shared,
     /// Dropped with this: the thread then ends.
@@ -40,7 +40,8 @@ impl Upstream {
             let _ = runtime.block_on(ended);
             runtime.shutdown_background();
         })?;
-        Ok(Self { runtime: handle, event_loop, shared: Shared::new(), _alive: alive })
+        let conclusions = conclude::start(&handle);
+        Ok(Self { runtime: handle, conclusions, event_loop, shared: Shared::new(), _alive: alive })
     }
 
     /// A target with a pool of its own.
@@ -68,6 +69,7 @@ impl Upstream {
             pool,
             runtime: self.runtime.clone(),
             event_loop: self.event_loop.clone_ref(py),
+            conclusions: self.conclusions.clone(),
         })
     }
 }
@@ -102,10 +104,10 @@ impl Connecting {
 /// What bounds an attempt, and what its answer may be.
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Terms {
-    limits: Limits,
+    pub limits: Limits,
     lane: Lane,
     method: Method,
-    answer_headers: Py<PyList>,
+    pub answer_headers: Py<PyList>,
 }
 
 #[pymethods]
@@ -148,6 +150,7 @@ pub struct Target {
     fixed: HeaderMap,
     pool: Pool,
     runtime: Handle,
+    conclusions: Conclusions,
     event_loop: Py<PyAny>,
 }
 
@@ -173,12 +176,14 @@ impl Target {
         };
         let cancel = Arc::new(Notify::new());
         let exchange = Py::new(py, Exchange::new(self.event_loop.clone_ref(py), cancel.clone()))?;
-        let (pool, result) = (self.pool.clone(), exchange.clone_ref(py));
+        let (pool, conclusions, result) =
+            (self.pool.clone(), self.conclusions.clone(), exchange.clone_ref(py));
         let mut client = Client::new(reply, terms.get().answer_headers.clone_ref(py));
         self.runtime.spawn(async move {
-            let terms = terms.get();
-            let outcome = attempt(&pool, &call, &terms.limits, terms.lane, &mut client, cancel).await;
-            Python::attach(|py| conclude(outcome, client.reply(), terms, result.bind(py)));
+            let Terms { limits, lane, .. } = terms.get();
+            let ended = attempt(&pool, &call, limits, *lane, &mut client, cancel).await;
+            // Refused only when the runtime is going down, and nobody waits any more.
+            let _ = conclusions.send(Concluded { ended, client, terms, exchange: result });
         });
         Ok(exchange)
     }
@@ -196,26 +201,6 @@ impl Target {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         }
         Ok(headers)
-    }
-}
-
-/// Writes a whole answer, unless that is left to the caller, and hands the outcome on.
-fn conclude(mut outcome: wire::Outcome, reply: &Reply, terms: &Terms, exchange: &Bound<'_, Exchange>) {
-    let py = exchange.py();
-    let progress = &mut outcome.progress;
-    if progress.written == Written::Nothing {
-        reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
-        if outcome.failure.is_none() {
-            if !reply.take() {
-                outcome.failure = Some(Failure::Beaten);
-            } else if !terms.limits.hold && reply.answer(py, progress, &terms.answer_headers).is_ok() {
-                progress.written = Written::Whole;
-            }
-        }
-    }
-    let given = Py::new(py, Outcome::from(outcome)).and_then(|outcome| Exchange::complete(exchange, outcome));
-    if let Err(error) = given {
-        error.write_unraisable(py, Some(exchange.as_any()));
     }
 }
 

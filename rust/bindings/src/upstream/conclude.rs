@@ -1,0 +1,65 @@
+//! Attempts that are over, on their way back to Python.
+//!
+//! Taking the GIL from another thread costs more than what is done with it, so attempts that end together share one
+//! taking: they queue here, and the task that empties the queue runs after all that is ready.
+
+use dragoman_wire::outcome::{Failure, Outcome as Ended, Written};
+use pyo3::prelude::*;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::exchange::Exchange;
+use super::outcome::Outcome;
+use super::reply::Client;
+use super::target::Terms;
+
+/// An attempt that is over, with all of Python that it held: dropping that takes the GIL as well.
+pub struct Concluded {
+    pub ended: Ended,
+    pub client: Client,
+    pub terms: Py<Terms>,
+    pub exchange: Py<Exchange>,
+}
+
+pub type Conclusions = UnboundedSender<Concluded>;
+
+/// Starts the task that concludes attempts.
+pub fn start(runtime: &Handle) -> Conclusions {
+    let (sender, receiver) = unbounded_channel();
+    runtime.spawn(conclude_all(receiver));
+    sender
+}
+
+async fn conclude_all(mut receiver: UnboundedReceiver<Concluded>) {
+    while let Some(first) = receiver.recv().await {
+        Python::attach(|py| {
+            let mut next = Some(first);
+            while let Some(concluded) = next {
+                conclude(py, concluded);
+                next = receiver.try_recv().ok();
+            }
+        });
+    }
+}
+
+/// Writes a whole answer, unless that is left to the caller, and hands the outcome on.
+fn conclude(py: Python<'_>, concluded: Concluded) {
+    let Concluded { mut ended, client, terms, exchange } = concluded;
+    let (reply, terms) = (client.reply(), terms.get());
+    let progress = &mut ended.progress;
+    if progress.written == Written::Nothing {
+        reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
+        if ended.failure.is_none() {
+            if !reply.take() {
+                ended.failure = Some(Failure::Beaten);
+            } else if !terms.limits.hold && reply.answer(py, progress, &terms.answer_headers).is_ok() {
+                progress.written = Written::Whole;
+            }
+        }
+    }
+    let exchange = exchange.bind(py);
+    let given = Py::new(py, Outcome::from(ended)).and_then(|outcome| Exchange::complete(exchange, outcome));
+    if let Err(error) = given {
+        error.write_unraisable(py, Some(exchange.as_any()));
+    }
+}
