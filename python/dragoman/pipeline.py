@@ -7,7 +7,7 @@ is settled, once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from dragoman.routing.plan import Plan
     from dragoman.server.request import Request
 
+Generation: TypeAlias = Literal["chat", "completions", "embeddings"]
 # Text that is not in the counter's memory is counted on the way up to this size, and estimated beyond it.
 COUNT_BYTES = 8 * 1024
 
 
-async def serve(gateway: Gateway, request: Request, endpoint: str, path: str) -> None:
+async def serve(gateway: Gateway, request: Request, endpoint: Generation, path: str) -> None:
     """Serve one chat, completions or embeddings request."""
     snapshot = gateway.snapshot
     principal = gateway.authenticate(request)
@@ -52,7 +53,7 @@ async def serve(gateway: Gateway, request: Request, endpoint: str, path: str) ->
             session=session_of(plan.session_by, knobs, run.end_user, principal.key_id),
             headers=run.trace_headers,
         )
-        await dispatch(gateway, admit(gateway, call, plan), run)
+        await dispatch(gateway, admit(gateway, call, endpoint, plan), run)
     except RequestError as error:
         run.fail(error)
         raise
@@ -96,11 +97,11 @@ def session_of(session_by: str, knobs: Knobs, end_user: str, key_id: str) -> str
     return knobs.session or end_user or key_id
 
 
-def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:
+def admit(gateway: Gateway, call: Call, endpoint: Generation, plan: Plan) -> Admitted:
     """Count and price a call before it is sent."""
     deployment = plan.first
     counted = deployment.counter.count_request(
-        call.raw, model=deployment.model, endpoint=call.endpoint, max_fresh_bytes=COUNT_BYTES
+        call.raw, model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
     )
     cost_nanousd = None
     if deployment.rates is not None and call.body is not None:

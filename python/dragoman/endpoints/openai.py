@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dragoman.server.request import Request
 
 # Path of ours -> name of the endpoint, path behind a provider's base URL.
-PATHS = {
+PATHS: dict[str, tuple[pipeline.Generation, str]] = {
     "/v1/chat/completions": ("chat", "/chat/completions"),
     "/v1/completions": ("completions", "/completions"),
     "/v1/embeddings": ("embeddings", "/embeddings"),
@@ -23,7 +23,7 @@ class Generate:
 
     always = False
 
-    def __init__(self, gateway: Gateway, name: str, path: str) -> None:
+    def __init__(self, gateway: Gateway, name: pipeline.Generation, path: str) -> None:
         self.gateway = gateway
         self.name = name
         self.path = path

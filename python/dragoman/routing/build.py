@@ -7,6 +7,8 @@ headers or connection options have changed.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,17 +159,19 @@ class Builder:
             domain=_domain(declared, provider),
             timeouts=declared.timeouts or provider.timeouts or config.defaults.timeouts,
             counter=self._counter(declared),
-            rates=self._rates(declared, kind),
+            find_rates=self._find_rates(declared, kind),
             streams_usage=kind is None or kind.stream_usage == "option",
             endpoints=frozenset(kind.endpoints) if kind else ALL_ENDPOINTS,
         )
 
-    def _rates(self, declared: schema.Deployment, kind: Row | None) -> Rates | None:
-        if declared.price is not None:
-            return rates_of(declared.price)
-        if declared.provider == REHEARSAL:
-            return rates_of(FREE)
-        return self._prices.resolve(kind.prices, declared.model) if kind is not None and kind.prices else None
+    def _find_rates(self, declared: schema.Deployment, kind: Row | None) -> Callable[[], Rates | None]:
+        price = FREE if declared.provider == REHEARSAL else declared.price
+        if price is not None:
+            rates = rates_of(price)
+            return lambda: rates
+        if kind is None or not kind.prices:
+            return lambda: None
+        return partial(self._prices.resolve, kind.prices, declared.model)
 
     def _counter(self, declared: schema.Deployment) -> TokenCounter:
         key = declared.tokenizer or declared.model

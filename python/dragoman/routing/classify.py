@@ -11,6 +11,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dragoman.core import read_error, retry_after_s
 from dragoman.errors import (
     ClientGone,
@@ -92,12 +94,15 @@ def _of_status(outcome: Outcome, provider: str) -> RequestError:
 
 def _rejected(status: int, body: bytes, content_type: str, provider: str) -> RequestError:
     if not body:
-        message = f"{provider} rejected the request with status {status}."
-        body = b'{"error":{"message":"%s","type":"invalid_request_error","param":null,"code":"upstream_rejected"}}' % (
-            message.encode()
-        )
+        body = _worded(f"{provider} rejected the request with status {status}.")
         content_type = "application/json"
     return UpstreamRejected(f"{provider} rejected the request.", status=status, body=body, content_type=content_type)
+
+
+def _worded(message: str, kind: str = "", code: str = "") -> bytes:
+    """A rejection in OpenAI's shape, for a provider that did not give one."""
+    said = {"message": message, "type": kind or UpstreamRejected.type, "param": None}
+    return msgspec.json.encode({"error": said | {"code": code or UpstreamRejected.code}})
 
 
 def _of_report(outcome: Outcome, provider: str) -> RequestError:
@@ -110,6 +115,7 @@ def _of_report(outcome: Outcome, provider: str) -> RequestError:
     if status in AUTH_STATUSES:
         return UpstreamAuth(message)
     if status in CLIENT_STATUSES and not outcome.written:
-        return _rejected(status or 400, outcome.body, "application/json", provider)
+        body = outcome.body or _worded(outcome.detail, kind, code)  # a stream has no body
+        return _rejected(status or 400, body, "application/json", provider)
     said = code or kind
     return UpstreamStatus(message, code=said if _CODE.fullmatch(said) else "upstream_reported")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -21,9 +22,14 @@ class Deployment(Struct, frozen=True, kw_only=True):
     domain: str
     timeouts: schema.Timeouts
     counter: TokenCounter
-    rates: Rates | None
+    find_rates: Callable[[], Rates | None]  # prices may change with the hour
     streams_usage: bool  # whether the provider takes stream_options.include_usage
     endpoints: frozenset[str]
+
+    @property
+    def rates(self) -> Rates | None:
+        """What tokens cost now; ``None``: not known."""
+        return self.find_rates()
 
 
 class Member(Struct, frozen=True, kw_only=True):

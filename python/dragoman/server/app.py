@@ -57,7 +57,9 @@ class App:
         limits = server.limits
         writer = proto if server.relay == "direct" else PumpedProtocol(proto, self.loop)
         reply = Reply(writer, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
-        request = Request(f"req_{getrandbits(96):024x}", proto, reply)
+        started_at_ms = time.time_ns() // 1_000_000
+        # The time first: rows are looked up by this id, and an index takes ids that only grow far more easily.
+        request = Request(f"req_{started_at_ms:012x}{getrandbits(64):016x}", proto, reply, started_at_ms)
         self.in_flight.add(request)
         try:
             await self._serve(request, scope)
@@ -73,7 +75,6 @@ class App:
             self.in_flight.discard(request)
 
     async def _serve(self, request: Request, scope: Scope) -> None:
-        request.started_at_ms = time.time_ns() // 1_000_000
         request.method = scope.method
         request.path = scope.path
         request.query = scope.query_string

@@ -48,7 +48,7 @@ class Request:
         "watched",
     )
 
-    def __init__(self, request_id: str, proto: HTTPProtocol, reply: Reply) -> None:
+    def __init__(self, request_id: str, proto: HTTPProtocol, reply: Reply, started_at_ms: int = 0) -> None:
         self.id = request_id
         self.proto = proto
         self.reply = reply
@@ -57,7 +57,7 @@ class Request:
         self.query = ""
         self.headers: dict[str, str] = {}
         self.arrived_s = monotonic()
-        self.started_at_ms = 0
+        self.started_at_ms = started_at_ms
         self.stage: Stage = "accepted"
         self.body_by_s = 0.0
         self.reading: Any = None  # granian's future of the next piece of the body

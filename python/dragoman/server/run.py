@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import msgspec
 
 from dragoman.config.check import is_loopback
 from dragoman.errors import ConfigError
 from dragoman.providers.catalogue import row
-from dragoman.server.spec import WorkerSpec
-from dragoman.server.supervise import supervise
+from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
+from dragoman.server.supervise import ADDRESS_VARIABLE, BANNER_VARIABLE
 
 if TYPE_CHECKING:
     from dragoman.config.load import Overrides
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
 
 def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
-    """Serve until told to stop.
-
-    Returns:
-        The exit status: 0 after an orderly stop.
+    """Become the process that serves until told to stop; its exit status is this one's.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -38,7 +36,13 @@ def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
         port=port,
         log_level=config.server.log_level,
     )
-    return supervise(spec, lambda: click.echo(banner(config, address, port)))
+    environ = os.environ | {
+        SPEC_VARIABLE: msgspec.json.encode(spec).decode(),
+        BANNER_VARIABLE: banner(config, address, port),
+        ADDRESS_VARIABLE: f"{address} {port}",
+    }
+    # What was imported to read the configuration is not needed again: the next program starts without it.
+    os.execve(sys.executable, [sys.executable, "-m", "dragoman.server.supervise"], environ)  # noqa: S606
 
 
 def _example_model(config: Config) -> str:

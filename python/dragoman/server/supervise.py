@@ -2,72 +2,72 @@
 
 A worker that dies is replaced within two seconds, with a pause that grows while it keeps dying and is never the same,
 so that many gateways do not come back at the same instant. Signals are passed on; what they mean is the worker's
-business.
+business. ``run`` turns itself into this process, which imports next to nothing: it stays for as long as the gateway
+runs.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
+import socket
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from random import uniform
 from threading import Thread
 from types import FrameType
-from urllib.error import URLError
 
-import click
-import msgspec
-
-from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
-
+BANNER_VARIABLE = "DRAGOMAN_BANNER"
+ADDRESS_VARIABLE = "DRAGOMAN_ADDRESS"
+WORKER = [sys.executable, "-m", "dragoman.server.worker"]
 SLOWEST_RESPAWN_S = 30.0
 SETTLED_AFTER_S = 10.0
 # The worker's own word that it cannot start: trying again is of no use.
 EXIT_CONFIG = 78
 POLL_S = 0.05
+READY_WITHIN_S = 60.0
 
 
-def supervise(spec: WorkerSpec, ready: Callable[[], None]) -> int:
-    """Run the worker until it ends in order or is told to stop; its exit status. Calls ``ready`` once it answers."""
-    supervisor = _Supervisor(spec)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, supervisor.pass_on)
-    Thread(target=_wait_until_ready, args=(spec, ready), daemon=True).start()
-    return supervisor.run()
+class Supervisor:
+    """Keeps ``command`` running with the environment given."""
 
-
-class _Supervisor:
-    def __init__(self, spec: WorkerSpec) -> None:
-        self.environ = os.environ | {SPEC_VARIABLE: msgspec.json.encode(spec).decode()}
-        self.worker: subprocess.Popen[bytes] | None = None
+    def __init__(self, command: list[str], environ: dict[str, str], say: Callable[[str], None]) -> None:
+        self.command = command
+        self.environ = environ
+        self.say = say
+        self.worker = 0  # its process id; 0 while none runs
         self.stopping = False
 
     def pass_on(self, number: int, _frame: FrameType | None) -> None:
+        """A signal for the worker."""
         if number != signal.SIGHUP:
             self.stopping = True
-        if self.worker is not None and self.worker.poll() is None:
-            self.worker.send_signal(signal.SIGTERM if number == signal.SIGINT else number)
+        if self.worker:
+            os.kill(self.worker, signal.SIGTERM if number == signal.SIGINT else number)
 
     def run(self) -> int:
+        """Run the worker until it ends in order or is told to stop; its exit status."""
         deaths = 0
         while True:
             started_s = time.monotonic()
-            self.worker = subprocess.Popen(
-                [sys.executable, "-m", "dragoman.server.worker"], env=self.environ, start_new_session=True
-            )
-            status = self.worker.wait()
+            status = self._run_once()
             if self.stopping or status in {0, EXIT_CONFIG}:
                 return max(status, 0)
             deaths = 0 if time.monotonic() - started_s > SETTLED_AFTER_S else deaths + 1
             pause_s = min(0.2 * 2**deaths, SLOWEST_RESPAWN_S) * uniform(0.5, 1.0)  # noqa: S311 - jitter
-            click.echo(f"the worker ended with status {status}; another starts in {pause_s:.1f} s", err=True)
+            self.say(f"the worker ended with status {status}; another starts in {pause_s:.1f} s")
             self._sleep(pause_s)
             if self.stopping:
                 return 1
+
+    def _run_once(self) -> int:
+        """One worker's life; its exit status, negative for a signal."""
+        # A session of its own: the terminal's Ctrl-C reaches the worker through here alone, and once.
+        self.worker = os.posix_spawn(self.command[0], self.command, self.environ, setsid=True)
+        _, status = os.waitpid(self.worker, 0)
+        self.worker = 0
+        return os.waitstatus_to_exitcode(status)
 
     def _sleep(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds
@@ -75,15 +75,35 @@ class _Supervisor:
             time.sleep(POLL_S)
 
 
-def _wait_until_ready(spec: WorkerSpec, ready: Callable[[], None]) -> None:
-    host = f"[{spec.address}]" if ":" in spec.address else spec.address
-    url = f"http://{host}:{spec.port}/healthz"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    until_s = time.monotonic() + 60
+def announce(address: str, banner: str, say: Callable[[str], None]) -> None:
+    """Say ``banner`` once ``host port`` answers."""
+    host, port = address.split()
+    until_s = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until_s:
         try:
-            with opener.open(url, timeout=1):
-                ready()
+            with socket.create_connection((host, int(port)), timeout=1):
+                say(banner)
                 return
-        except (URLError, OSError):
+        except OSError:
             time.sleep(POLL_S)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Supervise a worker with the environment that ``run`` prepared."""
+    environ = dict(os.environ)
+    banner, address = environ.pop(BANNER_VARIABLE, ""), environ.pop(ADDRESS_VARIABLE, "")
+    supervisor = Supervisor(WORKER, environ, _say)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, supervisor.pass_on)
+    if address:
+        Thread(target=announce, args=(address, banner, _say), daemon=True).start()
+    return supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

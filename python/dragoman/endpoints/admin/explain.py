@@ -46,7 +46,7 @@ class Explain:
             session=knobs.session,
             headers=[],
         )
-        json_answer(request, self._shown(pipeline.admit(gateway, call, plan)), snapshot=snapshot.number)
+        json_answer(request, self._shown(pipeline.admit(gateway, call, "chat", plan)), snapshot=snapshot.number)
 
     def _shown(self, admitted: Admitted) -> dict[str, Any]:
         plan, call, counted = admitted.plan, admitted.call, admitted.counted
