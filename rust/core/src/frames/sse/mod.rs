@@ -146,7 +146,8 @@ impl SseReader {
         }
         self.state = State::Ended;
         let rest = self.buffer.get(self.frame..).unwrap_or_default();
-        let blank_line_is_last = self.buffer.get(self.line..) == Some(b"\r");
+        let last = self.buffer.get(self.line..).and_then(|line| line.strip_suffix(b"\r"));
+        let blank_line_is_last = last.is_some_and(|line| self.is_blank(self.line + line.len()));
         if rest.is_empty() || blank_line_is_last || (self.lf_is_late && rest == b"\n") {
             return Tail::Clean;
         }

@@ -97,6 +97,7 @@ fn a_stream_may_be_split_anywhere() {
         check_every_split(format!("\u{feff}{stream}").as_bytes());
         check_every_split(stream.trim_end().as_bytes());
     }
+    check_every_split("\u{feff}\r".as_bytes());
     check_every_split(
         b"data: a\r\n\ndata: b\n\r\ndata: c\r\r\ndata: d\r\n\rdata: e\n\rdata: f\r\r\n\ndata: g\n\r",
     );
