@@ -294,6 +294,15 @@ def pause(seconds: float) -> Step:
     return lambda connection: connection.watch(seconds)
 
 
+def until(gate: threading.Event) -> Step:
+    """Does nothing until the test opens the gate."""
+
+    def step(_: Connection) -> None:
+        gate.wait(PATIENCE_S)
+
+    return step
+
+
 def hold(connection: Connection) -> None:
     """Does nothing until the peer goes."""
     connection.watch(PATIENCE_S)
