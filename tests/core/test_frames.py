@@ -122,10 +122,24 @@ def test_an_error_in_disguise() -> None:
     assert read_answer(b'{"error":null,"choices":[]}').error is None
 
 
-NAMES = (
-    "usage choices error message prompt_tokens total_tokens completion_tokens_details reasoning_tokens data embedding "
-    "index finish_reason code type base_resp detail"
-).split()
+NAMES = [
+    "usage",
+    "choices",
+    "error",
+    "message",
+    "prompt_tokens",
+    "total_tokens",
+    "completion_tokens_details",
+    "reasoning_tokens",
+    "data",
+    "embedding",
+    "index",
+    "finish_reason",
+    "code",
+    "type",
+    "base_resp",
+    "detail",
+]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["error", "7", "-1"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
