@@ -30,9 +30,10 @@ struct Options {
     chains: u32,
 }
 
-/// A figure and the bound that it has to keep.
+/// A figure of a subject, and the bound that it has to keep.
 struct Bounded {
-    name: String,
+    subject: String,
+    what: &'static str,
     value: f64,
     bound: Bound,
 }
@@ -55,8 +56,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let rows: Vec<Value> = figures.iter().map(Bounded::row).collect();
         writeln!(out, "{}", json!({"seed": options.seed, "kept": kept, "figures": rows}))?;
     } else {
-        for figure in &figures {
-            writeln!(out, "{figure}")?;
+        for figures in figures.chunk_by(|one, next| one.subject == next.subject) {
+            let cells: String = figures.iter().map(Bounded::cell).collect();
+            let subject = figures.first().map_or("", |figure| figure.subject.as_str());
+            writeln!(out, "{subject:<36}{cells}")?;
         }
     }
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -68,32 +71,34 @@ fn latency(seed: u64) -> Vec<Bounded> {
     for (index, scene) in SCENES.iter().enumerate() {
         let robin = play(scene, Policy::RoundRobin, seed);
         let oracle = play(scene, Policy::Oracle, seed);
-        let bounded = index < BOUNDED_SCENES;
+        let subject = |policy: &str| format!("{}, {policy}", scene.name);
+        figures.extend(waits(&subject("round robin"), robin));
         for (policy, name) in [(Policy::Textbook, "textbook"), (Policy::Balancer, "balancer")] {
-            let bounded = bounded && policy == Policy::Balancer;
             let got = play(scene, policy, seed);
-            figures.extend(compared(&format!("{}, {name}", scene.name), [got, robin, oracle], bounded));
+            let bounded = index < BOUNDED_SCENES && policy == Policy::Balancer;
+            figures.extend(waits(&subject(name), got));
+            figures.extend(compared(&subject(name), [got, robin, oracle], bounded));
         }
+        figures.extend(waits(&subject("oracle"), oracle));
     }
     figures
 }
 
-fn compared(name: &str, [got, robin, oracle]: [Figures; 3], bounded: bool) -> [Bounded; 5] {
-    let when = |bound: Bound| if bounded { bound } else { Bound::None };
+fn waits(subject: &str, figures: Figures) -> [Bounded; 2] {
     [
-        Bounded::new(format!("{name}: mean ms"), got.mean_ms, Bound::None),
-        Bounded::new(format!("{name}: p99 ms"), got.p99_ms, Bound::None),
-        Bounded::new(
-            format!("{name}: mean cut"),
-            1.0 - got.mean_ms / robin.mean_ms,
-            when(Bound::AtLeast(0.4)),
-        ),
-        Bounded::new(format!("{name}: p99 cut"), 1.0 - got.p99_ms / robin.p99_ms, when(Bound::AtLeast(0.4))),
-        Bounded::new(
-            format!("{name}: over the oracle"),
-            got.mean_ms / oracle.mean_ms - 1.0,
-            when(Bound::AtMost(0.15)),
-        ),
+        Bounded::new(subject, "mean ms", figures.mean_ms, Bound::None),
+        Bounded::new(subject, "p99 ms", figures.p99_ms, Bound::None),
+    ]
+}
+
+fn compared(subject: &str, [got, robin, oracle]: [Figures; 3], bounded: bool) -> [Bounded; 3] {
+    let when = |bound: Bound| if bounded { bound } else { Bound::None };
+    let (mean_cut, p99_cut) = (1.0 - got.mean_ms / robin.mean_ms, 1.0 - got.p99_ms / robin.p99_ms);
+    let excess = got.mean_ms / oracle.mean_ms - 1.0;
+    [
+        Bounded::new(subject, "mean cut", mean_cut, when(Bound::AtLeast(0.4))),
+        Bounded::new(subject, "p99 cut", p99_cut, when(Bound::AtLeast(0.4))),
+        Bounded::new(subject, "over the oracle", excess, when(Bound::AtMost(0.15))),
     ]
 }
 
@@ -106,11 +111,11 @@ fn failing_member(seed: u64) -> Vec<Bounded> {
     let it = deliver(&load, &faults, seed);
     let sent = it.sent_after_first_failure(0, from_s, to_s) as f64;
     vec![
-        Bounded::new("one fails: share before", it.share_of(0, 0.0, from_s), Bound::None),
-        Bounded::new("one fails: requests sent once known", sent, Bound::AtMost(10.0)),
-        Bounded::new("one fails: share meanwhile", it.share_of(0, from_s, to_s), Bound::None),
-        Bounded::new("one fails: share after", it.share_of(0, to_s + 60.0, 300.0), Bound::AtLeast(0.1)),
-        Bounded::new("one fails: requests lost", it.requests_failed as f64, Bound::AtMost(0.0)),
+        Bounded::new("one fails", "share before", it.share_of(0, 0.0, from_s), Bound::None),
+        Bounded::new("one fails", "requests sent once known", sent, Bound::AtMost(10.0)),
+        Bounded::new("one fails", "share meanwhile", it.share_of(0, from_s, to_s), Bound::None),
+        Bounded::new("one fails", "share after", it.share_of(0, to_s + 60.0, 300.0), Bound::AtLeast(0.1)),
+        Bounded::new("one fails", "requests lost", it.requests_failed as f64, Bound::AtMost(0.0)),
     ]
 }
 
@@ -130,10 +135,10 @@ fn full_outage(seed: u64) -> Vec<Bounded> {
     let (dark, dim) = (deliver(&load, &total, seed), deliver(&load, &partial, seed));
     let after = share_delivered(&dark, to_s + 20.0);
     vec![
-        Bounded::new("all fail: calls a request", amplification(&dark), Bound::AtMost(1.1)),
-        Bounded::new("all fail: delivered from 20 s after", after, Bound::AtLeast(0.999)),
-        Bounded::new("45 % fail: calls a request", amplification(&dim), Bound::AtMost(1.1)),
-        Bounded::new("45 % fail: retries denied", dim.retries_denied as f64, Bound::None),
+        Bounded::new("all fail", "calls a request", amplification(&dark), Bound::AtMost(1.1)),
+        Bounded::new("all fail", "delivered from 20 s after", after, Bound::AtLeast(0.999)),
+        Bounded::new("45 % fail", "calls a request", amplification(&dim), Bound::AtMost(1.1)),
+        Bounded::new("45 % fail", "retries denied", dim.retries_denied as f64, Bound::None),
     ]
 }
 
@@ -159,16 +164,16 @@ fn chains(seed: u64, chains: u32) -> Vec<Bounded> {
     let sticky = |it: Try| if it.again { 0.5 } else { 0.05 };
     let it = deliver(&load, &sticky, seed);
     vec![
-        Bounded::new("chains: whole", it.whole_share(), Bound::AtLeast(0.999)),
-        Bounded::new("chains: broken", f64::from(it.chains_broken), Bound::None),
-        Bounded::new("chains: extra calls a request", it.extra_share(), Bound::AtMost(0.1)),
-        Bounded::new("chains: retries denied", it.retries_denied as f64, Bound::None),
+        Bounded::new("chains", "whole", it.whole_share(), Bound::AtLeast(0.999)),
+        Bounded::new("chains", "broken", f64::from(it.chains_broken), Bound::None),
+        Bounded::new("chains", "extra calls a request", it.extra_share(), Bound::AtMost(0.1)),
+        Bounded::new("chains", "retries denied", it.retries_denied as f64, Bound::None),
     ]
 }
 
 impl Bounded {
-    fn new(name: impl Into<String>, value: f64, bound: Bound) -> Self {
-        Self { name: name.into(), value, bound }
+    fn new(subject: &str, what: &'static str, value: f64, bound: Bound) -> Self {
+        Self { subject: subject.to_owned(), what, value, bound }
     }
 
     fn is_kept(&self) -> bool {
@@ -185,18 +190,18 @@ impl Bounded {
             Bound::AtMost(bound) => (None, Some(bound)),
             Bound::None => (None, None),
         };
-        json!({"name": self.name, "value": self.value, "at_least": at_least, "at_most": at_most})
+        let name = format!("{}: {}", self.subject, self.what);
+        json!({"name": name, "value": self.value, "at_least": at_least, "at_most": at_most})
     }
-}
 
-impl std::fmt::Display for Bounded {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{:<48}{:>12.4}", self.name, self.value)?;
-        match self.bound {
-            Bound::AtLeast(bound) => write!(out, "   at least {bound}")?,
-            Bound::AtMost(bound) => write!(out, "   at most {bound}")?,
-            Bound::None => {}
-        }
-        if self.is_kept() { Ok(()) } else { write!(out, "   MISSED") }
+    fn cell(&self) -> String {
+        let digits = if self.value.abs() >= 100.0 || self.value.fract() == 0.0 { 0 } else { 4 };
+        let bound = match self.bound {
+            Bound::AtLeast(bound) => format!(" (at least {bound})"),
+            Bound::AtMost(bound) => format!(" (at most {bound})"),
+            Bound::None => String::new(),
+        };
+        let missed = if self.is_kept() { "" } else { " MISSED" };
+        format!("  {} {:.digits$}{bound}{missed}", self.what, self.value)
     }
 }

@@ -52,7 +52,7 @@ use super::moment::Moment;
 #[cfg(test)]
 mod tests;
 
-/// What a deployment with no sample is taken for once its first request is out: slow, so that one is not
+/// What a deployment with no sample is taken for once it has been sent a request: slow, so that one is not
 /// followed by a hundred more before anything is known of it.
 pub const UNKNOWN_MS: f64 = 1000.0;
 /// A first token's time in tokens, until a stream has shown it.
@@ -73,6 +73,8 @@ const WORTH_MIN_TOKENS: u32 = 16;
 pub struct Load {
     decay_s: f64,
     mean: Option<Mean>,
+    /// Not chosen since nothing has been known of it.
+    untried: bool,
     passed_over: u32,
     log_worth: Option<f64>,
 }
@@ -116,21 +118,32 @@ impl Timing {
 
 impl Load {
     pub fn new(decay: Duration) -> Self {
-        Self { decay_s: decay.as_secs_f64().max(1e-3), mean: None, passed_over: 0, log_worth: None }
+        Self {
+            decay_s: decay.as_secs_f64().max(1e-3),
+            mean: None,
+            untried: true,
+            passed_over: 0,
+            log_worth: None,
+        }
     }
 
     /// The load that a request arriving now would meet.
     ///
-    /// Nothing known and nothing out: zero, so that it is tried before anything that is known.
+    /// Zero for what is untried, so that it comes before anything that is known, but once: one whose requests
+    /// all end without a measure (rejected, cancelled) must not be asked first for ever.
     pub fn at(&self, now: Moment, in_flight: u32) -> f64 {
-        let Some(mean) = self.mean else {
-            let out = f64::from(in_flight);
-            return if in_flight == 0 { 0.0 } else { UNKNOWN_MS * (out + IN_FLIGHT_SLACK) / IN_FLIGHT_SLACK };
+        if self.untried {
+            return 0.0;
+        }
+        let overlooked = f64::from(self.passed_over) / PASSED_OVER_SCALE;
+        let (latency_ms, met, forgiven) = match self.mean {
+            Some(mean) => {
+                let silence = now.since(mean.sampled_at).as_secs_f64() / self.decay_s;
+                (mean.latency_ms, mean.met_in_flight, silence.min(overlooked))
+            }
+            None => (UNKNOWN_MS, 0.0, overlooked),
         };
-        let silence = now.since(mean.sampled_at).as_secs_f64() / self.decay_s;
-        let forgiven = silence.min(f64::from(self.passed_over) / PASSED_OVER_SCALE);
-        let crowd = (f64::from(in_flight) + IN_FLIGHT_SLACK) / (mean.met_in_flight + IN_FLIGHT_SLACK);
-        mean.latency_ms * (-forgiven).exp() * crowd
+        latency_ms * (-forgiven).exp() * (f64::from(in_flight) + IN_FLIGHT_SLACK) / (met + IN_FLIGHT_SLACK)
     }
 
     /// Enters a latency; `met` is how many requests were in flight when its own was sent.
@@ -138,6 +151,7 @@ impl Load {
         if !(latency_ms.is_finite() && latency_ms >= 0.0) {
             return;
         }
+        self.untried = false;
         let (latency_ms, met) = (latency_ms.min(CEILING_MS), f64::from(met));
         let Some(mean) = &mut self.mean else {
             self.mean = Some(Mean { latency_ms, met_in_flight: met, sampled_at: now });
@@ -161,14 +175,13 @@ impl Load {
 
     /// Enters a failure as twice the mean: the time it took, and as much again for asking elsewhere.
     pub fn penalise(&mut self, met: u32, now: Moment) {
-        if let Some(mean_ms) = self.latency_ms() {
-            self.sample(2.0 * mean_ms, met, now);
-        }
+        self.sample(2.0 * self.latency_ms().unwrap_or(UNKNOWN_MS), met, now);
     }
 
     /// Forgets the latency: what was measured before an outage says nothing about after it.
     pub fn forget(&mut self) {
         self.mean = None;
+        self.untried = true;
     }
 
     /// Learns from a stream how many tokens' time its first token took.
@@ -189,6 +202,7 @@ impl Load {
     }
 
     pub fn choose(&mut self) {
+        self.untried = false;
         self.passed_over = 0;
     }
 

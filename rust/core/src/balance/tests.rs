@@ -260,8 +260,36 @@ fn a_request_that_is_wrong_says_that_the_member_is_well() {
     send(&balancer, &tier, Outcome::ClientFault, 0.0);
     (0..4).for_each(|_| at_member(&balancer, 0, DARK, 0.0));
     let state = state(&balancer, 0, 0.0);
-    assert_eq!((state.breaker, state.latency_ms), (BreakerState::Closed, None));
+    assert_eq!(state.breaker, BreakerState::Closed);
     assert_eq!((state.requests, state.failures), (9, 8));
+}
+
+#[test]
+fn a_member_that_only_rejects_is_not_asked_first_for_ever() {
+    let (balancer, tier) = tier_of(Strategy::Latency, &["", ""]);
+    at_member(&balancer, 1, answered(100.0), 0.0);
+    let rejecting = (0..400).filter(|turn| {
+        let ticket = choose(&balancer, &tier, &[], f64::from(*turn)).unwrap();
+        let rejects = ticket.member() == 0;
+        ticket.finish(if rejects { Outcome::ClientFault } else { answered(100.0) }, at(f64::from(*turn)), 0);
+        rejects
+    });
+    assert_eq!(rejecting.count(), 1);
+}
+
+#[test]
+fn a_member_that_only_limits_loses_its_traffic_within_ten_requests() {
+    let (balancer, tier) = tier_of(Strategy::Latency, &["", ""]);
+    at_member(&balancer, 1, answered(800.0), 0.0);
+    let limiting = (0..60).filter(|turn| {
+        let now_s = f64::from(*turn) / 10.0;
+        let ticket = choose(&balancer, &tier, &[], now_s).unwrap();
+        let limits = ticket.member() == 0;
+        let outcome = if limits { Outcome::Limited { retry_after: None } } else { answered(800.0) };
+        ticket.finish(outcome, at(now_s), 0);
+        limits
+    });
+    assert!(limiting.count() <= 10);
 }
 
 #[test]

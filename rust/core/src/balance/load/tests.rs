@@ -18,10 +18,18 @@ fn stream(first_token_ms: f64, token_ms: f64, tokens: u32) -> Timing {
 }
 
 #[test]
-fn the_unknown_is_tried_first_and_once() {
-    let load = Load::new(DECAY);
+fn the_untried_comes_first_but_once() {
+    let mut load = Load::new(DECAY);
     assert_eq!(load.at(at(0.0), 0), 0.0);
+    load.choose();
     assert_eq!(load.at(at(0.0), 1), UNKNOWN_MS * 1.25);
+    assert_eq!(load.at(at(60.0), 0), UNKNOWN_MS, "its request ended without a measure");
+    (0..200).for_each(|_| load.pass_over());
+    assert!((load.at(at(60.0), 0) - UNKNOWN_MS / std::f64::consts::E).abs() < 1e-9);
+    load.sample(50.0, 0, at(61.0));
+    assert_eq!(load.latency_ms(), Some(50.0));
+    load.forget();
+    assert_eq!(load.at(at(62.0), 5), 0.0);
 }
 
 #[test]
@@ -71,7 +79,7 @@ fn a_failure_is_entered_as_twice_the_mean() {
     assert!((load.latency_ms().unwrap() - 120.0).abs() < 1e-9);
     let mut unknown = Load::new(DECAY);
     unknown.penalise(0, at(0.0));
-    assert_eq!(unknown.latency_ms(), None);
+    assert_eq!(unknown.latency_ms(), Some(2.0 * UNKNOWN_MS));
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub enum Answers {
     Mixed,
 }
 
-/// The scenes whose figures are published; the thresholds hold in each of the first four.
+/// The scenes whose figures are published; the thresholds hold in each of the first five.
 pub const SCENES: [Scene; 7] = [
     Scene { name: "20 a second", rate: 20.0, ..SCENE },
     Scene { name: "200 a second", rate: 200.0, seconds: 900.0, ..SCENE },
