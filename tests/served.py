@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from granian.rsgi import ProtocolClosed
+from granian.rsgi import ProtocolClosed, ProtocolError
 
 from dragoman.config.load import load_config
 from dragoman.driver import Driver, ThreadLoop
@@ -125,7 +125,6 @@ class Protocol:
         self.left = False
         self.ended = threading.Event()
         self.error: BaseException | None = None
-        self.answers = 0
         self._body = body
         self._reading: Future | None = None
         self._leaving: list[Future] = []
@@ -163,19 +162,22 @@ class Protocol:
         return future
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """A whole answer."""
-        self._begin(status, headers)
-        self.pieces.append(bytes(body))
-        self.complete = True
+        """A whole answer; nothing, where one has begun."""
+        if self._begin(status, headers):
+            self.pieces.append(bytes(body))
+            self.complete = True
 
     def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Transport:
         """The head of a stream."""
-        self._begin(status, headers)
+        if not self._begin(status, headers):
+            raise ProtocolError
         return Transport(self)
 
-    def _begin(self, status: int, headers: list[tuple[str, str]]) -> None:
+    def _begin(self, status: int, headers: list[tuple[str, str]]) -> bool:
+        if self.status:
+            return False
         self.status, self.headers = status, dict(headers)
-        self.answers += 1
+        return True
 
     # The watcher of the request's coroutine.
 
@@ -205,7 +207,6 @@ class Protocol:
         """Once the application is through with it."""
         assert self.ended.wait(PATIENCE_S), "the request did not end"
         assert self.error is None, self.error
-        assert self.answers <= 1
         return self
 
     @property

@@ -40,6 +40,7 @@ class Attempt:
         Raises:
             DeadlineExceeded: there is no time left for an attempt.
             ClientGone: nobody waits for the answer any more.
+            ShuttingDown: the process waits no longer.
         """
         self.member = member
         self.ticket = ticket
@@ -49,8 +50,7 @@ class Attempt:
         remaining_s = call.deadline_s - monotonic()
         if remaining_s < LEAST_S:
             raise run.last_error or DeadlineExceeded("The request's deadline has passed.")
-        if request.gone:
-            raise ClientGone("the client hung up")
+        request.check_wanted()
         run.chosen(member)
         deployment = member.deployment
         self.exchange: Exchange = member.target.send(
@@ -58,6 +58,8 @@ class Attempt:
         )
         request.exchanges.append(self.exchange)
         request.stage = "sending"
+        if request.gone or request.stopping:  # said by another thread since it was looked at
+            self.exchange.cancel()
 
     def _terms(self, remaining_s: float, limits: Limits) -> Terms:
         deployment, call = self.member.deployment, self.call

@@ -1,9 +1,9 @@
 """Trying deployments until one answers.
 
 Within a tier other failure domains come first, the same deployment again only after a pause, and only while the retry
-budget of the one that would receive the retry allows it: retries that add to an outage prolong it. The next tier is
-not a retry but what the operator declared for this case; it needs no budget. One deadline bounds everything, and once a
-byte of an answer has reached the client nothing is tried any more.
+budget of the one that was asked first allows it: retries that add to an outage prolong it. The next tier is not a retry
+but what the operator declared for this case; it needs no budget. One deadline bounds everything, and once a byte of an
+answer has reached the client nothing is tried any more.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Tries:
                 if error is None or not await self._pause(error):
                     return error
                 ticket = self.choose(tier, again=True, last_resort=is_last)
-            if ticket is None or (error is not None and not self._may_retry(ticket)):
+            if ticket is None or (error is not None and not self._may_retry()):
                 return error
             error = await self.attempt(tier, ticket)
             if error is None:
@@ -124,8 +124,8 @@ class Tries:
         if not error.retryable or isinstance(error, ShuttingDown) or (self.call.passed_through and sent):
             raise error
 
-    def _may_retry(self, ticket: Ticket) -> bool:
-        if self.retries_left <= 0 or not self.gateway.balancer.may_retry(ticket.index):
+    def _may_retry(self) -> bool:
+        if self.retries_left <= 0 or not self.gateway.balancer.may_retry(self.tried[0]):
             return False
         self.retries_left -= 1
         return True
@@ -144,6 +144,7 @@ class Tries:
         if monotonic() + wait_s + LEAST_S > self.call.deadline_s:
             return False
         await Pause(wait_s)
+        self.run.request.check_wanted()
         return True
 
 

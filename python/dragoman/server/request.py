@@ -10,7 +10,14 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from dragoman.errors import BodyTooLarge, ClientGone, InvalidRequest, RequestTimeout, UnsupportedMedia
+from dragoman.errors import (
+    BodyTooLarge,
+    ClientGone,
+    InvalidRequest,
+    RequestTimeout,
+    ShuttingDown,
+    UnsupportedMedia,
+)
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
@@ -72,6 +79,18 @@ class Request:
             exchange.cancel()
         if self.stage == "reading" and self.reading is not None:
             self.reading.cancel()
+
+    def check_wanted(self) -> None:
+        """Look whether an answer is still wanted, before more is done for it.
+
+        Raises:
+            ClientGone: nobody waits for it.
+            ShuttingDown: the process waits for it no longer.
+        """
+        if self.gone:
+            raise ClientGone("the client hung up")
+        if self.stopping:
+            raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
