@@ -86,9 +86,12 @@ COSTS = (
 )
 
 
-def load(stage: Stage, subject: Subject, mode: str = "closed", **options: object) -> Report:
-    """Send load to a subject."""
-    return stage.tools.run_load(stage.tools.load_command(mode, subject.url, subject.headers, options))
+def load(stage: Stage, subject: Subject, options: Mapping[str, object], mode: str = "closed") -> Report:
+    """Send load to a subject, which must survive it."""
+    report = stage.tools.run_load(stage.tools.load_command(mode, subject.url, subject.headers, options))
+    if not subject.program.alive():
+        raise BenchError(f"{subject.name} ended under load:\n{subject.program.said()}")
+    return report
 
 
 def right(report: Report, row: Row, who: str) -> Report:
@@ -121,16 +124,15 @@ def costs(stage: Stage, subjects: list[Subject], wanted: list[Cost], effort: Eff
 
 def _cost(stage: Stage, subject: Subject, cost: Cost, row: Row, requests: int) -> float:
     before_s = subject.program.cpu_s()
-    report = load(
-        stage,
-        subject,
-        model=cost.model,
-        connections=cost.connections,
-        body_bytes=cost.body_bytes,
-        vary=cost.vary,
-        requests=requests,
-        seconds=60,
-    )
+    shape = {
+        "model": cost.model,
+        "connections": cost.connections,
+        "body_bytes": cost.body_bytes,
+        "vary": cost.vary,
+        "requests": requests,
+        "seconds": 60,
+    }
+    report = load(stage, subject, shape)
     right(report, row, subject.name)
     time.sleep(SETTLE_S)
     requests_sent: int = report["requests"]
@@ -141,8 +143,10 @@ def added(stage: Stage, subjects: list[Subject], effort: Effort) -> Row:
     """Measure what a subject adds to the latency of one connection, beside direct in the same seconds."""
     row = Row("added-c1", "added latency p50, one connection", "ms", most=0.35)
     for subject in subjects:
-        both = load(stage, subject, compare=stage.url, model="bench.whole", connections=1, seconds=effort.latency_s)
-        ours, direct = (right(both[side], row, subject.name)["latency_us"] for side in ("a", "b"))
+        shape = {"compare": stage.url, "model": "bench.whole", "connections": 1, "seconds": effort.latency_s}
+        ours, direct = _both(stage, subject, row, shape, "latency_us")
+        if not ours or not direct:
+            continue
         row.values[subject.name] = (ours["p50"] - direct["p50"]) / 1e3
         if subject.name == "gateway":
             p99 = (ours["p99"] - direct["p99"]) / 1e3
@@ -156,14 +160,20 @@ def chunk_delay(stage: Stage, subjects: list[Subject], effort: Effort) -> Row:
     for subject in subjects:
         if subject.name == "bare":
             continue
-        both = load(
-            stage, subject, compare=stage.url, model="bench.paced-20ms-50", connections=8, seconds=effort.latency_s
-        )
-        ours, direct = (right(both[side], row, subject.name)["chunk_delay_us"] for side in ("a", "b"))
+        shape = {"compare": stage.url, "model": "bench.paced-20ms-50", "connections": 8, "seconds": effort.latency_s}
+        ours, direct = _both(stage, subject, row, shape, "chunk_delay_us")
+        if not ours or not direct:
+            continue
         row.values[subject.name] = ours["p50"] / 1e3
         if subject.name == "gateway":
             row.notes.append(f"direct {direct['p50'] / 1e3:.3f} ms; p99 {ours['p99'] / 1e3:.2f} ms")
     return row
+
+
+def _both(stage: Stage, subject: Subject, row: Row, shape: Mapping[str, object], figure: str) -> tuple[Any, Any]:
+    """Take turns with going direct; a side that had no right answer is ``None``, and its faults are noted."""
+    report = load(stage, subject, shape)
+    return right(report["a"], row, subject.name)[figure], right(report["b"], row, "direct")[figure]
 
 
 def starts(stage: Stage, makers: Mapping[str, Callable[[], Subject]], effort: Effort) -> Row:
@@ -191,12 +201,13 @@ def flatness(stage: Stage, gateway: Subject) -> list[Row]:
     """Send 200,000 requests, then cut 2,000 streams short: memory and open files must stay as they were."""
     grown = Row("flat", "memory grown over 180,000 requests and 2,000 cut streams", "MB", most=5.0)
     files = Row("files", "open files more than before", "files", most=16)
-    right(load(stage, gateway, model="bench.whole", requests=20000, seconds=120), grown, "gateway")
+    whole = {"model": "bench.whole", "connections": 8}
+    right(load(stage, gateway, whole | {"requests": 20000, "seconds": 120}), grown, "gateway")
     time.sleep(2)
     rss_mb, open_files = gateway.program.rss_mb(), gateway.program.files()
-    right(load(stage, gateway, model="bench.whole", requests=180000, seconds=300), grown, "gateway")
-    cut = load(stage, gateway, "cut", model="bench.paced-20ms-50", connections=50, requests=2000, seconds=120)
-    right(cut, grown, "gateway")
+    right(load(stage, gateway, whole | {"requests": 180000, "seconds": 300}), grown, "gateway")
+    paced = {"model": "bench.paced-20ms-50", "connections": 50, "requests": 2000, "seconds": 120}
+    right(load(stage, gateway, paced, "cut"), grown, "gateway")
     time.sleep(3)
     after_mb = gateway.program.rss_mb()
     grown.values["gateway"] = after_mb - rss_mb
@@ -223,9 +234,9 @@ def _many_streams(stage: Stage, subject: Subject, row: Row) -> tuple[float, floa
     before_s = subject.program.cpu_s()
     report = stage.tools.run_load(command, watch=lambda: peaks.append(subject.program.rss_mb()))
     right(report, row, subject.name)
-    if not report["answers"]:
-        raise BenchError(f"{subject.name}: no stream came through")
     spread = report["chunk_delay_us"]
+    if not spread:
+        raise BenchError(f"{subject.name}: no stream came through: {row.faults}")
     if subject.name == "gateway":
         cpu_us = (subject.program.cpu_s() - before_s) / spread["count"] * 1e6
         row.notes.append(
