@@ -27,6 +27,7 @@ from tests.gateway.upstream import (
     event,
     expect,
     hold,
+    pause,
     role_event,
     send,
     stream,
@@ -221,6 +222,16 @@ def test_w06_a_body_that_goes_on_after_done_gives_up_its_connection(pair: Pair) 
     response = pair.ask(stream=True)
     assert (response.text, response.complete) == ("Hi", True)
     assert pair.first.closed() is not None
+
+
+def test_w06_the_end_of_the_body_may_come_after_the_client_has_left(pair: Pair) -> None:
+    """The client has its whole answer and closes its connection; the request is no cancelled one."""
+    end = b"".join(map(chunk, [event(finish_reason="stop"), usage_event(), DONE]))
+    begin = send(stream_head() + chunk(role_event() + event("Hi")))
+    pair.first.reply(expect, begin, pause(0.6), send(end), pause(0.2), send(LAST_CHUNK))
+    assert pair.ask(stream=True).text == "Hi"
+    row = pair.row()
+    assert (row["status"], row["error_code"], row["usage_source"]) == (200, "", "provider")
 
 
 ERRORS = {
