@@ -109,7 +109,8 @@ class Attempt:
             usage = outcome.usage
             ticket.finish_success(outcome.first_token_ms, outcome.total_ms, usage[1] if usage else 0)
         elif isinstance(error, ClientGone | ShuttingDown):
-            ticket.finish_cancelled(None if outcome.first_token_ms else outcome.total_ms)
+            waits = self.call.stream and outcome.first_token_ms is None
+            ticket.finish_cancelled(outcome.total_ms if waits else None)
         elif isinstance(error, UpstreamLimited):
             ticket.finish_limited(error.retry_after_s)
         elif isinstance(error, UpstreamAuth):

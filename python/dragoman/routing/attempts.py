@@ -99,7 +99,7 @@ class Tries:
             RequestError: no other attempt may help.
         """
         attempt = self.begin(tier, ticket)
-        if self.plan.hedge is not None and not self.call.passed_through:
+        if self.plan.hedge is not None and self.call.stream and not self.call.passed_through:
             error = await hedged(self, tier, attempt, self.plan.hedge)
         else:
             error = attempt.conclude(await attempt.exchange)
@@ -148,5 +148,7 @@ class Tries:
         return True
 
 
-def _session_hash(session: str) -> int:
+def _session_hash(session: str) -> int | None:
+    if not session:
+        return None
     return int.from_bytes(blake2b(session.encode(), digest_size=8).digest())

@@ -86,6 +86,7 @@ class Builder:
         self._targets: dict[bytes, Target] = {}
         self._kept: dict[bytes, Target] = {}
         self._counters: dict[str, TokenCounter] = {}
+        self._keys: dict[str, list[str]] = {}
 
     def build(self, config: Config, number: int) -> Snapshot:
         """A snapshot of a configuration.
@@ -192,13 +193,21 @@ class Builder:
     def _member(
         self, deployment: Deployment, declared: schema.Deployment, credential: Credential, config: Config
     ) -> Member:
-        name = f"{deployment.name}#{credential.name}"
+        name = self._member_name(f"{deployment.name}#{credential.name}", credential.key)
         return Member(
             index=self._balancer.register(name, deployment.domain, declared.max_concurrent),
             deployment=deployment,
             credential=credential.name,
             target=self._target(declared, credential, config),
         )
+
+    def _member_name(self, name: str, key: str) -> str:
+        """The balancer's name for a member: another one once its key is another, which is not to blame for the old."""
+        seen = self._keys.setdefault(name, [])
+        if key not in seen:
+            seen.append(key)
+        number = seen.index(key)
+        return name if number == 0 else f"{name}~{number + 1}"
 
     def _target(self, declared: schema.Deployment, credential: Credential, config: Config) -> Target:
         if declared.provider == REHEARSAL:

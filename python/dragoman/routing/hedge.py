@@ -3,7 +3,7 @@
 When the first answer is later than most have been lately (the live percentile of first-token latency), the request goes
 to another member as well; the first to answer is heard, the other given up. Both are paid for, so the extra is capped,
 and while many are slow there is no hedging at all: that is an outage, not a straggler (Dean and Barroso, The Tail at
-Scale).
+Scale). Only streams are hedged: how long a whole answer takes says more of its length than of its deployment.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ async def hedged(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> 
         return first.conclude(await first.exchange)
     if await FirstOf([first.exchange], max(delay_s, hedge.min_delay_s)) is not None:
         return first.conclude(first.exchange.result())
-    second = _second(tries, tier, hedge)
+    second = _second(tries, tier, first, hedge)
     if second is None:
         return first.conclude(await first.exchange)
     ended = await FirstOf([first.exchange, second.exchange], None)
@@ -44,11 +44,11 @@ async def hedged(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> 
     return later.conclude(await later.exchange)
 
 
-def _second(tries: Tries, tier: PlanTier, hedge: Hedge) -> Attempt | None:
+def _second(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> Attempt | None:
     """A second attempt, at another member; ``None`` where there is none, or no money for it."""
     if tries.run.request.reply.taken():
         return None
     ticket = tries.choose(tier, again=False, last_resort=False)
-    if ticket is None or not tries.gateway.balancer.may_hedge(ticket.index, hedge.max_extra_share):
+    if ticket is None or not tries.gateway.balancer.may_hedge(first.ticket.index, hedge.max_extra_share):
         return None
     return tries.begin(tier, ticket)
