@@ -199,5 +199,5 @@ def chat(port: int, **fields: Any) -> Response:
 def get(port: int, path: str, **headers: str) -> Response:
     """One GET on a connection of its own, and its response."""
     with Client(port) as client:
-        client.ask("GET", path, **headers)
+        client.ask("GET", path, b"", **headers)
         return client.read()

@@ -7,7 +7,7 @@ with the behaviours given; the last one is used again. ``raw`` frames are for wh
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import trustme
 from h2.config import H2Configuration
@@ -22,7 +22,7 @@ from tests.gateway.upstream import Connection, Ended, Step, chat_answer, hold
 class Peer:
     """One connection's state."""
 
-    def __init__(self, connection: Connection, settings: dict[SettingCodes, int]) -> None:
+    def __init__(self, connection: Connection, settings: Mapping[SettingCodes | int, int]) -> None:
         self.connection = connection
         self.state = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self.state.local_settings.update(settings)
@@ -42,7 +42,9 @@ class Peer:
 Behaviour = Callable[[Peer, int], None]
 
 
-def http2(*behaviours: Behaviour, settings: dict[SettingCodes, int] | None = None, at_headers: bool = False) -> Step:
+def http2(
+    *behaviours: Behaviour, settings: Mapping[SettingCodes | int, int] | None = None, at_headers: bool = False
+) -> Step:
     """Serves HTTP/2. A behaviour is called when a request is complete, or ``at_headers`` when it begins."""
     called: list[int] = []
 

@@ -37,7 +37,7 @@ from tests.gateway.upstream import (
 )
 
 PAIRS = 130
-ASK_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
+ASK_USAGE: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @pytest.fixture(scope="module")

@@ -177,14 +177,14 @@ class Upstream:
 
     def closed(self, connection: int = 0, timeout_s: float = PATIENCE_S) -> Connection | None:
         """The connection, once it is closed; ``None`` when it is not in time."""
-        return self._wait(
-            lambda: (
-                len(self.connections) > connection
-                and self.connections[connection].closed_s is not None
-                and self.connections[connection]
-            ),
-            timeout_s,
-        )
+
+        def found() -> Connection | None:
+            if len(self.connections) <= connection or self.connections[connection].closed_s is None:
+                return None
+            return self.connections[connection]
+
+        closed: Connection | None = self._wait(found, timeout_s)
+        return closed
 
     @property
     def open_connections(self) -> int:

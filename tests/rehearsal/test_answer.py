@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from dragoman.core import TokenCounter
 from jsonschema import Draft202012Validator
 
+from dragoman.core import TokenCounter
 from dragoman.errors import InvalidRequest
 from dragoman.rehearsal.answer import MOST_CHOICES, OUTPUT_LIMIT, Said, Speaker, answer_chat, answer_completion
 from dragoman.rehearsal.pieces import Pieces
@@ -52,7 +52,8 @@ def test_choices_differ() -> None:
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
 @pytest.mark.parametrize("limit", [1, 2, 9])
 def test_the_limit_cuts(field: str, limit: int) -> None:
-    (said,) = chat(**{field: limit})
+    fields: dict[str, Any] = {field: limit}
+    (said,) = chat(**fields)
     assert (said.tokens, said.finish_reason) == (limit, "length")
     assert COUNTER.count(text(said)) == limit
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from random import Random
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -82,7 +83,7 @@ class Turn(Struct, frozen=True):
         """What an answer that is no refusal carries."""
         return [*self.origin, *_LIMITS]
 
-    def prompt_tokens(self, endpoint: str) -> int:
+    def prompt_tokens(self, endpoint: Literal["chat", "completions", "embeddings"]) -> int:
         """What the request costs to read."""
         return self.counter.count_request(self.received.body, model=self.model, endpoint=endpoint).tokens
 
