@@ -14,15 +14,16 @@ import time
 from collections.abc import Callable, Iterator
 
 import msgspec
+
 from dragoman.core import Balancer, RequestBody, SseReader, TokenCounter, read_answer
 
 ROUNDS, ROUND_S = 7, 0.05
 WORDS = "A caravan reached the gate at dusk, and the interpreter asked each merchant what he carried and for whom. "
 
 
-def chat(body_bytes: int, number: int = 0) -> bytes:
+def chat(body_bytes: int, number: int = 0, beginning: str = "") -> bytes:
     """Build a chat request of about so many bytes whose last message has a number."""
-    history = (WORDS * (body_bytes // len(WORDS) + 1))[: max(body_bytes - 400, 0)]
+    history = beginning + (WORDS * (body_bytes // len(WORDS) + 1))[: max(body_bytes - 400, 0)]
     messages = [
         {"role": "user", "content": history},
         {"role": "assistant", "content": "Understood."},
@@ -123,7 +124,7 @@ def choices() -> Iterator[tuple[str, Callable[[], object], str, Callable[[], obj
 def counts() -> Iterator[tuple[str, Callable[[], object], str, Callable[[], object] | None]]:
     """Count the tokens of requests."""
     counter = TokenCounter.for_model("gpt-4o")
-    fresh = itertools.cycle([chat(934, number) for number in range(20000)])
+    fresh = itertools.cycle([chat(934, number, f"{number}: ") for number in range(40000)])
     grown = itertools.cycle([chat(20480, number) for number in range(2000)])
     count = counter.count_request
     yield "count a new request of 934 bytes", lambda: count(next(fresh), model="gpt-4o"), "", None
