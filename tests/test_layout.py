@@ -19,6 +19,9 @@ TESTS = ROOT / "tests"
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 
+# What is no code to read, each with its reason.
+LONG_FILES = {"python/dragoman/_core.pyi": "the stub is the extension's documentation, and a module has one stub"}
+
 # A table of data is no function to read; each stands here with its reason.
 LONG_FUNCTIONS: dict[str, str] = {}
 
@@ -81,7 +84,8 @@ def parsed(path: Path) -> ast.Module:
 
 def test_no_file_is_too_long() -> None:
     lengths = {shown(path): len(path.read_text("utf-8").splitlines()) for path in sources(".py", ".pyi", ".rs")}
-    assert {name: length for name, length in lengths.items() if length > MAX_FILE_LINES} == {}
+    long = {name: length for name, length in lengths.items() if length > MAX_FILE_LINES and name not in LONG_FILES}
+    assert long == {}
 
 
 def test_no_function_is_too_long() -> None:

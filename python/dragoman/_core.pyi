@@ -775,7 +775,7 @@ class TokenCounter:
         A message is its texts, its role and 3 tokens, and the answer's beginning 3 more (the rule of OpenAI's
         cookbook). Tools are counted as the TypeScript namespace that the models read, response formats as compact JSON
         (https://github.com/openai/harmony, and recorded usage where that says nothing), images by the tiles and patches
-        of https://platform.openai.com/docs/guides/images-vision, their size read from PNG, JPEG, GIF and WebP data URLs.
+        of https://platform.openai.com/docs/guides/images-vision, their size read from the headers of data URLs.
         """
 
     def learn(self, model: str, count: TokenCount, reported: int) -> None:
