@@ -4,11 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dragoman.core import Reply
 from tests.served import Protocol
 
 from dragoman.access.knobs import Knobs
 from dragoman.access.principal import ANONYMOUS
+from dragoman.core import Reply
 from dragoman.errors import ClientGone, InvalidRequest, RequestError, UpstreamCut
 from dragoman.routing.run import AttemptNote, Run
 from dragoman.server.request import Request

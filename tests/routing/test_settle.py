@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from dragoman.core import Reply, TokenCounter
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.endpoints.conftest import Serve
@@ -18,6 +17,7 @@ from tests.telemetry.test_metrics import read
 from dragoman.access.knobs import Knobs
 from dragoman.access.principal import ANONYMOUS, Principal
 from dragoman.config.schema import Price
+from dragoman.core import Reply, TokenCounter
 from dragoman.errors import ClientGone, InvalidRequest, RequestError, UpstreamCut, UpstreamTimeout
 from dragoman.routing.run import Run
 from dragoman.routing.settle import BILLED_FAILURES, cost_of, settle, tokens_of

@@ -37,10 +37,10 @@ async def hedged(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> 
         earlier.conclude_beaten(outcome)
         return later.conclude(await later.exchange)
     error = earlier.conclude(outcome)
-    if error is None:
+    if error is None or outcome.written:
         later.exchange.cancel()
         later.conclude_beaten(await later.exchange)
-        return None
+        return error
     return later.conclude(await later.exchange)
 
 
