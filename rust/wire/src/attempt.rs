@@ -11,13 +11,13 @@ use bytes::{Bytes, BytesMut};
 use dragoman_core::frames::answer::read_answer;
 use http::{HeaderMap, Response, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::client::{Call, Client};
 use crate::decode::Decoder;
-use crate::outcome::{Failure, Outcome, Progress, Stage};
+use crate::outcome::{Failure, Outcome, Progress, Stage, Written};
 use crate::relay::{self, Reply};
 
 /// An error body is kept up to this size.
@@ -65,7 +65,9 @@ pub async fn attempt(
         () = sleep_until(started + limits.total) => Err(Failure::Timeout(Stage::Total)),
     };
     progress.ended = Instant::now();
-    Outcome { progress, failure: result.err() }
+    // Whoever has it all may leave while the end of the provider's body is still awaited.
+    let failure = result.err().filter(|_| progress.written != Written::Whole);
+    Outcome { progress, failure }
 }
 
 async fn follow(
@@ -79,18 +81,61 @@ async fn follow(
         .await
         .map_err(|_| Failure::Timeout(Stage::FirstByte))??;
     let response = accept_head(response, progress)?;
-    if !response.status().is_success() {
-        progress.body = collect(response, ERROR_BODY_BYTES, limits.idle).await.unwrap_or_default();
+    let (head, body) = response.into_parts();
+    let mut body = Body { first: None, rest: body };
+    if !head.status.is_success() {
+        progress.body = collect(&head.headers, body, ERROR_BODY_BYTES, limits.idle).await.unwrap_or_default();
         return Err(Failure::Status);
     }
-    if is_event_stream(response.headers()) && lane != Lane::Whole {
-        return relay::events(response.into_body(), limits, lane, progress, reply).await;
+    let is_stream = match lane {
+        Lane::Whole => false,
+        Lane::Raw => is_event_stream(&head.headers),
+        Lane::Stream { .. } => is_event_stream(&head.headers) || body.begins_with_event(limits.idle).await?,
+    };
+    if is_stream {
+        return relay::events(body, limits, lane, progress, reply).await;
     }
-    if lane == Lane::Raw && !is_json(response.headers()) {
-        return relay::bytes(response.into_body(), limits, progress, reply).await;
+    if lane == Lane::Raw && !is_json(&head.headers) {
+        return relay::bytes(body, limits, progress, reply).await;
     }
-    progress.body = collect(response, limits.answer_bytes, limits.idle).await?;
+    progress.body = collect(&head.headers, body, limits.answer_bytes, limits.idle).await?;
     read_whole(progress, lane)
+}
+
+/// A body whose first piece may have been looked at.
+pub(crate) struct Body {
+    first: Option<Bytes>,
+    rest: Incoming,
+}
+
+impl Body {
+    /// The next frame; `None` at the end.
+    pub(crate) async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+        match self.first.take() {
+            Some(data) => Some(Ok(Frame::data(data))),
+            None => self.rest.frame().await,
+        }
+    }
+
+    /// Whether a stream begins here, whatever the answer calls itself: SDKs look at the body alone, and some servers
+    /// send a stream as `application/json`.
+    async fn begins_with_event(&mut self, idle: Duration) -> Result<bool, Failure> {
+        let data = next_piece(self, idle).await?.unwrap_or_default();
+        let begins = [&b"data:"[..], b"event:", b":"].iter().any(|field| data.starts_with(field));
+        self.first = Some(data);
+        Ok(begins)
+    }
+}
+
+/// The next bytes of a body, `None` at its end.
+async fn next_piece(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Failure> {
+    while let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| Failure::Timeout(Stage::Idle))? {
+        let frame = frame.map_err(|error| Failure::Cut(format!("the answer was cut: {error}")))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
 }
 
 /// Notes the head of an answer and refuses what cannot be the head of one.
@@ -128,14 +173,11 @@ fn read_whole(progress: &mut Progress, lane: Lane) -> Result<(), Failure> {
 }
 
 /// Reads a body to its end, decoded, within `cap` bytes and never silent for longer than `idle`.
-async fn collect(response: Response<Incoming>, cap: usize, idle: Duration) -> Result<Bytes, Failure> {
-    let mut decoder = decoder_of(response.headers(), cap)?;
-    let mut body = response.into_body();
+async fn collect(headers: &HeaderMap, mut body: Body, cap: usize, idle: Duration) -> Result<Bytes, Failure> {
+    let mut decoder = decoder_of(headers, cap)?;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(frame) = timeout(idle, body.frame()).await.map_err(|_| Failure::Timeout(Stage::Idle))? {
-        let frame = frame.map_err(|error| Failure::Cut(format!("the answer was cut: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
+    while let Some(data) = next_piece(&mut body, idle).await? {
         let data = decode(decoder.as_mut(), data)?;
         if first.len() + rest.len() + data.len() > cap {
             return Err(Failure::Protocol(format!("the answer is over {cap} bytes")));

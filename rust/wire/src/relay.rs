@@ -10,15 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use dragoman_core::frames::answer::{Seen, Summary, Tap};
 use dragoman_core::frames::{SseReader, Tail, write_event};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::attempt::{Lane, Limits, decode, decoder_of};
+use crate::attempt::{Body, Lane, Limits, decode, decoder_of};
 use crate::outcome::{Failure, Progress, Stage, Written};
 
 /// Text kept of a stream to count its tokens should it be cut.
 const TEXT_BYTES: usize = 256 * 1024;
+/// Comments and empty deltas held back until the first content; when there are more, the answer begins without it.
+const HELD_BYTES: usize = 64 * 1024;
 /// How long the end of a finished stream is waited for, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(250);
 const PING: &[u8] = b": ping\n\n";
@@ -48,7 +48,7 @@ pub trait Reply: Send {
 
 /// Relays server-sent events.
 pub(crate) async fn events(
-    body: Incoming,
+    body: Body,
     limits: &Limits,
     lane: Lane,
     progress: &mut Progress,
@@ -101,26 +101,26 @@ impl Relay {
                 Some(data) => data,
                 None => return self.end_of_body(progress),
             };
-            if self.take(&data, progress)? {
+            let taken = self.take(&data, progress);
+            // What came before a fault reaches the client, however the network had cut it.
+            self.flush(progress, reply).await?;
+            if taken? {
                 silent_by = Instant::now() + upstream.idle;
             }
-            self.flush(progress, reply).await?;
         }
         Ok(())
     }
 
     /// Reads what has come. Says whether an event was completed by it.
     fn take(&mut self, data: &[u8], progress: &mut Progress) -> Result<bool, Failure> {
-        let Self { reader, tap, pending, finished, eager, hold } = self;
+        let Self { reader, tap, pending, finished, hold, .. } = self;
         reader.push(data);
         let mut any = false;
         while let Some(frame) = reader.next() {
             let frame = frame.map_err(|error| Failure::Protocol(error.to_string()))?;
             any = true;
             if frame.is_comment {
-                if *eager || progress.first_content.is_some() {
-                    pending.extend_from_slice(frame.raw);
-                }
+                pending.extend_from_slice(frame.raw);
                 continue;
             }
             match tap.see(&frame.data, frame.event.as_deref()) {
@@ -167,7 +167,8 @@ impl Relay {
     }
 
     async fn flush(&mut self, progress: &mut Progress, reply: &mut impl Reply) -> Result<(), Failure> {
-        let due = self.eager || self.finished || progress.first_content.is_some();
+        let begun = self.eager || self.finished || progress.first_content.is_some();
+        let due = begun || self.pending.len() > HELD_BYTES;
         if self.pending.is_empty() || !due {
             return Ok(());
         }
@@ -190,7 +191,7 @@ impl Relay {
 
 /// Relays bytes as they are, from the first.
 pub(crate) async fn bytes(
-    body: Incoming,
+    body: Body,
     limits: &Limits,
     progress: &mut Progress,
     reply: &mut impl Reply,
@@ -231,7 +232,7 @@ fn write(pending: &mut Vec<u8>, progress: &mut Progress, reply: &mut impl Reply)
 }
 
 struct Upstream {
-    body: Incoming,
+    body: Body,
     decoder: Option<crate::decode::Decoder>,
     idle: Duration,
     heartbeat: Duration,
