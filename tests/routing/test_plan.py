@@ -18,7 +18,7 @@ def plan(alias: str, *names: str, **fields: Any) -> Plan:
             domain="d",
             timeouts=Timeouts(),
             counter=TokenCounter(),
-            rates=None,
+            find_rates=lambda: None,
             streams_usage=True,
             endpoints=frozenset(),
         )

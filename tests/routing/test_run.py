@@ -72,7 +72,7 @@ def test_the_knob_s_user_and_trace_come_first(run: Run) -> None:
 
 
 def test_the_headers_tell_the_way(run: Run) -> None:
-    assert dict(run.answer_headers()) == {
+    assert dict(run.answer_headers(1)) == {
         "x-request-id": "req_1",
         "x-dragoman-snapshot": "3",
         "x-dragoman-attempts": "1",
@@ -82,7 +82,7 @@ def test_the_headers_tell_the_way(run: Run) -> None:
     run.chosen(member("other"))
     run.fallback_index = 1
     run.cost_estimate_nanousd = 1_500
-    headers = dict(run.answer_headers())
+    headers = dict(run.answer_headers(2))
     assert (headers["x-dragoman-attempts"], headers["x-dragoman-fallback-index"]) == ("2", "1")
     assert (headers["x-dragoman-provider"], headers["x-dragoman-model"]) == ("p", "m")
     assert headers["x-dragoman-deployment"] == "other"

@@ -68,7 +68,7 @@ class Attempt:
         return Terms(
             call.lane(deployment),
             call.method,
-            self.run.answer_headers(),
+            self.run.answer_headers(len(self.run.notes) + len(self.run.request.exchanges) + 1),
             (first_byte_s, timeouts.idle_s, min(timeouts.total_s, remaining_s), limits.heartbeat_s),
             (limits.max_answer_bytes, limits.max_event_bytes),
             call.knobs.include_cost and not call.passed_through,

@@ -112,9 +112,8 @@ class Run:
             return 499 if isinstance(self.error, ClientGone) else 200
         return self.error.http_status
 
-    def answer_headers(self) -> list[tuple[str, str]]:
+    def answer_headers(self, attempts: int) -> list[tuple[str, str]]:
         """The headers of a provider's answer, less those that are known only when it comes."""
-        attempts = len(self.notes) + len(self.request.exchanges) + 1
         return [
             ("x-request-id", self.request.id),
             ("x-dragoman-snapshot", str(self.snapshot)),

@@ -45,12 +45,27 @@ def _end_stream(run: Run, usage: dict[str, Any]) -> None:
 
 
 def _write_whole(run: Run, outcome: Outcome, cost: dict[str, Any]) -> None:
-    answer: dict[str, Any] = msgspec.json.decode(outcome.body)
-    answer["usage"] = {**(answer.get("usage") or {}), **cost}
-    headers = [("content-type", "application/json"), *run.answer_headers()]
+    overhead_ms, upstream_ms = run.request.reply.times_ms()
+    headers = [
+        ("content-type", "application/json"),
+        *run.answer_headers(len(run.notes)),
+        *((name, value) for name, value in outcome.headers if name.startswith("x-ratelimit-")),
+        ("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"),
+        ("x-dragoman-upstream-ms", f"{upstream_ms:.3f}"),
+    ]
     if cost["cost_nanousd"] is not None:
         headers.append(("x-dragoman-cost", f"{cost['cost_nanousd'] / 1e9:.9f}"))
-    run.request.proto.response_bytes(outcome.status, headers, _encode(answer))
+    run.request.proto.response_bytes(outcome.status, headers, _with_usage(outcome.body, cost))
+
+
+def _with_usage(body: bytes, more: dict[str, Any]) -> bytes:
+    try:
+        answer: dict[str, Any] = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return body  # half a surrogate pair, or nested beyond what is built here: better as it came than not at all
+    usage = answer.get("usage")
+    answer["usage"] = {**(usage if isinstance(usage, dict) else {}), **more}
+    return _encode(answer)
 
 
 def _usage(tokens: Tokens) -> dict[str, Any]:
