@@ -98,11 +98,18 @@ def session_of(session_by: str, knobs: Knobs, end_user: str, key_id: str) -> str
 
 
 def admit(gateway: Gateway, call: Call, endpoint: Generation, plan: Plan) -> Admitted:
-    """Count and price a call before it is sent."""
+    """Count and price a call before it is sent.
+
+    Raises:
+        InvalidRequest: there is nothing to count.
+    """
     deployment = plan.first
-    counted = deployment.counter.count_request(
-        call.raw, model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
-    )
+    try:
+        counted = deployment.counter.count_request(
+            call.raw, model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
+        )
+    except ValueError as error:
+        raise InvalidRequest(f"This is no {endpoint} request: {error}.") from None
     cost_nanousd = None
     if deployment.rates is not None and call.body is not None:
         output = call.body.max_tokens or gateway.typical_output(deployment.name)

@@ -19,7 +19,7 @@ from dragoman.access.principal import ANONYMOUS, Principal
 from dragoman.config.schema import Price
 from dragoman.core import Reply, TokenCounter
 from dragoman.errors import ClientGone, InvalidRequest, RequestError, UpstreamCut, UpstreamTimeout
-from dragoman.routing.run import Run
+from dragoman.routing.run import AttemptNote, Run
 from dragoman.routing.settle import BILLED_FAILURES, cost_of, settle, tokens_of
 from dragoman.server.request import Request
 from dragoman.usage.price import rates_of
@@ -67,6 +67,8 @@ def made(ended: Any = None, *, counted: int | None = None, exact: bool = True, p
     run.outcome = ended
     count: Any = None if counted is None else SimpleNamespace(tokens=counted, exact=exact)
     run.counted = count
+    if ended is not None:
+        run.note(AttemptNote("d", "c", "priority", "ok", 1.0))
     return run
 
 
@@ -125,6 +127,11 @@ def test_what_was_never_sent_costs_nothing() -> None:
     run.fail(InvalidRequest("m", code="too_deep"))
     row = settled(run)
     assert (row.status, row.error_code, row.fault, row.usage_source) == (400, "too_deep", "client", "none")
+
+
+def test_a_request_that_neither_was_answered_nor_failed_met_a_bug() -> None:
+    row = settled(made(None))
+    assert (row.status, row.error_code, row.fault) == (500, "internal_error", "gateway")
 
 
 def test_without_a_price_there_is_no_cost() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from tests.served import Protocol
 from dragoman.config.schema import Limits
 from dragoman.core import Reply
 from dragoman.driver import Driver
-from dragoman.errors import BodyTooLarge, ClientGone, InvalidRequest, RequestError
+from dragoman.errors import BodyTooLarge, ClientGone, InvalidRequest, RequestError, RequestTimeout
 from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES, Request, declared_length, read_body
 
 LIMIT = 200_000
@@ -33,7 +32,7 @@ class Reading:
     async def _read(self) -> None:
         try:
             self.body = await read_body(self.request, self.limits)
-        except (RequestError, asyncio.CancelledError) as error:
+        except RequestError as error:
             self.error = error
         assert (self.request.stage, self.request.reading) == ("accepted", None)
 
@@ -100,7 +99,7 @@ def test_a_reading_may_be_given_up(headers: dict[str, str]) -> None:
     reading = Reading(None, headers)
     assert reading.request.stage == "reading"
     reading.request.give_up()
-    assert isinstance(reading.error, asyncio.CancelledError)
+    assert isinstance(reading.error, RequestTimeout)
     assert not reading.protocol.arrive(b"late")
     reading.request.give_up()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dragoman.core import read_answer
+from dragoman.errors import Internal
 from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ TEXT_BYTES = 256 * 1024
 
 def settle(gateway: Gateway, run: Run) -> None:
     """Record a request that is over."""
+    if run.error is None and not run.answered:
+        run.error = Internal("the request met a bug, which the log tells of")
     tokens, source = tokens_of(run)
     cost_nanousd = cost_of(run, tokens)
     deployment = run.deployment

@@ -26,7 +26,7 @@ from dragoman.errors import (
     ShuttingDown,
 )
 from dragoman.server.pump import PumpedProtocol
-from dragoman.server.request import Request, too_slow
+from dragoman.server.request import Request
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
@@ -65,8 +65,6 @@ class App:
             await self._serve(request, scope)
         except RequestError as error:
             self._answer(request, error)
-        except asyncio.CancelledError:
-            self._answer(request, self._why_cancelled(request))
         except Exception:
             log.exception("request %s failed", request.id)
             self.gateway.metrics.internal_errors += 1
@@ -95,13 +93,6 @@ class App:
             return
         status, headers, body = error_answer(error, request, self.gateway.snapshot.number)
         request.proto.response_bytes(status, headers, body)
-
-    def _why_cancelled(self, request: Request) -> RequestError:
-        if request.gone:
-            return ClientGone("the client hung up")
-        if request.stopping:
-            return ShuttingDown("The gateway is shutting down.", retry_after_s=1)
-        return too_slow()
 
     async def look_after(self) -> None:
         """Look over the requests in flight until cancelled."""

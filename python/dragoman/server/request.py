@@ -7,6 +7,7 @@ comes too slowly is given up (by :class:`~dragoman.server.app.App`, which looks 
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,8 +101,9 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         BodyTooLarge: declared or found to be over the limit.
         UnsupportedMedia: it is compressed, and might grow beyond any limit.
         InvalidRequest: its chunks are not in order.
+        RequestTimeout: it came too slowly.
         ClientGone: the client hung up in the middle.
-        asyncio.CancelledError: it came too slowly, or the process is stopping.
+        ShuttingDown: the process waits for it no longer.
     """
     length = declared_length(request.headers)
     if length is not None and length > limits.max_body_bytes:
@@ -121,6 +123,9 @@ async def read_body(request: Request, limits: Limits) -> bytes:
             body = await _in_pieces(request, limits)
     except RuntimeError:
         raise ClientGone("the client hung up while sending its body") from None
+    except CancelledError:
+        request.check_wanted()
+        raise too_slow() from None
     finally:
         request.stage = "accepted"
         request.reading = None
