@@ -283,7 +283,8 @@ class Terms:
 
     :param lane: ``whole`` (JSON, checked before it is passed on), ``stream`` (server-sent events of OpenAI's dialect),
         ``stream_without_usage`` (the same, with the usage that only the gateway asked for taken out), ``raw``
-        (anything, passed on from its first byte).
+        (anything, passed on from its first byte). A pair is ``whole`` for embeddings: how many vectors must come, and
+        of what length, where that was asked for.
     :param answer_headers: of the answer; its content type, the provider's rate limits and the times are added to them.
     :param timeouts_s: to the first byte, between two, for all of it, and of a provider's silence after which the client
         gets a comment.
@@ -293,7 +294,7 @@ class Terms:
 
     def __new__(
         cls,
-        lane: str,
+        lane: str | tuple[int, int | None],
         method: str,
         answer_headers: list[tuple[str, str]],
         timeouts_s: tuple[float, float, float, float],

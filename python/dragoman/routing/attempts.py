@@ -1,9 +1,10 @@
 """Trying deployments until one answers.
 
-Within a tier other failure domains come first, the same deployment again only after a pause, and only while the retry
-budget of the one that was asked first allows it: retries that add to an outage prolong it. The next tier is not a retry
-but what the operator declared for this case; it needs no budget. One deadline bounds everything, and once a byte of an
-answer has reached the client nothing is tried any more.
+Within a tier other failure domains come first, then the next tier, and the same deployment again only when all have
+been tried, after a pause: diversity beats repetition. A retry (a second attempt in a tier, or a second round) is made
+only while the budget of the deployment that was asked first allows it, since retries that add to an outage prolong it;
+the next tier is not a retry but what the operator declared for this case. One deadline bounds everything, and once a
+byte of an answer has reached the client nothing is tried any more.
 """
 
 from __future__ import annotations
@@ -39,15 +40,7 @@ async def dispatch(gateway: Gateway, admitted: Admitted, run: Run) -> None:
     run.counted = admitted.counted
     run.cost_estimate_nanousd = admitted.cost_estimate_nanousd
     run.stream = admitted.call.stream
-    tries = Tries(gateway, admitted, run)
-    error: RequestError | None = None
-    last = len(admitted.plan.tiers) - 1
-    for index, tier in enumerate(admitted.plan.tiers):
-        run.fallback_index = index
-        error = await tries.tier(tier, is_last=index == last) or error
-        if run.answered:
-            return
-    raise error or NoDeployment(f"No deployment of {admitted.plan.alias!r} can be tried now.", retry_after_s=1)
+    await Tries(gateway, admitted, run).run_all()
 
 
 class Tries:
@@ -59,29 +52,55 @@ class Tries:
         self.call = admitted.call
         self.run = run
         asked = admitted.call.knobs.retries
-        self.retries_left = admitted.plan.retries if asked is None else asked
+        self.retries = admitted.plan.retries if asked is None else asked
+        self.retries_left = self.retries
         self.session = _session_hash(admitted.call.session)
         self.tried: list[int] = []
 
-    async def tier(self, tier: PlanTier, *, is_last: bool) -> RequestError | None:
-        """Try the members of a tier; the last error, or ``None`` where none was tried or the client has its answer."""
+    async def run_all(self) -> None:
+        """All tiers, and while retries are left all of them again."""
+        error = await self._round(again=False)
+        while not self.run.answered:
+            if error is None:
+                message = f"No deployment of {self.plan.alias!r} can be tried now."
+                raise NoDeployment(message, retry_after_s=1)
+            if not await self._pause(error):
+                raise error
+            tried = len(self.run.notes)
+            latest = await self._round(again=True)
+            if len(self.run.notes) == tried:
+                raise error
+            error = latest or error
+
+    async def _round(self, *, again: bool) -> RequestError | None:
+        """Every tier in order; the last error, or ``None`` where none could be tried or the client has its answer."""
         error: RequestError | None = None
-        while True:
-            ticket = self.choose(tier, again=False, last_resort=is_last)
-            if ticket is None:
-                if error is None or not await self._pause(error):
-                    return error
-                ticket = self.choose(tier, again=True, last_resort=is_last)
-            if ticket is None or (error is not None and not self._may_retry()):
+        last = len(self.plan.tiers) - 1
+        for index, tier in enumerate(self.plan.tiers):
+            self.run.fallback_index = index
+            error = await self._tier(tier, again=again, is_last=index == last) or error
+            if self.run.answered:
+                return None
+        return error
+
+    async def _tier(self, tier: PlanTier, *, again: bool, is_last: bool) -> RequestError | None:
+        """The members of a tier, each once."""
+        error: RequestError | None = None
+        tried: list[int] = [] if again else self.tried
+        for _ in tier.members:
+            ticket = self.choose(tier, tried=tried, last_resort=is_last and not again)
+            if ticket is None or ((again or error is not None) and not self._may_retry()):
                 return error
+            if again:
+                tried.append(ticket.index)
             error = await self.attempt(tier, ticket)
             if error is None:
                 return None
+        return error
 
-    def choose(self, tier: PlanTier, *, again: bool, last_resort: bool) -> Ticket | None:
-        """A member for the next attempt."""
-        balancer = self.gateway.balancer
-        return balancer.choose(tier.tier, tried=self.tried, again=again, session=self.session, last_resort=last_resort)
+    def choose(self, tier: PlanTier, *, tried: list[int], last_resort: bool) -> Ticket | None:
+        """A member for the next attempt, none of those tried."""
+        return self.gateway.balancer.choose(tier.tier, tried=tried, session=self.session, last_resort=last_resort)
 
     def begin(self, tier: PlanTier, ticket: Ticket) -> Attempt:
         """Send an attempt."""
@@ -123,6 +142,12 @@ class Tries:
         sent = outcome is not None and outcome.sent
         if not error.retryable or isinstance(error, ShuttingDown) or (self.call.passed_through and sent):
             raise error
+
+    def has_exhausted(self, error: RequestError) -> bool:
+        """Whether the client should not try again by itself: that was the gateway's task, or is of no use."""
+        if isinstance(error, UpstreamAuth) or error.error_code in QUOTA_CODES:
+            return True
+        return self.retries > 0 and error.retry_after_s is None
 
     def _may_retry(self) -> bool:
         if self.retries_left <= 0 or not self.gateway.balancer.may_retry(self.tried[0]):

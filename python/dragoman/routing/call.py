@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
@@ -53,10 +54,12 @@ class Call(Struct, frozen=True, kw_only=True):
         model = deployment.model if self.body.model and deployment.model != "*" else None
         return self.body.rewrite(model=model, ask_usage=self.asks_usage(deployment), remove=GATEWAY_FIELDS)
 
-    def lane(self, deployment: Deployment) -> str:
+    def lane(self, deployment: Deployment) -> str | tuple[int, int | None]:
         """How the answer is to be followed."""
         if self.passed_through:
             return "raw"
+        if self.endpoint == "embeddings" and self.body is not None:
+            return _vectors(self.body) or "whole"
         if not self.stream:
             return "whole"
         hidden = self.asks_usage(deployment) or self.knobs.include_cost
@@ -70,3 +73,18 @@ class Admitted(Struct, frozen=True, kw_only=True):
     plan: Plan
     counted: TokenCount | None
     cost_estimate_nanousd: int | None
+
+
+def _vectors(body: RequestBody) -> tuple[int, int | None] | None:
+    """How many vectors an embeddings request asks for, and of what length; ``None`` where that cannot be told."""
+    raw = body.field("input") or b""
+    dimensions = body.field("dimensions") or b""
+    length = int(dimensions) if dimensions.isdigit() else None
+    if raw.startswith(b'"'):
+        return 1, length
+    if not raw.startswith(b"["):
+        return None
+    items = msgspec.json.decode(raw, type=list[msgspec.Raw])
+    # A list of numbers is one input, of tokens.
+    single = bool(items) and bytes(items[0])[:1].isdigit()
+    return (1 if single else len(items)), length

@@ -48,7 +48,7 @@ def _second(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> Attem
     """A second attempt, at another member; ``None`` where there is none, or no money for it."""
     if tries.run.request.reply.taken():
         return None
-    ticket = tries.choose(tier, again=False, last_resort=False)
+    ticket = tries.choose(tier, tried=tries.tried, last_resort=False)
     if ticket is None or not tries.gateway.balancer.may_hedge(first.ticket.index, hedge.max_extra_share):
         return None
     return tries.begin(tier, ticket)

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use dragoman_core::frames::answer::read_answer;
+use dragoman_core::frames::answer::{Answer, read_answer};
 use http::{HeaderMap, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, Connection};
 use crate::decode::Decoder;
 use crate::outcome::{Failure, Outcome, Progress, Stage, Written};
 use crate::relay::{self, Reply};
@@ -41,6 +41,8 @@ pub struct Limits {
 pub enum Lane {
     /// A JSON answer, checked before it is passed on.
     Whole,
+    /// The same, with a vector for each of `count` inputs.
+    Vectors { count: usize, dimensions: Option<usize> },
     /// Server-sent events in the OpenAI dialect; `hide_usage` where the client did not ask for usage.
     Stream { hide_usage: bool },
     /// Any answer, passed on from its first byte.
@@ -58,26 +60,30 @@ pub async fn attempt(
 ) -> Outcome {
     let started = Instant::now();
     let mut progress = Progress::starting(started);
+    let mut connection = Connection::default();
     let result = tokio::select! {
         biased;
-        result = follow(client, call, limits, lane, (&mut progress, reply)) => result,
+        result = follow((client, &mut connection), call, limits, lane, (&mut progress, reply)) => result,
         () = cancel.notified() => Err(Failure::ClientGone("the client hung up")),
         () = sleep_until(started + limits.total) => Err(Failure::Timeout(Stage::Total)),
     };
     progress.ended = Instant::now();
     // Whoever has it all may leave while the end of the provider's body is still awaited.
     let failure = result.err().filter(|_| progress.written != Written::Whole);
+    if matches!(failure, Some(Failure::Protocol(_) | Failure::Cut(_) | Failure::Timeout(_))) {
+        connection.poison();
+    }
     Outcome { progress, failure }
 }
 
 async fn follow(
-    client: &Client,
+    (client, connection): (&Client, &mut Connection),
     call: &Call,
     limits: &Limits,
     lane: Lane,
     (progress, reply): (&mut Progress, &mut impl Reply),
 ) -> Result<(), Failure> {
-    let response = timeout(limits.first_byte, client.send(call))
+    let response = timeout(limits.first_byte, client.send(call, connection))
         .await
         .map_err(|_| Failure::Timeout(Stage::FirstByte))??;
     let response = accept_head(response, progress)?;
@@ -88,7 +94,7 @@ async fn follow(
         return Err(Failure::Status);
     }
     let is_stream = match lane {
-        Lane::Whole => false,
+        Lane::Whole | Lane::Vectors { .. } => false,
         Lane::Raw => is_event_stream(&head.headers),
         Lane::Stream { .. } => is_event_stream(&head.headers) || body.begins_with_event(limits.idle).await?,
     };
@@ -144,8 +150,13 @@ fn accept_head(response: Response<Incoming>, progress: &mut Progress) -> Result<
     progress.status = response.status().as_u16();
     progress.headers.clone_from(response.headers());
     let headers = response.headers();
-    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
-        return Err(Failure::Protocol("both Content-Length and Transfer-Encoding".into()));
+    if let Some(encoding) = headers.get(header::TRANSFER_ENCODING) {
+        if headers.contains_key(header::CONTENT_LENGTH) {
+            return Err(Failure::Protocol("both Content-Length and Transfer-Encoding".into()));
+        }
+        if !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            return Err(Failure::Protocol(format!("unknown transfer encoding {encoding:?}")));
+        }
     }
     match response.status().as_u16() {
         204 | 205 | 304 => Err(Failure::Protocol(format!("status {} has no answer", progress.status))),
@@ -166,9 +177,25 @@ fn read_whole(progress: &mut Progress, lane: Lane) -> Result<(), Failure> {
     if let Some(error) = answer.error {
         return Err(Failure::Reported(error));
     }
+    if let Lane::Vectors { count, dimensions } = lane {
+        check_vectors(&answer, count, dimensions)?;
+    }
     progress.usage = answer.usage;
     progress.finish_reason = answer.finish_reason;
     progress.served_model = answer.model;
+    Ok(())
+}
+
+/// A vector for each input, all of one length, and of the one asked for.
+fn check_vectors(answer: &Answer, count: usize, dimensions: Option<usize>) -> Result<(), Failure> {
+    if answer.vectors != count {
+        return Err(Failure::Protocol(format!("{} vectors for {count} inputs", answer.vectors)));
+    }
+    if !answer.encoded
+        && (answer.dimensions.is_none() || dimensions.is_some_and(|asked| answer.dimensions != Some(asked)))
+    {
+        return Err(Failure::Protocol("vectors of unlike or wrong length".into()));
+    }
     Ok(())
 }
 
@@ -179,7 +206,7 @@ async fn collect(headers: &HeaderMap, mut body: Body, cap: usize, idle: Duration
     let mut rest = BytesMut::new();
     while let Some(data) = next_piece(&mut body, idle).await? {
         let data = decode(decoder.as_mut(), data)?;
-        if first.len() + rest.len() + data.len() > cap {
+        if first.len().max(rest.len()) + data.len() > cap {
             return Err(Failure::Protocol(format!("the answer is over {cap} bytes")));
         }
         // Most answers come in one piece, which then is passed on without a copy.

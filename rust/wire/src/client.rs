@@ -4,6 +4,8 @@
 //! again by itself only where no byte of it has left; everything else is told to the caller, who decides.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +13,9 @@ use http::header::PROXY_AUTHORIZATION;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::ext::on_informational;
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::connect::{ConnectError, Connector, Options, Shared};
@@ -22,6 +26,8 @@ const IDLE_CONNECTIONS: usize = 256;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// Response heads over this size end the connection.
 const HEAD_BYTES: usize = 64 * 1024;
+/// Answers of 1xx that are passed over before the real one.
+const MAX_INTERIM: u32 = 32;
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -61,11 +67,15 @@ impl Client {
         Ok(Self { pool, connector })
     }
 
-    /// Sends a request and waits for the head of the answer.
+    /// Sends a request and waits for the head of the answer. `connection` comes to know what it goes by.
     ///
     /// # Errors
     /// [`Failure::Unreachable`], [`Failure::Tls`], [`Failure::Refused`] or [`Failure::Protocol`].
-    pub async fn send(&self, call: &Call) -> Result<Response<Incoming>, Failure> {
+    pub async fn send(
+        &self,
+        call: &Call,
+        connection: &mut Connection,
+    ) -> Result<Response<Incoming>, Failure> {
         let mut request = Request::new(Full::new(call.body.clone()));
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = call.uri.clone();
@@ -73,7 +83,31 @@ impl Client {
         if let Some(authorization) = self.connector.proxy_authorization(&call.uri) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        self.pool.request(request).await.map_err(|error| failure_of(&error))
+        let interim = Arc::new(AtomicU32::new(0));
+        let counted = interim.clone();
+        on_informational(&mut request, move |_| _ = counted.fetch_add(1, Ordering::Relaxed));
+        connection.captured = Some(capture_connection(&mut request));
+        let response = self.pool.request(request).await.map_err(|error| failure_of(&error))?;
+        if interim.load(Ordering::Relaxed) > MAX_INTERIM {
+            return Err(Failure::Protocol(format!("over {MAX_INTERIM} interim answers")));
+        }
+        Ok(response)
+    }
+}
+
+/// What a request went by.
+#[derive(Debug, Default)]
+pub struct Connection {
+    captured: Option<CaptureConnection>,
+}
+
+impl Connection {
+    /// Keeps the connection from being used again: what it has brought once it may bring twice.
+    pub fn poison(&self) {
+        let Some(captured) = &self.captured else { return };
+        if let Some(connected) = captured.connection_metadata().as_ref() {
+            connected.poison();
+        }
     }
 }
 

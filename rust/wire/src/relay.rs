@@ -156,7 +156,8 @@ impl Relay {
         if self.eager && !unterminated {
             return Ok(());
         }
-        if unterminated || summary.choices_open > 0 || summary.finish_reasons.is_empty() {
+        // What no blank line ended is dropped, as the standard says; a `[DONE]` among it is not missed.
+        if summary.choices_open > 0 || summary.finish_reasons.is_empty() {
             return Err(Failure::Cut("the stream ended before its end".into()));
         }
         progress.missing_done = true;

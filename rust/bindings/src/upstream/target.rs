@@ -110,25 +110,42 @@ pub struct Terms {
     pub answer_headers: Py<PyList>,
 }
 
+/// A lane as Python names it: a word, or how many vectors of what length are to come.
+#[derive(FromPyObject)]
+pub enum LaneName {
+    Word(String),
+    Vectors((usize, Option<usize>)),
+}
+
+impl LaneName {
+    fn into_lane(self) -> PyResult<Lane> {
+        let word = match self {
+            Self::Vectors((count, dimensions)) => return Ok(Lane::Vectors { count, dimensions }),
+            Self::Word(word) => word,
+        };
+        match word.as_str() {
+            "whole" => Ok(Lane::Whole),
+            "stream" => Ok(Lane::Stream { hide_usage: false }),
+            "stream_without_usage" => Ok(Lane::Stream { hide_usage: true }),
+            "raw" => Ok(Lane::Raw),
+            _ => Err(PyValueError::new_err(format!("lane {word:?}"))),
+        }
+    }
+}
+
 #[pymethods]
 impl Terms {
     #[new]
     #[pyo3(signature = (lane, method, answer_headers, timeouts_s, sizes=(67_108_864, 4_194_304), hold=false))]
     fn new(
-        lane: &str,
+        lane: LaneName,
         method: &str,
         answer_headers: Py<PyList>,
         timeouts_s: (f64, f64, f64, f64),
         sizes: (usize, usize),
         hold: bool,
     ) -> PyResult<Self> {
-        let lane = match lane {
-            "whole" => Lane::Whole,
-            "stream" => Lane::Stream { hide_usage: false },
-            "stream_without_usage" => Lane::Stream { hide_usage: true },
-            "raw" => Lane::Raw,
-            _ => return Err(PyValueError::new_err(format!("lane {lane:?}"))),
-        };
+        let lane = lane.into_lane()?;
         let limits = Limits {
             first_byte: seconds(timeouts_s.0),
             idle: seconds(timeouts_s.1),

@@ -26,6 +26,8 @@ pub(super) struct Glance<'a> {
     pub vectors: usize,
     /// The length of all vectors so far; `None` inside when they differ.
     pub dimensions: Option<Option<usize>>,
+    /// Some vectors are strings, whose numbers cannot be told from outside.
+    pub encoded: bool,
     /// There is something that only an answer which succeeded has.
     has_payload: bool,
     /// There is a `message` or `detail` where none belongs.
@@ -188,6 +190,7 @@ impl<'a> Glance<'a> {
             }
             length = Some(numbers).filter(|_| others == 0);
         }
+        self.encoded |= kind == Kind::String;
         if matches!(kind, Kind::Array | Kind::String) {
             self.vectors += 1;
             let agreed = self.dimensions.unwrap_or(length);

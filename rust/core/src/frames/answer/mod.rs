@@ -41,6 +41,8 @@ pub struct Answer {
     pub vectors: usize,
     /// The length that every vector has; `None` when they differ, are encoded or there are none.
     pub dimensions: Option<usize>,
+    /// Some vectors are encoded, and were not measured.
+    pub encoded: bool,
     /// What was generated, with reasoning and tool calls; empty unless asked for.
     pub text: String,
 }
@@ -73,6 +75,7 @@ pub fn read_answer_text(body: &[u8], keep_text_bytes: usize) -> Result<Answer, B
         choices: glance.choices,
         vectors: glance.vectors,
         dimensions: glance.dimensions.flatten(),
+        encoded: glance.encoded,
         text,
     })
 }

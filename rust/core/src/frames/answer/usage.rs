@@ -158,12 +158,16 @@ impl Counts {
         Ok(())
     }
 
-    /// A count however it is written: `7`, `7.0`, `"7"`; null and other things are none.
+    /// A count however it is written: `7`, `7.0`, `"7"`; null is none, and so is anything else, which is suspect.
     fn count(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<u64>, Fault> {
         let written = match scanner.kind()? {
             Kind::Number => scanner.number()?.to_vec(),
             Kind::String => scanner.text()?.bytes().into_owned(),
-            _ => return scanner.skip().map(|_| None),
+            Kind::Null => return scanner.skip().map(|_| None),
+            _ => {
+                self.suspect = true;
+                return scanner.skip().map(|_| None);
+            }
         };
         let plain = std::str::from_utf8(&written).ok().and_then(|text| text.parse::<u64>().ok());
         if let Some(count) = plain.filter(|count| *count <= MAX_COUNT) {
