@@ -85,6 +85,7 @@ class RequestError(DragomanError):
         self.retry_after_s = retry_after_s
         self.error_code = code or self.code
         self.headers: list[tuple[str, str]] = []  # what is known of the way the request took
+        self.exhausted = False  # the gateway has tried again as often as it may; to ask once more only adds load
 
     @property
     def http_status(self) -> int:

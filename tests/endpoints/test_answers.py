@@ -96,6 +96,13 @@ def test_an_sdk_is_told_not_to_retry_what_will_not_pass(
     assert headers.get("x-should-retry") == ("false" if forbidden else None)
 
 
+def test_an_sdk_is_told_not_to_repeat_what_the_gateway_has(request_: Request) -> None:
+    error = UpstreamStatus("m")
+    error.exhausted = True
+    _, headers, _ = answered(error, request_)
+    assert headers["x-should-retry"] == "false"
+
+
 def test_the_way_that_was_taken_is_told(request_: Request) -> None:
     error = UpstreamStatus("m")
     error.headers = [("x-dragoman-attempts", "2")]

@@ -24,7 +24,7 @@ def run() -> Run:
 
 
 def outcome(written: str) -> Any:
-    return SimpleNamespace(written=written)
+    return SimpleNamespace(written=written, headers=[("x-ratelimit-remaining-tokens", "9"), ("server", "s")])
 
 
 def member(name: str) -> Any:
@@ -51,6 +51,14 @@ def test_the_status_is_what_the_client_saw(
     if error is not None:
         run.fail(error)
     assert run.status == status
+
+
+def test_an_error_tells_of_the_provider_s_limits(run: Run) -> None:
+    run.outcome = outcome("")
+    error = UpstreamCut("m")
+    run.fail(error)
+    assert error.headers[-1] == ("x-ratelimit-remaining-tokens", "9")
+    assert "server" not in dict(error.headers)
 
 
 def test_it_is_answered_once_an_attempt_has_ended_without_an_error(run: Run) -> None:

@@ -42,7 +42,7 @@ def error_answer(error: RequestError, request: Request, snapshot: int) -> tuple[
     if error.retry_after_s is not None:
         headers.append(("retry-after", str(max(0, round(error.retry_after_s + 0.499)))))
         headers.append(("retry-after-ms", str(max(0, round(error.retry_after_s * 1000)))))
-    if not error.retryable and error.fault != "client":
+    if error.fault != "client" and (error.exhausted or not error.retryable):
         headers.append(("x-should-retry", "false"))
     if isinstance(error, UpstreamRejected):
         headers[0] = ("content-type", error.content_type or JSON)

@@ -65,11 +65,11 @@ class Tries:
                 message = f"No deployment of {self.plan.alias!r} can be tried now."
                 raise NoDeployment(message, retry_after_s=1)
             if not await self._pause(error):
-                raise error
+                raise self._given_up(error)
             tried = len(self.run.notes)
             latest = await self._round(again=True)
             if len(self.run.notes) == tried:
-                raise error
+                raise self._given_up(error)
             error = latest or error
 
     async def _round(self, *, again: bool) -> RequestError | None:
@@ -143,11 +143,11 @@ class Tries:
         if not error.retryable or isinstance(error, ShuttingDown) or (self.call.passed_through and sent):
             raise error
 
-    def has_exhausted(self, error: RequestError) -> bool:
-        """Whether the client should not try again by itself: that was the gateway's task, or is of no use."""
-        if isinstance(error, UpstreamAuth) or error.error_code in QUOTA_CODES:
-            return True
-        return self.retries > 0 and error.retry_after_s is None
+    def _given_up(self, error: RequestError) -> RequestError:
+        """The error, saying whether the client may try again by itself: not where that was the gateway's task."""
+        hopeless = isinstance(error, UpstreamAuth) or error.error_code in QUOTA_CODES
+        error.exhausted = hopeless or (self.retries > 0 and error.retry_after_s is None)
+        return error
 
     def _may_retry(self) -> bool:
         if self.retries_left <= 0 or not self.gateway.balancer.may_retry(self.tried[0]):

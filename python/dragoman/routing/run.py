@@ -103,7 +103,13 @@ class Run:
     def fail(self, error: RequestError) -> None:
         """The request has failed, and the client is told so (where it can be told)."""
         self.error = error
-        error.headers = self.headers(len(self.notes))
+        error.headers = self.headers(len(self.notes)) + self.rate_limits
+
+    @property
+    def rate_limits(self) -> list[tuple[str, str]]:
+        """What the provider that was asked last says of its limits."""
+        told = () if self.outcome is None else self.outcome.headers
+        return [(name, value) for name, value in told if name.startswith("x-ratelimit-")]
 
     @property
     def status(self) -> int:

@@ -49,7 +49,7 @@ def _write_whole(run: Run, outcome: Outcome, cost: dict[str, Any]) -> None:
     headers = [
         ("content-type", "application/json"),
         *run.answer_headers(len(run.notes)),
-        *((name, value) for name, value in outcome.headers if name.startswith("x-ratelimit-")),
+        *run.rate_limits,
         ("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"),
         ("x-dragoman-upstream-ms", f"{upstream_ms:.3f}"),
     ]
