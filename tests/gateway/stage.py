@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dragoman.access.secret import create_secret
 from tests.gateway.client import Response, get
 from tests.gateway.gateway import SECRET, Gateway
 from tests.gateway.upstream import (
@@ -37,6 +36,8 @@ from tests.gateway.upstream import (
     stream_head,
     usage_event,
 )
+
+from dragoman.access.secret import create_secret
 
 PATIENCE_S = 30.0
 LONGEST_BODY = 1024 * 1024
@@ -151,7 +152,7 @@ def error_of(status: int) -> dict[str, Any]:
 
 def failing(status: int) -> Step:
     """An error of the provider's. A 429 says when to come again."""
-    headers = {"retry_after_ms": "40"} if status == 429 else {}
+    headers = {"x_ratelimit_remaining_requests": "9"} | ({"retry_after_ms": "40"} if status == 429 else {})
     return answer(json.dumps({"error": error_of(status)}).encode(), status, **headers)
 
 
@@ -228,7 +229,7 @@ def responses_events(text: str) -> list[bytes]:
         "output_tokens_details": {"reasoning_tokens": 2},
         "total_tokens": 12,
     }
-    response = {"id": "resp_1", "object": "response", "created_at": 1, "model": "m", "output": [], "status": "completed"}
+    response = {"id": "resp_1", "object": "response", "created_at": 1, "output": [], "status": "completed"}
     said = [
         {"type": "response.created", "response": response | {"status": "in_progress"}},
         *({"type": "response.output_text.delta", "delta": part, "item_id": "msg_1"} for part in text.split("|")),

@@ -52,6 +52,7 @@ def outcome(**fields: Any) -> Any:
         "text": "",
         "text_truncated": False,
         "body": b"{}",
+        "headers": [],
         "finish_reason": "stop",
         "first_token_ms": None,
     }
