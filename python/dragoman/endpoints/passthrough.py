@@ -6,11 +6,11 @@ stored, a batch begun), so it is sent again only where no byte of it had left.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from dragoman.access.knobs import Knobs, read_knobs
 from dragoman.core import BodyError, RequestBody
+from dragoman.dialects.form import Form, is_form
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH"})
 # Headers of the client that mean something to the provider.
 FORWARDED = ("content-type", "accept", "openai-beta", "idempotency-key")
-_FORM_MODEL = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,256})\r\n')
 HINT = "Name the deployment or provider in the header x-dragoman-deployment."
 
 
@@ -49,7 +48,8 @@ class PassThrough:
             knobs = read_knobs(request.headers, principal)
             raw = await gateway.read_body(request)
             body = _json(request, raw, snapshot.config.server.limits.max_json_depth)
-            alias = self._alias(request, knobs, raw, body)
+            form = _form(request, raw)
+            alias = self._alias(request, knobs, body or form)
             plan = snapshot.plan(alias, (), principal)
             run.planned(plan.alias, (body.end_user if body else None) or "", knobs, outgoing_trace(request.headers))
             path = request.path.removeprefix("/v1") + (f"?{request.query}" if request.query else "")
@@ -57,8 +57,9 @@ class PassThrough:
             call = Call(
                 endpoint=run.endpoint,
                 path=path,
-                raw=raw if body else _form_model_replaced(raw, plan.first.model),
+                raw=raw,
                 body=body,
+                form=form,
                 knobs=knobs,
                 deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
                 session=knobs.session or principal.key_id,
@@ -73,7 +74,7 @@ class PassThrough:
         finally:
             settle(gateway, run)
 
-    def _alias(self, request: Request, knobs: Knobs, raw: bytes, body: RequestBody | None) -> str:
+    def _alias(self, request: Request, knobs: Knobs, body: RequestBody | Form | None) -> str:
         """The alias that decides where the request goes."""
         named = knobs.deployment or request.headers.get("x-portkey-provider", "").removeprefix("@")
         if named:
@@ -81,8 +82,6 @@ class PassThrough:
             return named if is_deployment or named not in self.gateway.snapshot.config.providers else f"{named}/*"
         if body is not None and body.model:
             return body.model
-        if "multipart/form-data" in request.headers.get("content-type", "") and (model := _FORM_MODEL.search(raw)):
-            return model[1].decode("utf-8", "replace")
         providers = list(self.gateway.snapshot.config.providers)
         if len(providers) == 1:
             return f"{providers[0]}/*"
@@ -99,9 +98,7 @@ def _json(request: Request, raw: bytes, max_depth: int) -> RequestBody | None:
         raise InvalidRequest(error.message, code=error.code, param=error.path or None) from None
 
 
-def _form_model_replaced(raw: bytes, model: str) -> bytes:
-    """A form with the provider's name for the model in place of ours."""
-    found = _FORM_MODEL.search(raw)
-    if found is None or model == "*":
-        return raw
-    return raw[: found.start(1)] + model.encode() + raw[found.end(1) :]
+def _form(request: Request, raw: bytes) -> Form | None:
+    """The body, where it is a form."""
+    content_type = request.headers.get("content-type", "")
+    return Form(raw, content_type) if raw and is_form(content_type) else None

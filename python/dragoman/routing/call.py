@@ -10,6 +10,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from dragoman.access.knobs import Knobs
     from dragoman.core import RequestBody, TokenCount
+    from dragoman.dialects.form import Form
     from dragoman.routing.plan import Deployment, Plan
 
 # Fields of a request's body that speak to a gateway, not to a provider.
@@ -23,13 +24,14 @@ class Call(Struct, frozen=True, kw_only=True):
     endpoint: str  # "chat", "completions", "embeddings", or the path of what is passed through
     path: str  # behind the provider's base URL
     raw: bytes
-    body: RequestBody | None  # None: not JSON, sent as it is
+    body: RequestBody | None  # None: not JSON
     knobs: Knobs
     deadline_s: float  # on the monotonic clock
     session: str
     headers: list[tuple[str, str]]
     method: str = "POST"
     passed_through: bool = False
+    form: Form | None = None  # with neither, the bytes are sent as they are
 
     @property
     def stream(self) -> bool:
@@ -49,6 +51,8 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def outgoing(self, deployment: Deployment) -> bytes:
         """The body as this deployment gets it: the client's bytes but for the fields that the gateway changes."""
+        if self.form is not None:
+            return self.raw if deployment.model == "*" else self.form.with_model(deployment.model)
         if self.body is None:
             return self.raw
         model = deployment.model if self.body.model and deployment.model != "*" else None
