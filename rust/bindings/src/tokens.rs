@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dragoman_core::tokens::{
-    Correction, CountError, Encoding, Endpoint, Memo, Model, Tokenizer, count_request,
+    Correction, CountError, Encoding, Endpoint, KnownPieces, Memo, Model, Tokenizer, count_request,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -87,7 +87,12 @@ impl TokenCounter {
 
     fn count(&self, text: &Bound<'_, PyString>) -> PyResult<usize> {
         let characters = characters(text)?;
-        Ok(unlocked(text.py(), characters.len(), || self.shared.tokenizer.count(characters)))
+        let count = || match self.shared.memo.try_lock() {
+            Ok(mut memo) => self.shared.tokenizer.count(characters, &mut memo.pieces),
+            // Another thread counts with what is known; to know nothing is slower, but no wait.
+            Err(_) => self.shared.tokenizer.count(characters, &mut KnownPieces::default()),
+        };
+        Ok(unlocked(text.py(), characters.len(), count))
     }
 
     fn count_many(&self, texts: Vec<Bound<'_, PyString>>) -> PyResult<Vec<usize>> {

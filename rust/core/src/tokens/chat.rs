@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::CountError;
 use super::definitions::{self, Rendered};
-use super::document::{self, Value};
+use super::document::{self, Request, Value};
 use super::image;
 use super::model::{Layout, Model};
 use super::tally::{Kind, Tally, not_text};
@@ -36,10 +36,12 @@ const BYTES_PER_FILE_TOKEN: usize = 40;
 const BYTES_PER_AUDIO_TOKEN: usize = 3200;
 
 /// Adds the prompt of `request` to the tally.
-pub fn count(request: &Value<'_>, model: &Model, tally: &mut Tally<'_>) -> Result<(), CountError> {
-    let Some(Value::List(messages, _)) = request.get("messages") else {
+pub fn count(request: &Request<'_>, model: &Model, tally: &mut Tally<'_>) -> Result<(), CountError> {
+    if !request.has_list("messages") {
         return Err(CountError::new("the request has no list of messages"));
-    };
+    }
+    let messages = request.value("messages")?;
+    let messages = messages.items();
     let mut prompt = Prompt { model, tally, tools: Tools::of(request), calls: HashMap::new() };
     if model.layout == Layout::TextsOnly {
         return messages.iter().try_for_each(|message| prompt.content(message.get("content")));
@@ -55,34 +57,47 @@ pub fn count(request: &Value<'_>, model: &Model, tally: &mut Tally<'_>) -> Resul
     }
     prompt.chat_ml_tools()?;
     prompt.response_format(request, has_system)?;
-    prompt.choice(request);
-    Ok(())
+    prompt.choice(request)
 }
 
-/// The tools of a request, in either spelling.
-struct Tools<'v> {
-    functions: Vec<&'v Value<'v>>,
-    raw: [&'v [u8]; 2],
+/// The tools of a request, in either spelling, unread.
+#[derive(Clone, Copy)]
+struct Tools<'a> {
+    raw: [&'a [u8]; 2],
     /// Whether they still have to be counted.
     pending: bool,
-    custom: bool,
 }
 
-impl<'v> Tools<'v> {
-    fn of(request: &'v Value<'v>) -> Self {
-        let tools = request.list("tools").iter();
-        let described = tools.filter_map(|tool| tool.get("function").or_else(|| tool.get("custom")));
-        let functions: Vec<_> = described.chain(request.list("functions")).collect();
-        let raw = ["tools", "functions"].map(|name| request.get(name).map_or(&b""[..], Value::raw));
-        let custom = request.list("tools").iter().any(|tool| tool.get("custom").is_some());
-        Tools { pending: !functions.is_empty(), functions, raw, custom }
+impl<'a> Tools<'a> {
+    fn of(request: &Request<'a>) -> Self {
+        let raw = ["tools", "functions"].map(|name| request.raw(name));
+        Tools { raw, pending: raw.iter().any(|raw| !raw.is_empty()) }
+    }
+
+    fn are_there(self) -> bool {
+        self.raw.iter().any(|raw| !raw.is_empty())
+    }
+
+    /// Reads them and hands them to `render`.
+    fn render(
+        self,
+        render: impl for<'v> FnOnce(&[&'v Value<'v>]) -> Rendered,
+    ) -> Result<Rendered, CountError> {
+        let read = |raw: &'a [u8]| if raw.is_empty() { Ok(Value::Null) } else { document::read(raw) };
+        let [tools, functions] = self.raw;
+        let (tools, functions) = (read(tools)?, read(functions)?);
+        let described =
+            tools.items().iter().filter_map(|tool| tool.get("function").or_else(|| tool.get("custom")));
+        let rendered = render(&described.chain(functions.items()).collect::<Vec<_>>());
+        let custom = tools.items().iter().any(|tool| tool.get("function").is_none());
+        Ok(Rendered { sure: rendered.sure && !custom, ..rendered })
     }
 }
 
 struct Prompt<'p, 't, 'v> {
     model: &'p Model,
     tally: &'p mut Tally<'t>,
-    tools: Tools<'v>,
+    tools: Tools<'p>,
     /// The function of each call, by the call's id; `None` when it was one of several at once.
     calls: HashMap<&'v [u8], Option<Text<'v>>>,
 }
@@ -130,7 +145,7 @@ impl<'v> Prompt<'_, '_, 'v> {
     fn content(&mut self, content: Option<&Value<'_>>) -> Result<(), CountError> {
         match content {
             Some(Value::Text(text)) => self.tally.add_text(*text),
-            Some(Value::List(parts, _)) => parts.iter().try_for_each(|part| self.part(part)),
+            Some(Value::List(parts)) => parts.iter().try_for_each(|part| self.part(part)),
             None => Ok(()),
             Some(_) => {
                 self.tally.doubt();
@@ -249,11 +264,11 @@ impl<'v> Prompt<'_, '_, 'v> {
     /// The tools of a model that has them in the system message, with that message.
     fn system_with_tools(&mut self, content: Text<'_>) -> Result<(), CountError> {
         self.tools.pending = false;
-        let (functions, [tools, legacy]) = (&self.tools.functions, self.tools.raw);
-        self.tally.add_segment(Kind::SystemAndTools, &[content.raw, tools, legacy], || {
+        let (all, [tools, functions]) = (self.tools, self.tools.raw);
+        self.tally.add_segment(Kind::SystemAndTools, &[content.raw, tools, functions], || {
             let system = String::from_utf8(content.bytes().into_owned()).map_err(|_| not_text(content))?;
-            let tools = definitions::tools_for_chat_ml(functions);
-            Ok(Rendered { text: format!("{system}\n\n{}", tools.text), sure: tools.sure })
+            let tools = all.render(definitions::tools_for_chat_ml)?;
+            Ok(Rendered { text: format!("{system}\n\n{}", tools.text), ..tools })
         })?;
         self.tally.take(CHAT_ML_TOOLS_LESS);
         Ok(())
@@ -264,10 +279,9 @@ impl<'v> Prompt<'_, '_, 'v> {
         if !self.tools.pending {
             return Ok(());
         }
-        let functions = &self.tools.functions;
-        self.tally.add_segment(Kind::ChatMlTools, &self.tools.raw, || {
-            Ok(definitions::tools_for_chat_ml(functions))
-        })?;
+        let tools = self.tools;
+        self.tally
+            .add_segment(Kind::ChatMlTools, &tools.raw, || tools.render(definitions::tools_for_chat_ml))?;
         self.tally.add(MESSAGE);
         self.tally.add_own("system");
         self.tally.take(CHAT_ML_TOOLS_LESS);
@@ -283,28 +297,30 @@ impl<'v> Prompt<'_, '_, 'v> {
             return Ok(());
         }
         self.tools.pending = false;
-        if self.tools.custom {
-            self.tally.doubt();
+        let tools = self.tools;
+        match self.model.layout {
+            Layout::Reasoning => self.tally.add_segment(Kind::ReasoningTools, &tools.raw, || {
+                tools.render(definitions::tools_for_reasoning)
+            })?,
+            _ => self.tally.add_segment(Kind::ChatMlTools, &tools.raw, || {
+                tools.render(definitions::tools_for_chat_ml)
+            })?,
         }
-        let functions = &self.tools.functions;
-        let (kind, render): (_, fn(&[&'v Value<'v>]) -> Rendered) = match self.model.layout {
-            Layout::Reasoning => (Kind::ReasoningTools, definitions::tools_for_reasoning),
-            _ => (Kind::ChatMlTools, definitions::tools_for_chat_ml),
-        };
-        self.tally.add_segment(kind, &self.tools.raw, || Ok(render(functions)))?;
         self.tally.add(MESSAGE);
         self.tally.add_own("system");
         Ok(())
     }
 
-    fn response_format(&mut self, request: &Value<'_>, has_system: bool) -> Result<(), CountError> {
-        let Some(format) = request.get("response_format").and_then(|format| format.get("json_schema")) else {
+    fn response_format(&mut self, request: &Request<'_>, has_system: bool) -> Result<(), CountError> {
+        let raw = request.raw("response_format");
+        if memchr::memmem::find(raw, b"json_schema").is_none() {
             return Ok(());
-        };
-        let has_tools = !self.tools.functions.is_empty();
-        self.tally.add_segment(Kind::ResponseFormat, &[format.raw()], || {
-            Ok(definitions::response_format(format))
+        }
+        self.tally.add_segment(Kind::ResponseFormat, &[raw], || {
+            let format = document::read(raw)?;
+            Ok(format.get("json_schema").map(definitions::response_format).unwrap_or_default())
         })?;
+        let has_tools = self.tools.are_there();
         self.tally.add(match (has_tools, has_system) {
             (true, _) => FORMAT_WITH_TOOLS,
             (false, true) => FORMAT_IN_SYSTEM,
@@ -317,17 +333,19 @@ impl<'v> Prompt<'_, '_, 'v> {
     }
 
     /// A choice among the tools; `auto` and `required` cost nothing.
-    fn choice(&mut self, request: &Value<'_>) {
+    fn choice(&mut self, request: &Request<'_>) -> Result<(), CountError> {
         if !self.is_chat_ml() {
-            return;
+            return Ok(());
         }
-        let choice = request.get("tool_choice").or_else(|| request.get("function_call"));
-        let function = choice.and_then(|choice| choice.get("function").or(Some(choice)));
-        if let Some(name) = function.and_then(|function| function.text("name")) {
-            self.tally.doubt();
-            self.tally.add(CHOICE);
-            self.tally.add_own(&name.to_text());
+        for name in ["tool_choice", "function_call"] {
+            let choice = request.value(name)?;
+            if let Some(name) = choice.get("function").unwrap_or(&choice).text("name") {
+                self.tally.doubt();
+                self.tally.add(CHOICE);
+                self.tally.add_own(&name.to_text());
+            }
         }
+        Ok(())
     }
 }
 

@@ -181,7 +181,7 @@ impl<'v> Writer<'v> {
             .iter()
             .any(|key| schema.get(key).is_some());
         match schema.get("type") {
-            Some(Value::List(names, _)) => {
+            Some(Value::List(names)) => {
                 self.sure = false;
                 join(names.iter().filter_map(Value::as_text).map(|name| simple(&name.to_text())))
             }

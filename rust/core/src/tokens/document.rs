@@ -1,34 +1,81 @@
-//! A request's body as a tree.
+//! A request's body: its members as they were written, and those that are looked at as a tree.
 //!
-//! Counting looks at most of a body and at some of it twice, as the definitions of tools, whose order matters; so
-//! here, other than on the relay's way, a tree earns its cost. Strings stay as they were written: a long prompt that
-//! was counted before is known by its raw bytes and never unescaped.
+//! What counting looks at it looks at closely, at definitions of tools even twice; so here, other than on the relay's
+//! way, a tree earns its cost. Strings stay as they were written: a long prompt that was counted before is known by
+//! its raw bytes and never unescaped.
 
+use super::CountError;
 use crate::body::json::{Fault, Kind, Scanner, Text};
 
-/// A JSON value; containers keep the bytes they were read from.
+/// A JSON value.
 #[derive(Debug)]
 pub enum Value<'a> {
     Null,
     Bool(bool),
     Number(&'a [u8]),
     Text(Text<'a>),
-    List(Vec<Value<'a>>, &'a [u8]),
-    Object(Vec<(Text<'a>, Value<'a>)>, &'a [u8]),
+    List(Vec<Value<'a>>),
+    Object(Vec<(Text<'a>, Value<'a>)>),
 }
 
 /// Reads a whole document.
-pub fn read(bytes: &[u8]) -> Result<Value<'_>, Fault> {
+pub fn read(bytes: &[u8]) -> Result<Value<'_>, CountError> {
     let mut scanner = Scanner::lenient(bytes, 0);
-    let value = read_value(&mut scanner, bytes)?;
-    scanner.end()?;
-    Ok(value)
+    let value = read_value(&mut scanner).and_then(|value| scanner.end().map(|()| value));
+    value.map_err(not_json)
+}
+
+/// The members of a document that is an object, each as it was written.
+///
+/// Most of a request is not looked at when its counts are remembered; a tree of it all would be most of the work.
+pub struct Request<'a>(Vec<(Text<'a>, &'a [u8])>);
+
+impl<'a> Request<'a> {
+    /// Reads the outermost object; of any other value, nothing is a member.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, CountError> {
+        let mut scanner = Scanner::lenient(bytes, 0);
+        Self::members(&mut scanner, bytes).map(Request).map_err(not_json)
+    }
+
+    fn members(scanner: &mut Scanner<'a>, bytes: &'a [u8]) -> Result<Vec<(Text<'a>, &'a [u8])>, Fault> {
+        let mut members = Vec::with_capacity(16);
+        if scanner.object_or_skip()? {
+            while let Some(key) = scanner.next_key()? {
+                let value = scanner.skip()?;
+                members.push((key, bytes.get(value).unwrap_or_default()));
+            }
+        }
+        scanner.end()?;
+        Ok(members)
+    }
+
+    /// A member as it was written; nothing when it is absent, null or empty.
+    pub fn raw(&self, name: &str) -> &'a [u8] {
+        let found = self.0.iter().rev().find(|(key, _)| key.raw == name.as_bytes());
+        let says_something =
+            |raw: &&[u8]| *raw != b"null" && raw.iter().any(|byte| !b"[]{} \t\r\n".contains(byte));
+        found.map(|(_, raw)| *raw).filter(says_something).unwrap_or_default()
+    }
+
+    /// A member; `Null` when there is nothing to it.
+    pub fn value(&self, name: &str) -> Result<Value<'a>, CountError> {
+        let raw = self.raw(name);
+        if raw.is_empty() { Ok(Value::Null) } else { read(raw) }
+    }
+
+    /// Whether a member is there at all, and a list.
+    pub fn has_list(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, raw)| key.raw == name.as_bytes() && raw.first() == Some(&b'['))
+    }
+}
+
+fn not_json(fault: Fault) -> CountError {
+    CountError::new(format!("the request is no JSON: {} (byte {})", fault.problem.message(), fault.offset))
 }
 
 /// Recursion is bounded by the depth that the scanner allows.
-fn read_value<'a>(scanner: &mut Scanner<'a>, bytes: &'a [u8]) -> Result<Value<'a>, Fault> {
+fn read_value<'a>(scanner: &mut Scanner<'a>) -> Result<Value<'a>, Fault> {
     let kind = scanner.kind()?;
-    let start = scanner.offset();
     match kind {
         Kind::String => scanner.text().map(Value::Text),
         Kind::Number => scanner.number().map(Value::Number),
@@ -39,17 +86,17 @@ fn read_value<'a>(scanner: &mut Scanner<'a>, bytes: &'a [u8]) -> Result<Value<'a
             let mut members = Vec::new();
             scanner.object_or_skip()?;
             while let Some(key) = scanner.next_key()? {
-                members.push((key, read_value(scanner, bytes)?));
+                members.push((key, read_value(scanner)?));
             }
-            Ok(Value::Object(members, bytes.get(start..scanner.offset()).unwrap_or_default()))
+            Ok(Value::Object(members))
         }
         Kind::Array => {
             let mut items = Vec::new();
             scanner.array_or_skip()?;
             while scanner.next_item()? {
-                items.push(read_value(scanner, bytes)?);
+                items.push(read_value(scanner)?);
             }
-            Ok(Value::List(items, bytes.get(start..scanner.offset()).unwrap_or_default()))
+            Ok(Value::List(items))
         }
     }
 }
@@ -81,21 +128,11 @@ impl<'a> Value<'a> {
     }
 
     pub fn items(&self) -> &[Value<'a>] {
-        if let Value::List(items, _) = self { items } else { &[] }
+        if let Value::List(items) = self { items } else { &[] }
     }
 
     pub fn members(&self) -> &[(Text<'a>, Value<'a>)] {
-        if let Value::Object(members, _) = self { members } else { &[] }
-    }
-
-    /// The bytes of a container as they were written.
-    pub fn raw(&self) -> &'a [u8] {
-        match self {
-            Value::List(_, raw) | Value::Object(_, raw) => raw,
-            Value::Number(raw) => raw,
-            Value::Text(text) => text.raw,
-            Value::Null | Value::Bool(_) => b"",
-        }
+        if let Value::Object(members) = self { members } else { &[] }
     }
 
     /// Writes the value without white space, leaving out the members that `omit` names.
@@ -106,10 +143,10 @@ impl<'a> Value<'a> {
             Value::Bool(false) => out.push_str("false"),
             Value::Number(raw) => out.push_str(&String::from_utf8_lossy(raw)),
             Value::Text(text) => write_string(&text.to_text(), out),
-            Value::List(items, _) => {
+            Value::List(items) => {
                 write_between(out, ['[', ']'], items, |item, out| item.write_compact(omit, out));
             }
-            Value::Object(members, _) => {
+            Value::Object(members) => {
                 let kept =
                     members.iter().filter(|(key, _)| !omit.iter().any(|name| key.raw == name.as_bytes()));
                 write_between(out, ['{', '}'], kept, |(key, value), out| {

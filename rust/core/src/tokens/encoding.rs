@@ -3,9 +3,10 @@
 //! Counting is the hot path and does less than encoding: most pieces of ordinary text are entries themselves, and one
 //! look-up says so. Text is never searched for special tokens: it comes from strangers.
 
+use super::known::{self, KnownPieces};
 use super::merge::{Source, parts};
 use super::split::{Pattern, piece_end};
-use super::vocabulary::{CL100K, O200K, P50K, Vocabulary};
+use super::vocabulary::{CL100K, O200K, P50K, Probe, Vocabulary};
 
 /// A built-in encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,30 +57,35 @@ impl Encoding {
         }
     }
 
-    /// How many tokens `text` is.
-    pub fn count(self, text: &str) -> usize {
-        match self.pattern() {
-            Pattern::O200k => count(&O200K, text, |start| piece_end(Pattern::O200k, text, start)),
-            Pattern::Cl100k => count(&CL100K, text, |start| piece_end(Pattern::Cl100k, text, start)),
-            Pattern::P50k => count(&P50K, text, |start| piece_end(Pattern::P50k, text, start)),
-        }
+    /// How many tokens `text` is. `known` must have served this encoding alone.
+    pub fn count(self, text: &str, known: &mut KnownPieces) -> usize {
+        let mut tokens = 0;
+        self.walk(text, &mut |found| match found {
+            Found::Entry(_) => tokens += 1,
+            Found::Unknown(source, probe) => tokens += count_parts(source, probe, known),
+        });
+        tokens
     }
 
     /// The ids of the tokens of `text`.
     pub fn encode(self, text: &str) -> Vec<u32> {
-        let source = Source { vocabulary: self.vocabulary(), text: text.as_bytes() };
-        let (mut ids, mut start) = (Vec::with_capacity(text.len() / 4), 0);
-        while start < text.len() {
-            let end = piece_end(self.pattern(), text, start);
-            match source.vocabulary.id(source.text, start..end) {
-                Some(id) => ids.push(id),
-                None => parts(source, start..end, |part| {
-                    ids.extend(source.vocabulary.id(source.text, part));
-                }),
+        let mut ids = Vec::with_capacity(text.len() / 4);
+        self.walk(text, &mut |found| match found {
+            Found::Entry(id) => ids.push(id),
+            Found::Unknown(source, probe) => {
+                parts(source, probe.range(), |part| ids.extend(source.vocabulary.id(source.text, part)));
             }
-            start = end;
-        }
+        });
         ids
+    }
+
+    /// Tells `see` every piece of `text`, in order. The pattern is made known to the compiler here.
+    fn walk(self, text: &str, see: &mut impl FnMut(Found<'_>)) {
+        match self.pattern() {
+            Pattern::O200k => walk(&O200K, text, |start| piece_end(Pattern::O200k, text, start), see),
+            Pattern::Cl100k => walk(&CL100K, text, |start| piece_end(Pattern::Cl100k, text, start), see),
+            Pattern::P50k => walk(&P50K, text, |start| piece_end(Pattern::P50k, text, start), see),
+        }
     }
 
     /// The bytes that these ids stand for (not always whole characters), or `None` when one is no entry.
@@ -92,25 +98,50 @@ impl Encoding {
     }
 
     /// One more than the last id that stands for text.
-    pub fn len(self) -> u32 {
-        self.vocabulary().len()
+    pub fn limit(self) -> u32 {
+        self.vocabulary().limit()
     }
 }
 
-/// `Encoding::count` with the pattern known to the compiler.
+/// A piece of text, looked up.
+enum Found<'a> {
+    Entry(u32),
+    Unknown(Source<'a>, &'a Probe),
+}
+
+/// How many tokens a piece is that is no entry.
+fn count_parts(source: Source<'_>, probe: &Probe, known: &mut KnownPieces) -> usize {
+    let memorable = probe.range().len() <= known::LONGEST;
+    let key = if memorable { probe.key(source.text) } else { 0 };
+    if memorable && let Some(count) = known.get(key, probe.range().len(), probe.hash()) {
+        return count;
+    }
+    let mut count = 0;
+    parts(source, probe.range(), |_| count += 1);
+    if memorable {
+        known.put(key, probe.range().len(), probe.hash(), count);
+    }
+    count
+}
+
 #[inline]
-fn count(vocabulary: &'static Vocabulary, text: &str, piece_end: impl Fn(usize) -> usize) -> usize {
+fn walk(
+    vocabulary: &Vocabulary,
+    text: &str,
+    piece_end: impl Fn(usize) -> usize,
+    see: &mut impl FnMut(Found<'_>),
+) {
     let source = Source { vocabulary, text: text.as_bytes() };
-    let (mut tokens, mut start) = (0, 0);
+    let mut start = 0;
     while start < text.len() {
         let end = piece_end(start);
-        match vocabulary.id(source.text, start..end) {
-            Some(_) => tokens += 1,
-            None => parts(source, start..end, |_| tokens += 1),
+        let probe = Probe::new(source.text, start..end);
+        match vocabulary.find(source.text, &probe) {
+            Some(id) => see(Found::Entry(id)),
+            None => see(Found::Unknown(source, &probe)),
         }
         start = end;
     }
-    tokens
 }
 
 #[cfg(test)]

@@ -12,13 +12,15 @@ use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::const_xxh3::const_custom_default_secret;
 use xxhash_rust::xxh3::{Xxh3, Xxh3Builder, xxh3_128_with_secret};
 
+use super::known::KnownPieces;
+
 /// Texts shorter than this are counted as fast as they are found.
 pub const MEMORABLE_BYTES: usize = 256;
 /// What the ratio of bytes to tokens is taken to be before anything was counted.
 const BYTES_PER_TOKEN: f64 = 4.0;
 const RATIO_MEMORY_BYTES: f64 = 4_000_000.0;
 
-/// A bounded memory of counts.
+/// A bounded memory of counts, of one tokeniser.
 pub struct Memo {
     secret: Box<[u8; 192]>,
     capacity: usize,
@@ -26,6 +28,8 @@ pub struct Memo {
     old: Generation,
     bytes: f64,
     tokens: f64,
+    /// Short pieces, for the texts that must be counted all the same.
+    pub pieces: KnownPieces,
 }
 
 type Generation = HashMap<Key, u32, BuildHasherDefault<AlreadyHashed>>;
@@ -43,6 +47,7 @@ impl Memo {
             old: Generation::default(),
             bytes: BYTES_PER_TOKEN * 1000.0,
             tokens: 1000.0,
+            pieces: KnownPieces::default(),
         }
     }
 

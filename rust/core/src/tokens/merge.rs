@@ -25,11 +25,15 @@ const NONE: u32 = u32::MAX;
 /// Calls `part` with the range of each entry that `text[piece]` is made of, in order. Most pieces are short, and a
 /// small merger costs nothing to set up.
 pub fn parts(of: Source<'_>, piece: Range<usize>, mut part: impl FnMut(Range<usize>)) {
-    match piece.len() {
-        0..=BLOCK => Merger::<1>::new().whole(of, piece, &mut part),
-        ..=64 => Merger::<4>::new().whole(of, piece, &mut part),
-        ..=WINDOW => Merger::<WINDOW_BLOCKS>::new().whole(of, piece, &mut part),
-        _ => Merger::<WINDOW_BLOCKS>::new().windows(of, piece, &mut part),
+    let length = piece.len();
+    if length <= BLOCK {
+        Merger::<1>::new().whole(of, piece, &mut part);
+    } else if length <= 4 * BLOCK {
+        Merger::<4>::new().whole(of, piece, &mut part);
+    } else if length <= WINDOW {
+        Merger::<WINDOW_BLOCKS>::new().whole(of, piece, &mut part);
+    } else {
+        Merger::<WINDOW_BLOCKS>::new().windows(of, piece, &mut part);
     }
 }
 

@@ -12,6 +12,7 @@ mod definitions;
 mod document;
 mod encoding;
 mod image;
+mod known;
 mod memo;
 mod merge;
 mod model;
@@ -25,6 +26,7 @@ mod vocabulary;
 
 pub use correction::Correction;
 pub use encoding::Encoding;
+pub use known::KnownPieces;
 pub use memo::Memo;
 pub use model::{Layout, Model, Vision};
 pub use request::{Endpoint, count_request};

@@ -1,7 +1,7 @@
 //! Counts the prompt of a request from the bytes of its body.
 
 use super::chat;
-use super::document::{self, Value};
+use super::document::{Request, Value};
 use super::memo::Memo;
 use super::model::Model;
 use super::tally::Tally;
@@ -42,21 +42,15 @@ pub fn count_request(
     memo: &mut Memo,
     max_fresh_bytes: Option<usize>,
 ) -> Result<TokenCount, CountError> {
-    let request = document::read(body).map_err(|fault| {
-        CountError::new(format!(
-            "the request is no JSON: {} (byte {})",
-            fault.problem.message(),
-            fault.offset
-        ))
-    })?;
+    let request = Request::read(body)?;
     let mut tally = Tally::new(tokenizer, memo, max_fresh_bytes);
     if !model.verified || !tokenizer.is(model.encoding) {
         tally.doubt();
     }
     match endpoint {
         Endpoint::Chat => chat::count(&request, model, &mut tally)?,
-        Endpoint::Completions => count_inputs(request.get("prompt"), &mut tally)?,
-        Endpoint::Embeddings => count_inputs(request.get("input"), &mut tally)?,
+        Endpoint::Completions => count_inputs(&request.value("prompt")?, &mut tally)?,
+        Endpoint::Embeddings => count_inputs(&request.value("input")?, &mut tally)?,
     }
     let mut count = tally.total();
     if endpoint == Endpoint::Embeddings {
@@ -67,13 +61,13 @@ pub fn count_request(
 }
 
 /// A text, a list of ids, or a list of such.
-fn count_inputs(inputs: Option<&Value<'_>>, tally: &mut Tally<'_>) -> Result<(), CountError> {
+fn count_inputs(inputs: &Value<'_>, tally: &mut Tally<'_>) -> Result<(), CountError> {
     match inputs {
-        Some(Value::Text(text)) => tally.add_text(*text)?,
-        Some(Value::Number(_)) => tally.add(1),
-        Some(Value::List(inputs, _)) => {
+        Value::Text(text) => tally.add_text(*text)?,
+        Value::Number(_) => tally.add(1),
+        Value::List(inputs) => {
             for input in inputs {
-                count_inputs(Some(input), tally)?;
+                count_inputs(input, tally)?;
             }
         }
         _ => tally.doubt(),

@@ -62,7 +62,7 @@ impl<'t> Tally<'t> {
 
     /// Adds a short text that we wrote.
     pub fn add_own(&mut self, text: &str) {
-        self.text_tokens += self.tokenizer.count(text);
+        self.text_tokens += self.tokenizer.count(text, &mut self.memo.pieces);
     }
 
     /// Adds a string of the request.
@@ -96,7 +96,7 @@ impl<'t> Tally<'t> {
         }
         self.fresh_bytes -= bytes;
         let rendered = render()?;
-        let tokens = self.tokenizer.count(&rendered.text);
+        let tokens = self.tokenizer.count(&rendered.text, &mut self.memo.pieces);
         if let Some(key) = key {
             self.memo.saw(bytes, tokens);
             self.memo.put(key, u32::try_from(tokens << 1 | usize::from(rendered.sure)).unwrap_or(u32::MAX));

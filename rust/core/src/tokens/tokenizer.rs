@@ -4,6 +4,7 @@ use kitoken::Kitoken;
 
 use super::CountError;
 use super::encoding::Encoding;
+use super::known::KnownPieces;
 
 /// A tokeniser.
 pub enum Tokenizer {
@@ -26,10 +27,11 @@ impl Tokenizer {
         matches!(self, Tokenizer::BuiltIn(own) if own.is_like(encoding))
     }
 
-    /// How many tokens `text` is. A file's tokeniser counts nothing for what it cannot encode.
-    pub fn count(&self, text: &str) -> usize {
+    /// How many tokens `text` is. A file's tokeniser counts nothing for what it cannot encode. `known` must have served
+    /// this tokeniser alone.
+    pub fn count(&self, text: &str, known: &mut KnownPieces) -> usize {
         match self {
-            Tokenizer::BuiltIn(encoding) => encoding.count(text),
+            Tokenizer::BuiltIn(encoding) => encoding.count(text, known),
             Tokenizer::File(tokenizer) => tokenizer.encode(text, false).map_or(0, |ids| ids.len()),
         }
     }

@@ -42,28 +42,14 @@ impl Vocabulary {
     /// The id of `text[piece]`, or `None` when that is no entry. The text after the piece is read, but does not count.
     #[inline]
     pub fn id(&self, text: &[u8], piece: Range<usize>) -> Option<u32> {
-        let length = piece.len();
-        let start = sixteen_bytes(text, piece.start);
-        if length > 16 {
-            return self.id_of_long(text.get(piece)?, start);
-        }
-        let key = slot::key_of(start, length);
-        self.find(slot::hash(key, length), slot::tag(key, length), || text.get(piece.clone()))
+        self.find(text, &Probe::new(text, piece))
     }
 
-    #[cold]
-    fn id_of_long(&self, piece: &[u8], start: [u8; 16]) -> Option<u32> {
-        if piece.len() > slot::LONGEST {
-            return None;
-        }
-        let tag = slot::tag(u128::from_le_bytes(start), piece.len());
-        self.find(slot::hash_long(piece), tag, || Some(piece))
-    }
-
+    /// The id of a piece that was made ready.
     #[inline]
-    fn find<'a>(&self, hash: u64, tag: u128, piece: impl Fn() -> Option<&'a [u8]>) -> Option<u32> {
-        let print = slot::print(hash);
-        let mut at = slot::place(hash, self.slots.len());
+    pub fn find(&self, text: &[u8], probe: &Probe) -> Option<u32> {
+        let print = slot::print(probe.hash);
+        let mut at = slot::place(probe.hash, self.slots.len());
         loop {
             let slot = u32::from_le_bytes(*self.slots.get(at)?);
             if slot == slot::EMPTY {
@@ -71,8 +57,8 @@ impl Vocabulary {
             }
             if let Some(id) = slot::matching(slot, print)
                 && let Some(entry) = self.entry(id)
-                && slot::has(entry, tag)
-                && (slot::length(tag) <= slot::INLINE || self.long(entry) == piece())
+                && slot::has(entry, probe.tag)
+                && (slot::length(probe.tag) <= slot::INLINE || self.long(entry) == probe.piece(text))
             {
                 return Some(id);
             }
@@ -107,8 +93,57 @@ impl Vocabulary {
     }
 
     /// One more than the last id.
-    pub fn len(&self) -> u32 {
+    pub fn limit(&self) -> u32 {
         self.entries.len() as u32
+    }
+}
+
+/// A piece of text, made ready to be looked up.
+#[derive(Clone, Copy, Default)]
+pub struct Probe {
+    hash: u64,
+    tag: u128,
+    start: usize,
+    end: usize,
+}
+
+impl Probe {
+    #[inline]
+    pub fn new(text: &[u8], piece: Range<usize>) -> Self {
+        let bytes = sixteen_bytes(text, piece.start);
+        if piece.len() > 16 {
+            return Self::long(text, piece, bytes);
+        }
+        let key = slot::key_of(bytes, piece.len());
+        let (hash, tag) = (slot::hash(key, piece.len()), slot::tag(key, piece.len()));
+        Probe { hash, tag, start: piece.start, end: piece.end }
+    }
+
+    #[cold]
+    fn long(text: &[u8], piece: Range<usize>, bytes: [u8; 16]) -> Self {
+        // No entry is so long, nor its hash worth its while.
+        let length = piece.len().min(slot::LONGEST + 1);
+        let whole = text.get(piece.start..piece.start + length).unwrap_or_default();
+        let tag = slot::tag(u128::from_le_bytes(bytes), length);
+        Probe { hash: slot::hash_long(whole), tag, start: piece.start, end: piece.end }
+    }
+
+    /// Where the piece lies in its text.
+    pub fn range(&self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The bytes of a piece of at most sixteen, as a number.
+    pub fn key(&self, text: &[u8]) -> u128 {
+        slot::key_of(sixteen_bytes(text, self.start), self.end - self.start)
+    }
+
+    fn piece<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        text.get(self.range())
     }
 }
 

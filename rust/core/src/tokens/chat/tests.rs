@@ -12,6 +12,10 @@ fn exact(model: &str, body: &str) -> usize {
     count.tokens()
 }
 
+fn tokens(text: &str) -> usize {
+    Encoding::O200kBase.encode(text).len()
+}
+
 const TOOLS: &str = r#""tools":[{"type":"function","function":{"name":"get_weather","description":"Get the weather",
     "parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]"#;
 
@@ -36,12 +40,13 @@ fn parts_are_texts_too_and_a_name_follows_the_role() {
 #[test]
 fn tools_are_part_of_the_system_message() {
     let tools = "# Tools\n\n## functions\n\nnamespace functions {\n\n// Get the weather\ntype get_weather = (_: { city: string }) => any;\n\n} // namespace functions";
-    let o200k = Encoding::O200kBase;
     let user = exact("gpt-4o", r#"{"messages":[{"role":"user","content":"Hi"}]}"#);
     let body = format!(r#"{{"messages":[{{"role":"user","content":"Hi"}}],{TOOLS}}}"#);
-    assert_eq!(exact("gpt-4o", &body), user + 4 + o200k.count(tools) - 1);
-    let body = format!(r#"{{"messages":[{{"role":"system","content":"Be kind."}},{{"role":"user","content":"Hi"}}],{TOOLS}}}"#);
-    let system = o200k.count(&format!("Be kind.\n\n{tools}"));
+    assert_eq!(exact("gpt-4o", &body), user + 4 + tokens(tools) - 1);
+    let body = format!(
+        r#"{{"messages":[{{"role":"system","content":"Be kind."}},{{"role":"user","content":"Hi"}}],{TOOLS}}}"#
+    );
+    let system = tokens(&format!("Be kind.\n\n{tools}"));
     assert_eq!(exact("gpt-4o", &body), user + 4 + system - 1);
 }
 
@@ -61,8 +66,8 @@ fn a_call_and_its_result_cost_the_name_twice() {
             {"name":"get_weather","arguments":"{\"city\": \"Paris\"}"}}]},
         {"role":"tool","tool_call_id":"1","content":"Sunny"}]}"#;
     let user = exact("gpt-4o", r#"{"messages":[{"role":"user","content":"Hi"}]}"#);
-    let arguments = Encoding::O200kBase.count(r#"{"city":"Paris"}"#);
-    let text = Encoding::O200kBase.count("Sunny");
+    let arguments = tokens(r#"{"city":"Paris"}"#);
+    let text = tokens("Sunny");
     assert_eq!(exact("gpt-4o", history), user + 4 + 5 + 3 + arguments + 3 + 2 + text);
     assert_eq!(exact("gpt-5-mini", history), user - 1 + 4 + 11 + 3 + arguments + 3 + 2 + text);
 }

@@ -24,7 +24,6 @@ fn members_are_found_and_null_is_none() {
     assert!(value.get("a").unwrap().is("last"));
     assert!(value.get("n").is_none() && value.get("missing").is_none());
     assert_eq!(value.list("l").len(), 2);
-    assert_eq!(value.get("l").unwrap().raw(), b"[1,2]");
     assert!(value.list("t").is_empty() && value.items().is_empty());
 }
 
@@ -35,4 +34,16 @@ fn what_is_no_json_is_refused() {
     }
     let deep = "[".repeat(100_000);
     assert!(read(deep.as_bytes()).is_err());
+}
+
+#[test]
+fn members_of_a_request_stay_as_they_were_written() {
+    let request = Request::read(br#"{"a": [1, 2], "n": null, "e": [ ], "a": {"x": 1}}"#).unwrap();
+    assert_eq!(request.raw("a"), br#"{"x": 1}"#);
+    assert!(request.raw("n").is_empty() && request.raw("e").is_empty() && request.raw("z").is_empty());
+    assert!(request.has_list("e") && !request.has_list("n"));
+    assert!(matches!(request.value("n"), Ok(Value::Null)));
+    assert!(request.value("a").unwrap().get("x").is_some());
+    assert!(Request::read(b"[]").unwrap().raw("a").is_empty());
+    assert!(Request::read(b"{\"a\":1} x").is_err());
 }

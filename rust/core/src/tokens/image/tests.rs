@@ -50,7 +50,8 @@ fn sizes_are_read_from_the_head_of_a_file() {
 
 #[test]
 fn what_is_no_image_has_no_size() {
-    for bytes in [&b""[..], b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\xff\xff", b"%PDF-1.4", b"GIF89a", &png(0, 5)] {
+    for bytes in [&b""[..], b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\xff\xff", b"%PDF-1.4", b"GIF89a", &png(0, 5)]
+    {
         assert_eq!(size_in_file(bytes), None, "{bytes:?}");
     }
 }

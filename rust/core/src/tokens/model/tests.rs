@@ -3,10 +3,19 @@ use super::*;
 #[test]
 fn names_lead_to_encodings() {
     let of = |name: &str| Model::named(name).encoding.name();
-    for name in ["gpt-4o", "gpt-4o-mini-2024-07-18", "chatgpt-4o-latest", "gpt-4.1-nano", "o1", "o3-mini", "gpt-5.2"] {
+    for name in
+        ["gpt-4o", "gpt-4o-mini-2024-07-18", "chatgpt-4o-latest", "gpt-4.1-nano", "o1", "o3-mini", "gpt-5.2"]
+    {
         assert_eq!(of(name), "o200k_base", "{name}");
     }
-    for name in ["gpt-4", "gpt-4-turbo", "gpt-3.5-turbo-0125", "gpt-35-turbo", "text-embedding-3-large", "davinci-002"] {
+    for name in [
+        "gpt-4",
+        "gpt-4-turbo",
+        "gpt-3.5-turbo-0125",
+        "gpt-35-turbo",
+        "text-embedding-3-large",
+        "davinci-002",
+    ] {
         assert_eq!(of(name), "cl100k_base", "{name}");
     }
     assert_eq!(of("gpt-oss-120b"), "o200k_harmony");
@@ -15,7 +24,9 @@ fn names_lead_to_encodings() {
 
 #[test]
 fn prefixes_are_passed_over() {
-    for name in ["openai/gpt-4-0613", "openrouter/openai/gpt-4", "ft:gpt-4-0613:us:x", "us.openai.gpt-4", " GPT-4 "] {
+    for name in
+        ["openai/gpt-4-0613", "openrouter/openai/gpt-4", "ft:gpt-4-0613:us:x", "us.openai.gpt-4", " GPT-4 "]
+    {
         assert_eq!(Model::named(name), Model::named("gpt-4"), "{name}");
     }
 }
