@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dragoman.telemetry.trace import Trace
 
 
-class AttemptNote(Struct, frozen=True):
+class AttemptNote(Struct, frozen=True, gc=False):
     """One attempt, for whoever asks later: which, why chosen, why left."""
 
     deployment: str

@@ -8,6 +8,7 @@ here from granian's parts, as its own server does; a contract test holds them to
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -144,8 +145,20 @@ def main() -> int:
     except DragomanError as error:
         log.error("cannot start: %s", error)
         return 78
+    _calm_collector()
     loop.run_until_complete(worker.serve())
     return 0
+
+
+def _calm_collector() -> None:
+    """Leave what has been loaded out of garbage collection, and collect less often: requests make few cycles.
+
+    As Python has it, a collection of the youngest comes every 700 objects, several requests apart, and was a third of
+    the time spent in Python.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 if __name__ == "__main__":

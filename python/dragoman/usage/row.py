@@ -9,7 +9,7 @@ from msgspec import Struct
 UsageSource = Literal["provider", "counted", "estimated", "none"]
 
 
-class Tokens(Struct, frozen=True):
+class Tokens(Struct, frozen=True, gc=False):
     """Tokens by kind. ``input`` includes the cached and cache-written, ``output`` the reasoning (as OpenAI does)."""
 
     input: int = 0
@@ -21,7 +21,7 @@ class Tokens(Struct, frozen=True):
     audio_output: int = 0
 
 
-class UsageRow(Struct, frozen=True, kw_only=True):
+class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     """The columns of the table ``usage``, in its order."""
 
     request_id: str  # begins with the time: where ids are random, their index costs five times the row
