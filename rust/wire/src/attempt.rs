@@ -70,7 +70,7 @@ pub async fn attempt(
     progress.ended = Instant::now();
     // Whoever has it all may leave while the end of the provider's body is still awaited.
     let failure = result.err().filter(|_| progress.written != Written::Whole);
-    if matches!(failure, Some(Failure::Protocol(_) | Failure::Cut(_) | Failure::Timeout(_))) {
+    if failure.as_ref().is_some_and(Failure::is_of_connection) {
         connection.poison();
     }
     Outcome { progress, failure }

@@ -32,6 +32,13 @@ pub enum Failure {
     Beaten,
 }
 
+impl Failure {
+    /// Whether the connection it came by is not to be trusted again.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Protocol(_) | Self::Cut(_) | Self::Timeout(_))
+    }
+}
+
 /// The stages that have a limit of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
