@@ -288,7 +288,7 @@ class Terms:
     :param answer_headers: of the answer; its content type, the provider's rate limits and the times are added to them.
     :param timeouts_s: to the first byte, between two, for all of it, and of a provider's silence after which the client
         gets a comment.
-    :param sizes: bytes of a whole answer, and of one event.
+    :param sizes: bytes of a whole answer, and of one event; 64 MiB and 4 MiB where it is left out.
     :param hold: a whole answer, and the end of a stream, are left to the caller to write.
     """
 
@@ -298,7 +298,7 @@ class Terms:
         method: str,
         answer_headers: list[tuple[str, str]],
         timeouts_s: tuple[float, float, float, float],
-        sizes: tuple[int, int] = (67108864, 4194304),
+        sizes: tuple[int, int] = ...,
         hold: bool = False,
     ) -> Self: ...
 
