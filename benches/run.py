@@ -48,15 +48,16 @@ def options() -> argparse.Namespace:
     parser.add_argument("--gateway-cmd", default=GATEWAY_COMMAND, help="what to measure, default: %(default)s")
     parser.add_argument("--no-gateway", action="store_true", help="measure nginx and bare granian alone")
     parser.add_argument("--hold", action="store_true", help="start everything, say how to send load, wait for Ctrl-C")
+    parser.add_argument("--no-build", action="store_true", help="use the mock and load generator that are built")
     parser.add_argument("--json", action="store_true", help="print JSON, not the table")
     return parser.parse_args()
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
+def stage(tools: Tools) -> Iterator[Stage]:
     """Hold the mock upstream in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="dragoman-bench-") as folder:
-        opened = Stage.open(Tools.build(), Path(folder))
+        opened = Stage.open(tools, Path(folder))
         try:
             yield opened
         finally:
@@ -147,7 +148,7 @@ def main() -> int:
         effort = Effort(asked.rounds, effort.share, effort.latency_s, effort.starts)
     facts = report.machine()
     try:
-        with stage() as opened:
+        with stage(Tools.find(build=not asked.no_build)) as opened:
             if asked.hold:
                 hold(opened, asked)
                 return 0
