@@ -1,0 +1,105 @@
+"""The official OpenAI SDK for Node, unmodified, as a client of the gateway.
+
+The scripts in ``node/`` hold the tests; they are run here by node's own runner against the gateway of the stage. The SDK
+is installed once into a cache outside the tree, from a lock file that names versions and hashes but no registry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.gateway.stage import Stage
+
+SCRIPTS = Path(__file__).parent / "node"
+LOCKED = ("package.json", "package-lock.json")
+OLDEST_NODE = 20
+PATIENCE_S = 300
+
+
+@pytest.fixture(scope="module")
+def modules() -> Path:
+    """The folder ``node_modules``; without node, npm or a registry the tests are skipped and say so."""
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed (make setup-system)")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
+        pytest.skip(f"node {version.strip()} is older than {OLDEST_NODE}")
+    content = b"".join((SCRIPTS / name).read_bytes() for name in LOCKED)
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dragoman-tests"
+    cache = caches / f"node-{hashlib.sha256(content).hexdigest()[:16]}"
+    if not cache.is_dir():
+        caches.mkdir(parents=True, exist_ok=True)
+        _install(cache)
+    return cache / "node_modules"
+
+
+def _install(cache: Path) -> None:
+    """All of it or nothing: installed beside, then renamed."""
+    with tempfile.TemporaryDirectory(dir=cache.parent) as beside:
+        folder = Path(beside) / "sdk"
+        folder.mkdir()
+        for name in LOCKED:
+            shutil.copy(SCRIPTS / name, folder)
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        if done.returncode:
+            pytest.skip(f"npm cannot install the SDK: {done.stderr[-500:]}")
+        folder.rename(cache)
+
+
+@pytest.fixture(scope="module")
+def folder(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts, beside what they import."""
+    folder = tmp_path_factory.mktemp("node")
+    for script in SCRIPTS.glob("*.mjs"):
+        shutil.copy(script, folder)
+    (folder / "node_modules").symlink_to(modules)
+    return folder
+
+
+def run(script: str, folder: Path, stage: Stage) -> str:
+    """What node says of a script whose tests all pass."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    environ |= {
+        "DRAGOMAN_BASE_URL": stage.base_url,
+        "DRAGOMAN_KEY": stage.key,
+        "DRAGOMAN_NARROW_KEY": stage.narrow_key,
+    }
+    command = ["node", "--test", "--test-reporter=tap", script]
+    done = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("script", "count"), [("chat", 9), ("tools", 5), ("errors", 24)])
+def test_the_node_sdk(stage: Stage, folder: Path, script: str, count: int) -> None:
+    said = run(f"{script}.test.mjs", folder, stage)
+    passed = re.search(r"^# pass (\d+)$", said, re.MULTILINE)
+    assert passed is not None
+    assert int(passed[1]) == count, said
+    if script == "errors":
+        assert_left_nothing_behind(stage)
+
+
+def assert_left_nothing_behind(stage: Stage) -> None:
+    """Whatever the script left was cancelled at the provider, and nothing was sent more often than it should be."""
+    for model in ("drip@node", "stall@node-sdk", "stall@node-deadline", "stall@node-left"):
+        (sent,) = stage.seen(model)
+        assert stage.wait(lambda connection=sent.connection: connection.closed_s) is not None, model
+    assert len(stage.seen("status-500@node-retried")) == 2
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = (SCRIPTS / "package-lock.json").read_text()
+    assert '"resolved"' not in lock
+    assert lock.count('"integrity": "sha512-') == len(re.findall(r'"node_modules/', lock))
