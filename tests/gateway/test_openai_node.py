@@ -1,7 +1,7 @@
 """The official OpenAI SDK for Node, unmodified, as a client of the gateway.
 
-The scripts in ``node/`` hold the tests; they are run here by node's own runner against the gateway of the stage. The SDK
-is installed once into a cache outside the tree, from a lock file that names versions and hashes but no registry.
+The scripts in ``node/`` hold the tests; node's own runner runs them against the gateway of the stage. The SDK is
+installed once into a cache outside the tree, from a lock file that names versions and hashes but no registry.
 """
 
 from __future__ import annotations

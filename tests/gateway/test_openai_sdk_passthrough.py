@@ -105,9 +105,7 @@ def test_a_whole_response(stage: Stage, client: OpenAI) -> None:
 
 
 def test_a_streamed_response(stage: Stage, client: OpenAI) -> None:
-    with client.responses.with_streaming_response.create(
-        model="up/respond@stream", input="Hello.", stream=True
-    ) as raw:
+    with client.responses.with_streaming_response.create(model="up/respond@stream", input="Hello.", stream=True) as raw:
         events: list[Any] = list(raw.parse())
         request_id = raw.headers["x-request-id"]
     kinds = [event.type for event in events]
@@ -149,14 +147,12 @@ def test_a_provider_has_to_be_named(stage: Stage) -> None:
     assert unclear == ["model_not_found", "file-1"]
 
 
-def test_no_key_no_file(stage: Stage) -> None:
+@pytest.mark.parametrize(("key", "error"), [("", openai.AuthenticationError), ("narrow", openai.PermissionDeniedError)])
+def test_no_key_no_file(stage: Stage, key: str, error: type[openai.APIStatusError]) -> None:
     before = len(stage.upstream.requests)
-    with OpenAI(base_url=stage.base_url, api_key="dgk_wrong", max_retries=0) as client:
-        with pytest.raises(openai.AuthenticationError):
-            client.files.create(file=("a.jsonl", b"{}"), purpose="batch", extra_headers=UP)
-    with OpenAI(base_url=stage.base_url, api_key=stage.narrow_key, max_retries=0) as client:
-        with pytest.raises(openai.PermissionDeniedError):
-            client.files.create(file=("a.jsonl", b"{}"), purpose="batch", extra_headers=UP)
+    secret = stage.narrow_key if key else "dgk_wrong"
+    with OpenAI(base_url=stage.base_url, api_key=secret, max_retries=0) as client, pytest.raises(error):
+        client.files.create(file=("a.jsonl", b"{}"), purpose="batch", extra_headers=UP)
     assert len(stage.upstream.requests) == before
 
 
