@@ -18,8 +18,9 @@ from typing import Any
 from unittest import mock
 
 import tiktoken
+from tiktoken_ext import openai_public  # type: ignore[import-untyped]
+
 from dragoman.core import TokenCounter
-from tiktoken_ext import openai_public
 
 ROOT = Path(__file__).resolve().parent.parent
 ENCODINGS = ("o200k_base", "cl100k_base", "p50k_base")
