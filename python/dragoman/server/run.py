@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dragoman.config.check import is_loopback
+from dragoman.config.schema import Provider
 from dragoman.errors import ConfigError
 from dragoman.providers.catalogue import row
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
@@ -48,7 +49,7 @@ def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
 def _example_model(config: Config) -> str:
     if config.rehearsal.enabled:
         return "rehearsal/demo"
-    name, provider = next(iter(config.providers.items()))
+    name, provider = next(iter(config.providers.items()), ("PROVIDER", Provider()))
     kind = row(provider.kind or name)
     return f"{name}/{(kind.example if kind else '') or 'MODEL'}"
 

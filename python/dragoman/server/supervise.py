@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from random import uniform
 from threading import Thread
 from types import FrameType
@@ -23,7 +24,7 @@ ADDRESS_VARIABLE = "DRAGOMAN_ADDRESS"
 WORKER = [sys.executable, "-m", "dragoman.server.worker"]
 SLOWEST_RESPAWN_S = 30.0
 SETTLED_AFTER_S = 10.0
-# The worker's own word that it cannot start: trying again is of no use.
+# The worker's own word that it cannot start. Trying again is of no use, unless a file that was good is being mended.
 EXIT_CONFIG = 78
 POLL_S = 0.05
 READY_WITHIN_S = 60.0
@@ -44,16 +45,19 @@ class Supervisor:
         if number != signal.SIGHUP:
             self.stopping = True
         if self.worker:
-            os.kill(self.worker, signal.SIGTERM if number == signal.SIGINT else number)
+            with suppress(ProcessLookupError):  # it has ended, and its end is about to be noticed
+                os.kill(self.worker, signal.SIGTERM if number == signal.SIGINT else number)
 
     def run(self) -> int:
         """Run the worker until it ends in order or is told to stop; its exit status."""
         deaths = 0
+        has_died = False
         while True:
             started_s = time.monotonic()
             status = self._run_once()
-            if self.stopping or status in {0, EXIT_CONFIG}:
+            if self.stopping or status == 0 or (status == EXIT_CONFIG and not has_died):
                 return max(status, 0)
+            has_died = True
             deaths = 0 if time.monotonic() - started_s > SETTLED_AFTER_S else deaths + 1
             pause_s = min(0.2 * 2**deaths, SLOWEST_RESPAWN_S) * uniform(0.5, 1.0)  # noqa: S311 - jitter
             self.say(f"the worker ended with status {status}; another starts in {pause_s:.1f} s")
@@ -65,6 +69,8 @@ class Supervisor:
         """One worker's life; its exit status, negative for a signal."""
         # A session of its own: the terminal's Ctrl-C reaches the worker through here alone, and once.
         self.worker = os.posix_spawn(self.command[0], self.command, self.environ, setsid=True)
+        if self.stopping:  # said before there was a worker to pass it on to
+            os.kill(self.worker, signal.SIGTERM)
         _, status = os.waitpid(self.worker, 0)
         self.worker = 0
         return os.waitstatus_to_exitcode(status)
@@ -98,7 +104,7 @@ def main() -> int:
     environ = dict(os.environ)
     banner, address = environ.pop(BANNER_VARIABLE, ""), environ.pop(ADDRESS_VARIABLE, "")
     supervisor = Supervisor(WORKER, environ, _say)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, supervisor.pass_on)
     if address:
         Thread(target=announce, args=(address, banner, _say), daemon=True).start()
