@@ -176,13 +176,13 @@ impl Target {
     /// Starts an attempt. The answer goes to `reply`; await the result to learn how it went.
     fn send(
         &self,
-        py: Python<'_>,
-        reply: Py<Reply>,
+        reply: &Bound<'_, Reply>,
         path: &str,
         body: &[u8],
         headers: Vec<(String, String)>,
         terms: Py<Terms>,
     ) -> PyResult<Py<Exchange>> {
+        let py = reply.py();
         let call = Call {
             method: terms.get().method.clone(),
             uri: format!("{}{path}", self.base)
@@ -195,7 +195,7 @@ impl Target {
         let exchange = Py::new(py, Exchange::new(self.event_loop.clone_ref(py), cancel.clone()))?;
         let (pool, conclusions, result) =
             (self.pool.clone(), self.conclusions.clone(), exchange.clone_ref(py));
-        let mut client = Client::new(reply, terms.get().answer_headers.clone_ref(py));
+        let mut client = Client::new(reply.clone().unbind(), terms.get().answer_headers.clone_ref(py));
         self.runtime.spawn(async move {
             let Terms { limits, lane, .. } = terms.get();
             let ended = attempt(&pool, &call, limits, *lane, &mut client, cancel).await;
