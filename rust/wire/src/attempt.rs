@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use dragoman_core::frames::answer::{Answer, read_answer};
 use http::{HeaderMap, Response, header};
 use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -86,7 +86,7 @@ async fn follow(
     let response = timeout(limits.first_byte, client.send(call, connection))
         .await
         .map_err(|_| Failure::Timeout(Stage::FirstByte))??;
-    let response = accept_head(response, progress)?;
+    let response = accept_head(response, lane, progress)?;
     let (head, body) = response.into_parts();
     let mut body = Body { first: None, rest: body };
     if !head.status.is_success() {
@@ -101,7 +101,7 @@ async fn follow(
     if is_stream {
         return relay::events(body, limits, lane, progress, reply).await;
     }
-    if lane == Lane::Raw && !is_json(&head.headers) {
+    if lane == Lane::Raw && !is_json(&head.headers) && !body.rest.is_end_stream() {
         return relay::bytes(body, limits, progress, reply).await;
     }
     progress.body = collect(&head.headers, body, limits.answer_bytes, limits.idle).await?;
@@ -145,7 +145,11 @@ async fn next_piece(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Fa
 }
 
 /// Notes the head of an answer and refuses what cannot be the head of one.
-fn accept_head(response: Response<Incoming>, progress: &mut Progress) -> Result<Response<Incoming>, Failure> {
+fn accept_head(
+    response: Response<Incoming>,
+    lane: Lane,
+    progress: &mut Progress,
+) -> Result<Response<Incoming>, Failure> {
     progress.first_byte = Some(Instant::now());
     progress.status = response.status().as_u16();
     progress.headers.clone_from(response.headers());
@@ -159,6 +163,7 @@ fn accept_head(response: Response<Incoming>, progress: &mut Progress) -> Result<
         }
     }
     match response.status().as_u16() {
+        204 | 205 if lane == Lane::Raw => Ok(response),
         204 | 205 | 304 => Err(Failure::Protocol(format!("status {} has no answer", progress.status))),
         300..=399 => Err(Failure::Protocol(format!("redirect ({}) not followed", progress.status))),
         _ => Ok(response),

@@ -152,10 +152,12 @@ impl Relay {
     /// The body has ended without `[DONE]`: well, if every choice has its reason.
     fn end_of_body(&mut self, progress: &mut Progress) -> Result<(), Failure> {
         let unterminated = matches!(self.reader.finish(), Tail::Unterminated(_));
-        let summary = self.tap.summary();
-        if self.eager && !unterminated {
+        // A last frame may have waited for the byte after its CR.
+        self.take(&[], progress)?;
+        if self.finished || (self.eager && !unterminated) {
             return Ok(());
         }
+        let summary = self.tap.summary();
         // What no blank line ended is dropped, as the standard says; a `[DONE]` among it is not missed.
         if summary.choices_open > 0 || summary.finish_reasons.is_empty() {
             return Err(Failure::Cut("the stream ended before its end".into()));
