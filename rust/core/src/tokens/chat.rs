@@ -118,7 +118,7 @@ impl<'v> Prompt<'_, '_, 'v> {
         let called = !calls.is_empty() || message.get("function_call").is_some();
         let content = message.get("content").filter(|content| !content.is("") || !called);
         if content.is_some() || !called {
-            self.role(message, &role);
+            self.role(message, &role)?;
             let is_system = role == "system" || role == "developer";
             match content {
                 Some(Value::Text(text)) if is_system && self.tools.pending && self.is_chat_ml() => {
@@ -132,7 +132,7 @@ impl<'v> Prompt<'_, '_, 'v> {
     }
 
     /// The start of a message: its role, and the name of who speaks.
-    fn role(&mut self, message: &Value<'_>, role: &str) {
+    fn role(&mut self, message: &Value<'_>, role: &str) -> Result<(), CountError> {
         let around =
             if let Layout::ChatMl { per_message } = self.model.layout { per_message } else { MESSAGE };
         self.tally.add(around);
@@ -187,7 +187,7 @@ impl<'v> Prompt<'_, '_, 'v> {
         self.tally.add(MESSAGE);
         let call = message.text("tool_call_id").and_then(|id| self.calls.get(id.raw).copied());
         match call.unwrap_or_else(|| message.text("name")) {
-            Some(name) => self.tally.add_own(&name.to_text()),
+            Some(name) => self.tally.add_own(&name.to_text())?,
             None => self.tally.add(1),
         }
         self.content(message.get("content"))
@@ -222,9 +222,9 @@ impl<'v> Prompt<'_, '_, 'v> {
         name: Text<'_>,
         arguments: Option<Text<'_>>,
     ) -> Result<(), CountError> {
-        self.role(message, role);
+        self.role(message, role)?;
         self.tally.add(if self.is_chat_ml() { CHAT_ML_CALL } else { REASONING_CALL });
-        self.tally.add_own(&format!("functions.{}", name.to_text()));
+        self.tally.add_own(&format!("functions.{}", name.to_text()))?;
         let arguments = arguments.unwrap_or(Text::written(b"{}"));
         let bytes = arguments.bytes();
         let text = match document::read(&bytes) {
@@ -238,8 +238,7 @@ impl<'v> Prompt<'_, '_, 'v> {
                 String::from_utf8(bytes.to_vec()).map_err(|_| not_text(arguments))?
             }
         };
-        self.tally
-            .add_segment(Kind::Plain, &[text.as_bytes()], || Ok(Rendered { text: text.clone(), sure: true }))
+        self.tally.add_own(&text)
     }
 
     fn calls_at_once(
@@ -251,14 +250,13 @@ impl<'v> Prompt<'_, '_, 'v> {
         if calls.len() > 2 {
             self.tally.doubt();
         }
-        self.role(message, role);
+        self.role(message, role)?;
         self.tally.add(PARALLEL_CALLS);
         let arguments: Vec<_> =
             calls.iter().map(|(_, arguments)| arguments.map(|text| text.bytes())).collect();
         let values = arguments.iter().map(|bytes| document::read(bytes.as_deref()?).ok());
         let named = calls.iter().map(|(name, _)| name.to_text()).zip(values);
-        self.tally.add_own(&definitions::parallel_calls(named));
-        Ok(())
+        self.tally.add_own(&definitions::parallel_calls(named))
     }
 
     /// The tools of a model that has them in the system message, with that message.
@@ -283,9 +281,8 @@ impl<'v> Prompt<'_, '_, 'v> {
         self.tally
             .add_segment(Kind::ChatMlTools, &tools.raw, || tools.render(definitions::tools_for_chat_ml))?;
         self.tally.add(MESSAGE);
-        self.tally.add_own("system");
         self.tally.take(CHAT_ML_TOOLS_LESS);
-        Ok(())
+        self.tally.add_own("system")
     }
 
     /// The tools of a model that has them in a message of their own.
@@ -307,8 +304,7 @@ impl<'v> Prompt<'_, '_, 'v> {
             })?,
         }
         self.tally.add(MESSAGE);
-        self.tally.add_own("system");
-        Ok(())
+        self.tally.add_own("system")
     }
 
     fn response_format(&mut self, request: &Request<'_>, has_system: bool) -> Result<(), CountError> {
@@ -342,7 +338,7 @@ impl<'v> Prompt<'_, '_, 'v> {
             if let Some(name) = choice.get("function").unwrap_or(&choice).text("name") {
                 self.tally.doubt();
                 self.tally.add(CHOICE);
-                self.tally.add_own(&name.to_text());
+                self.tally.add_own(&name.to_text())?;
             }
         }
         Ok(())

@@ -14,6 +14,8 @@ use crate::body::json::Text;
 
 /// References are followed so deep; beyond, they cannot be finite.
 const MAX_NESTING: usize = 16;
+/// Types that are written in one text: references can make more of a small schema than would ever end.
+const MAX_TYPES: usize = 20_000;
 
 /// A text for the model, and whether its form is known.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -91,13 +93,14 @@ pub fn parallel_calls<'v>(calls: impl Iterator<Item = (String, Option<Value<'v>>
 struct Writer<'v> {
     text: String,
     sure: bool,
+    types: usize,
     /// The shared schemas of the function that is being written.
     shared: Vec<&'v Value<'v>>,
 }
 
 impl<'v> Writer<'v> {
     fn new(heading: &str) -> Self {
-        Writer { text: heading.to_owned(), sure: true, shared: Vec::new() }
+        Writer { text: heading.to_owned(), sure: true, types: 0, shared: Vec::new() }
     }
 
     fn rendered(self) -> Rendered {
@@ -159,7 +162,8 @@ impl<'v> Writer<'v> {
     }
 
     fn kind(&mut self, schema: &'v Value<'v>, depth: usize) -> String {
-        if depth > MAX_NESTING {
+        self.types += 1;
+        if depth > MAX_NESTING || self.types > MAX_TYPES {
             self.sure = false;
             return "any".to_owned();
         }

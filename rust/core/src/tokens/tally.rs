@@ -60,9 +60,14 @@ impl<'t> Tally<'t> {
         self.exact = false;
     }
 
-    /// Adds a short text that we wrote.
-    pub fn add_own(&mut self, text: &str) {
-        self.text_tokens += self.tokenizer.count(text, &mut self.memo.pieces);
+    /// Adds a text that was put together here, a role or a name as a rule; those are always counted.
+    pub fn add_own(&mut self, text: &str) -> Result<(), CountError> {
+        if text.len() < MEMORABLE_BYTES {
+            self.text_tokens += self.tokenizer.count(text, &mut self.memo.pieces);
+            return Ok(());
+        }
+        let rendered = || Ok(Rendered { text: text.to_owned(), sure: true });
+        self.add_segment(Kind::Plain, &[text.as_bytes()], rendered)
     }
 
     /// Adds a string of the request.

@@ -78,3 +78,14 @@ fn calls_at_once_are_one() {
     let text = r#"{"tool_uses":[{"recipient_name":"functions.f","parameters":{"a":1}},{"recipient_name":"functions.g","parameters":{}}]}"#;
     assert_eq!(parallel_calls(calls.into_iter()), text);
 }
+
+#[test]
+fn references_that_multiply_come_to_an_end() {
+    let many: Vec<_> = (0..40).map(|at| format!(r##""p{at}":{{"$ref":"#/$defs/A"}}"##)).collect();
+    let properties = format!(r#""properties":{{{}}}"#, many.join(","));
+    let function = format!(
+        r#"{{"name":"f","parameters":{{"$defs":{{"A":{{"type":"object",{properties}}}}},{properties}}}}}"#
+    );
+    let (text, sure) = written(&function);
+    assert!(!sure && text.len() < 10_000_000);
+}
