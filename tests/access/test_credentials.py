@@ -27,3 +27,9 @@ def test_two_keys_are_refused(other: str) -> None:
         presented_key({"authorization": "Bearer dgk_a", other: "dgk_b"})
     assert (raised.value.error_code, raised.value.param) == ("ambiguous_key", other)
     assert "dgk_" not in raised.value.message
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_one_header_that_came_twice_is_refused(name: str) -> None:
+    with pytest.raises(InvalidRequest):
+        presented_key({name: "Bearer dgk_a, Bearer dgk_a"})

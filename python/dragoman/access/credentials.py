@@ -22,7 +22,7 @@ def presented_key(headers: dict[str, str]) -> str:
     """The key that a request presents; empty where there is none.
 
     Raises:
-        InvalidRequest: two headers present different keys.
+        InvalidRequest: two headers present different keys, or one came twice.
     """
     found = ""
     for name in HEADERS:
@@ -30,7 +30,7 @@ def presented_key(headers: dict[str, str]) -> str:
         if not value:
             continue
         key = value[7:].strip() if value[:7].lower() == "bearer " else value.strip()
-        if found and key != found:
-            raise InvalidRequest("Two headers present different keys.", code="ambiguous_key", param=name)
+        if "," in key or (found and key != found):  # a comma: the header came twice
+            raise InvalidRequest("More than one key is presented.", code="ambiguous_key", param=name)
         found = key
     return found

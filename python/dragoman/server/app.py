@@ -65,7 +65,9 @@ class App:
             await self._serve(request, scope)
         except RequestError as error:
             self._answer(request, error)
-        except Exception:
+        except GeneratorExit:
+            raise
+        except BaseException:  # a panic of the extension's is no Exception
             log.exception("request %s failed", request.id)
             self.gateway.metrics.internal_errors += 1
             self._answer(request, Internal("The gateway failed on this request; its log says why."))
@@ -78,6 +80,8 @@ class App:
         request.query = scope.query_string
         pairs = scope.headers.items()
         request.headers = dict(pairs)
+        if len(request.headers) < len(pairs):
+            request.headers = joined(pairs)
         endpoint = self.router.find(request)
         if self.draining and not endpoint.always:
             raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)
@@ -124,6 +128,14 @@ class App:
         for request in list(self.in_flight):
             request.stopping = True
             request.give_up()
+
+
+def joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Headers of which some came more than once: these as lists, as RFC 9110 (5.3) reads them."""
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 async def _tell_when_gone(request: Request) -> None:

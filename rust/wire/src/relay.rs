@@ -56,7 +56,7 @@ pub(crate) async fn events(
 ) -> Result<(), Failure> {
     let decoder = decoder_of(&progress.headers, usize::MAX)?;
     let hide_usage = lane == Lane::Stream { hide_usage: true };
-    let mut relay = Relay {
+    let relay = Relay {
         reader: SseReader::new(limits.event_bytes),
         tap: Tap::new(hide_usage, TEXT_BYTES),
         pending: Vec::new(),
@@ -66,12 +66,24 @@ pub(crate) async fn events(
     };
     let mut upstream = Upstream { body, decoder, idle: limits.idle, heartbeat: limits.heartbeat };
     let first_byte_by = progress.started + limits.first_byte;
-    let result = relay.run(&mut upstream, first_byte_by, progress, reply).await;
-    note(relay.tap.summary(), progress);
-    result?;
+    let mut noting = Noting { relay, progress };
+    let Noting { relay, progress } = &mut noting;
+    relay.run(&mut upstream, first_byte_by, progress, reply).await?;
     relay.close(progress, reply)?;
     upstream.drain().await;
     Ok(())
+}
+
+/// Notes what was learnt of a stream however its relay ends: it is dropped in the middle when the client leaves.
+struct Noting<'a> {
+    relay: Relay,
+    progress: &'a mut Progress,
+}
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        note(self.relay.tap.summary(), self.progress);
+    }
 }
 
 struct Relay {
