@@ -10,6 +10,7 @@ from tests.gateway.upstream import Upstream, answer, chunk, expect, head, reset,
 from tests.served import Protocol, Served
 
 from dragoman.access.secret import create_secret
+from dragoman.endpoints.passthrough import shape_of
 
 
 def images(**fields: Any) -> bytes:
@@ -31,6 +32,21 @@ def test_a_json_body_goes_by_its_model(two: Served, upstream: Upstream) -> None:
     assert sent.body == b'{"model": "gpt-4o-mini", "prompt": "a cat", "n": 2}'
     row = two.row(response)
     assert (row.endpoint, row.alias, row.deployment, row.status) == ("/images/generations", "up0", "up0", 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/files", "/files"),
+        ("/images/generations", "/images/generations"),
+        ("/files/file-abc123/content", "/files/*/content"),
+        ("/threads/thread_7W4a/runs/run_Z41L/submit_tool_outputs", "/threads/*/runs/*/submit_tool_outputs"),
+        ("/vector_stores/vs_1/", "/vector_stores/*/"),
+        ("/" + "x" * 33, "/*"),
+    ],
+)
+def test_ids_in_a_path_are_left_out_of_the_figures(path: str, shape: str) -> None:
+    assert shape_of(path) == shape
 
 
 def test_what_the_client_says_of_itself_is_not_sent_on(two: Served, upstream: Upstream) -> None:

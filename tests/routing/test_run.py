@@ -24,7 +24,7 @@ def run() -> Run:
 
 
 def outcome(written: str) -> Any:
-    return SimpleNamespace(written=written, headers=[("x-ratelimit-remaining-tokens", "9"), ("server", "s")])
+    return SimpleNamespace(written=written, status=201, headers=[("x-ratelimit-remaining-tokens", "9"), ("server", "s")])
 
 
 def member(name: str) -> Any:
@@ -34,11 +34,11 @@ def member(name: str) -> Any:
 @pytest.mark.parametrize(
     ("error", "written", "status"),
     [
-        (None, "whole", 200),
-        (None, "", 200),
+        (None, "whole", 201),
+        (None, "", 201),
         (InvalidRequest("m"), None, 400),
         (UpstreamCut("m"), "", 502),
-        (UpstreamCut("m"), "partly", 200),
+        (UpstreamCut("m"), "partly", 201),
         (ClientGone("m"), "", 499),
         (ClientGone("m"), "partly", 499),
         (ClientGone("m"), None, 499),

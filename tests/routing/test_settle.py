@@ -53,6 +53,7 @@ def outcome(**fields: Any) -> Any:
         "text_truncated": False,
         "body": b"{}",
         "headers": [],
+        "status": 200,
         "finish_reason": "stop",
         "first_token_ms": None,
     }

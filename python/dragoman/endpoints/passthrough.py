@@ -6,6 +6,7 @@ stored, a batch begun), so it is sent again only where no byte of it had left.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dragoman.access.knobs import Knobs, read_knobs
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH"})
 # Headers of the client that mean something to the provider.
 FORWARDED = ("content-type", "accept", "openai-beta", "idempotency-key")
+# A part of a path that is no id: ids have digits or capitals.
+_WORD = re.compile(r"[a-z_]{0,32}")
 HINT = "Name the deployment or provider in the header x-dragoman-deployment."
 
 
@@ -43,7 +46,7 @@ class PassThrough:
         principal = gateway.authenticate(request)
         if request.method not in METHODS:
             raise InvalidRequest(f"{request.method} is not passed through.", code="method_not_passed")
-        run = Run(request, snapshot.number, principal, request.path.removeprefix("/v1"))
+        run = Run(request, snapshot.number, principal, shape_of(request.path.removeprefix("/v1")))
         try:
             knobs = read_knobs(request.headers, principal)
             raw = await gateway.read_body(request)
@@ -86,6 +89,11 @@ class PassThrough:
         if len(providers) == 1:
             return f"{providers[0]}/*"
         raise InvalidRequest(f"It is not clear which provider this is for. {HINT}", code="no_deployment_named")
+
+
+def shape_of(path: str) -> str:
+    """A path with ``*`` in place of ids, so that figures by endpoint are few."""
+    return "/".join(part if _WORD.fullmatch(part) else "*" for part in path.split("/"))
 
 
 def _json(request: Request, raw: bytes, max_depth: int) -> RequestBody | None:

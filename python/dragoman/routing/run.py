@@ -114,9 +114,11 @@ class Run:
     @property
     def status(self) -> int:
         """The status that the client saw."""
-        if self.error is None or (self.outcome is not None and self.outcome.written):
-            return 499 if isinstance(self.error, ClientGone) else 200
-        return self.error.http_status
+        error, outcome = self.error, self.outcome
+        begun = outcome is not None and bool(outcome.written)
+        if error is not None and (isinstance(error, ClientGone) or not begun):
+            return error.http_status
+        return 200 if outcome is None else outcome.status
 
     def answer_headers(self, attempts: int) -> list[tuple[str, str]]:
         """The headers of a provider's answer, less those that are known only when it comes."""

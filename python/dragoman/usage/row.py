@@ -27,7 +27,7 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     request_id: str  # begins with the time: where ids are random, their index costs five times the row
     started_at_ms: int  # Unix time
     snapshot: int
-    endpoint: str  # "chat", "completions", "embeddings", or the passed-through path
+    endpoint: str  # "chat", "completions", "embeddings", or the passed-through path with * for ids
     status: int
     error_code: str = ""
     fault: str = ""
