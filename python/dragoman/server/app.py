@@ -80,6 +80,7 @@ class App:
         request.query = scope.query_string
         pairs = scope.headers.items()
         request.headers = dict(pairs)
+        request.begin_reading()
         if len(request.headers) < len(pairs):
             request.headers = joined(pairs)
         endpoint = self.router.find(request)
