@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from dragoman.core import TokenCounter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.core import TokenCounter
 from dragoman.rehearsal.pieces import LONGEST, Pieces
 
 COUNTER = TokenCounter("o200k_base")
