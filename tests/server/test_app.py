@@ -219,7 +219,7 @@ def test_while_draining_nothing_new_is_begun(served: Served, upstream: Upstream)
 
 
 def test_at_the_deadline_the_rest_is_ended(served: Served, upstream: Upstream) -> None:
-    whole, _ = waiting(served, upstream)
+    whole, gate = waiting(served, upstream)
     upstream.reply(expect, send(stream_head() + chunk(role_event() + event("Hi"))), hold)
     streamed = served.begin("POST", CHAT, chat_body(stream=True))
     body = served.begin("POST", CHAT, None, content_length="5")
@@ -236,6 +236,7 @@ def test_at_the_deadline_the_rest_is_ended(served: Served, upstream: Upstream) -
     assert streamed.complete
     row = served.row(streamed)
     assert (row.error_code, row.fault, row.usage_source) == ("shutting_down", "gateway", "counted")
+    gate.set()
     assert served.app.in_flight == set()
 
 

@@ -67,6 +67,41 @@ def test_pieces_come_in_order_whatever_thread_sends_them() -> None:
     asyncio.run(work())
 
 
+def test_it_is_delivered_once_all_has_been_sent() -> None:
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        for stream in (False, True):
+            protocol = Noting()
+            proto: Any = protocol
+            pumped = PumpedProtocol(proto, loop)
+
+            def relay(pumped: PumpedProtocol = pumped, stream: bool = stream) -> asyncio.Future[None]:
+                if stream:
+                    transport = pumped.response_stream(200, [])
+                    transport.send_bytes(b"body")
+                    del transport
+                else:
+                    pumped.response_bytes(200, [], b"body")
+                return asyncio.run_coroutine_threadsafe(pumped.delivered(), loop)  # type: ignore[return-value]
+
+            await asyncio.wrap_future(await asyncio.to_thread(relay))  # type: ignore[arg-type]
+            assert protocol.body == b"body"
+
+    asyncio.run(work())
+
+
+def test_a_body_is_read_through_it() -> None:
+    async def work() -> None:
+        proto: Any = Protocol(b"body")
+        pumped = PumpedProtocol(proto, asyncio.get_running_loop())
+        assert await pumped() == b"body"
+        assert await pumped.__aiter__().__anext__() == b"body"
+        proto.leave()
+        await pumped.client_disconnect()
+
+    asyncio.run(work())
+
+
 def test_it_ends_when_it_is_dropped_and_not_before() -> None:
     async def work() -> None:
         protocol = Noting()

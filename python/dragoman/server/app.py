@@ -12,10 +12,10 @@ import logging
 import time
 from random import getrandbits
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dragoman.core import Reply
-from dragoman.driver import Driver
+from dragoman.driver import Driver, OnLoop
 from dragoman.endpoints.answers import error_answer
 from dragoman.errors import (
     ClientGone,
@@ -55,11 +55,12 @@ class App:
         """Answer one request."""
         server = self.gateway.snapshot.config.server
         limits = server.limits
-        writer = proto if server.relay == "direct" else PumpedProtocol(proto, self.loop)
-        reply = Reply(writer, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
+        pumped = None if server.relay == "direct" else PumpedProtocol(proto, self.loop)
+        answering: Any = pumped or proto
+        reply = Reply(answering, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
         started_at_ms = time.time_ns() // 1_000_000
         # The time first: rows are looked up by this id, and an index takes ids that only grow far more easily.
-        request = Request(f"req_{started_at_ms:012x}{getrandbits(64):016x}", proto, reply, started_at_ms)
+        request = Request(f"req_{started_at_ms:012x}{getrandbits(64):016x}", answering, reply, started_at_ms)
         self.in_flight.add(request)
         try:
             await self._serve(request, scope)
@@ -73,6 +74,8 @@ class App:
             self._answer(request, Internal("The gateway failed on this request; its log says why."))
         finally:
             self.in_flight.discard(request)
+        if pumped is not None:
+            await OnLoop(pumped.delivered())
 
     async def _serve(self, request: Request, scope: Scope) -> None:
         request.method = scope.method
