@@ -1,8 +1,9 @@
-"""What the tests with official SDKs share: one gateway, set up once."""
+"""What tests with clients share: one gateway for the official SDKs, and a voice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from tests.gateway.stage import Stage, running
@@ -12,3 +13,17 @@ from tests.gateway.stage import Stage, running
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway before the rehearsal and a scripted provider."""
     yield from running(tmp_path_factory.mktemp("stage"))
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Shows lines to whoever runs the tests, whatever comes of them."""
+    terminal: Any = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def show(text: str) -> None:
+        with capsys.disabled():
+            terminal.write_line("")
+            for line in text.splitlines():
+                terminal.write_line(line)
+
+    return show

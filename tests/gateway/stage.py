@@ -105,6 +105,11 @@ class Stage:
             time.sleep(0.02)
         return found
 
+    def closed(self, request: Request) -> bool:
+        """Whether the gateway has closed the connection on which the request came; waits for it."""
+        self.wait(lambda: request.connection.closed_s)
+        return request.connection.closed_by == "peer"
+
     def _ask(self, request_id: str) -> Response:
         return get(self.gateway.port, f"/v1/requests/{request_id}", authorization=f"Bearer {self.key}")
 
@@ -138,7 +143,7 @@ def play(connection: Connection) -> None:
         step(connection)
 
 
-ERRORS = {
+ERRORS: dict[int, dict[str, Any]] = {
     400: {"message": "Bad.", "type": "invalid_request_error", "param": "messages[0]", "code": "invalid_value"},
     404: {"message": "None.", "type": "invalid_request_error", "param": None, "code": "model_not_found"},
     422: {"message": "No.", "type": "invalid_request_error", "param": "n", "code": "unprocessable"},
@@ -230,7 +235,7 @@ def responses_events(text: str) -> list[bytes]:
         "total_tokens": 12,
     }
     response = {"id": "resp_1", "object": "response", "created_at": 1, "output": [], "status": "completed"}
-    said = [
+    said: list[dict[str, Any]] = [
         {"type": "response.created", "response": response | {"status": "in_progress"}},
         *({"type": "response.output_text.delta", "delta": part, "item_id": "msg_1"} for part in text.split("|")),
         {"type": "response.completed", "response": response | {"usage": usage}},

@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,8 @@ def _bytes(text: str, encoding: str) -> bytes:
 def _columns(usage: dict[str, Any]) -> dict[str, int]:
     inputs, outputs = usage.get("input_tokens_details") or {}, usage.get("output_tokens_details") or {}
     return {
-        "input_tokens": usage.get("input_tokens", usage.get("prompt_tokens")),
-        "output_tokens": usage.get("output_tokens", usage.get("completion_tokens")),
+        "input_tokens": usage.get("input_tokens", usage.get("prompt_tokens", 0)),
+        "output_tokens": usage.get("output_tokens", usage.get("completion_tokens", 0)),
         "cached_input_tokens": inputs.get("cached_tokens") or 0,
         "reasoning_tokens": outputs.get("reasoning_tokens") or 0,
     }
@@ -168,7 +168,7 @@ def test_every_request_reaches_the_provider_as_it_is(outcomes: list[Outcome]) ->
     assert wrong == []
 
 
-def test_every_answer_reaches_the_client_as_it_is(outcomes: list[Outcome], request: pytest.FixtureRequest) -> None:
+def test_every_answer_reaches_the_client_as_it_is(outcomes: list[Outcome], say: Callable[[str], None]) -> None:
     wrong = {
         call.id: (response.status, response.body[:300])
         for call, _, response, _ in outcomes
@@ -177,9 +177,8 @@ def test_every_answer_reaches_the_client_as_it_is(outcomes: list[Outcome], reque
     }
     counts = Counter(call.api.partition(":")[0] for call, _, _, _ in outcomes)
     said = ", ".join(f"{api} {count}" for api, count in sorted(counts.items()))
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
     passed = len(outcomes) - len(wrong)
-    terminal.write_line(f"recorded traffic passed through: {passed} of {len(outcomes)} calls pass ({said})")
+    say(f"recorded traffic passed through: {passed} of {len(outcomes)} calls pass ({said})")
     assert wrong == {}
 
 
