@@ -36,10 +36,14 @@ impl Upstream {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (alive, ended) = tokio::sync::oneshot::channel::<()>();
-        std::thread::Builder::new().name("upstream".into()).spawn(move || {
+        let serve = move || {
             let _ = runtime.block_on(ended);
             runtime.shutdown_background();
-        })?;
+        };
+        // Attached for as long as it lives: Python then keeps one thread state for it, which it would otherwise make
+        // and unmake, with memory mapped for its stack, each time that the GIL is taken.
+        let attached = move || Python::attach(|py| py.detach(serve));
+        std::thread::Builder::new().name("upstream".into()).spawn(attached)?;
         let conclusions = conclude::start(&handle);
         Ok(Self { runtime: handle, conclusions, event_loop, shared: Shared::new(), _alive: alive })
     }
