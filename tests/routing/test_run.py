@@ -24,7 +24,8 @@ def run() -> Run:
 
 
 def outcome(written: str) -> Any:
-    return SimpleNamespace(written=written, status=201, headers=[("x-ratelimit-remaining-tokens", "9"), ("server", "s")])
+    headers = [("x-ratelimit-remaining-tokens", "9"), ("server", "s")]
+    return SimpleNamespace(written=written, status=201, headers=headers)
 
 
 def member(name: str) -> Any:
