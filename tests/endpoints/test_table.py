@@ -23,6 +23,8 @@ SERVED = [
     ("POST", "/rehearsal/v1/chat/completions", "Rehearse"),
     ("POST", "/v1/images/generations", "PassThrough"),
     ("GET", "/v1/files", "PassThrough"),
+    ("GET", "/v1/chat/completions", "PassThrough"),
+    ("GET", "/v1/chat/completions/chatcmpl-1/messages", "PassThrough"),
     ("POST", "/v1/responses", "PassThrough"),
 ]
 

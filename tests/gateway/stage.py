@@ -40,6 +40,19 @@ from tests.gateway.upstream import (
 from dragoman.access.secret import create_secret
 
 PATIENCE_S = 30.0
+ALWAYS_HEADERS = (
+    "x-request-id",
+    "x-dragoman-provider",
+    "x-dragoman-model",
+    "x-dragoman-deployment",
+    "x-dragoman-attempts",
+    "x-dragoman-fallback-index",
+    "x-dragoman-cost-estimate",
+    "x-dragoman-overhead-ms",
+    "x-dragoman-upstream-ms",
+    "x-dragoman-snapshot",
+)
+PRICE = {"input_usd_mtok": 2, "output_usd_mtok": 8}
 LONGEST_BODY = 1024 * 1024
 FIRST_FIELD = re.compile(rb'name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]+)')
 
@@ -73,6 +86,10 @@ class Stage:
         up = {"kind": "openai", "base_url": self.upstream.base_url, "api_key": SECRET, "allow_private": True}
         return {
             "providers": {"up": up},
+            "deployments": {
+                name: {"provider": "up", "model": model, "price": PRICE}
+                for name, model in (("priced", "answer@priced"), ("dear", "status-400@dear"))
+            },
             "rehearsal": {"enabled": True, "time_to_first_token_s": 0.01, "tokens_per_s": 2000},
             "routes": {
                 "demo": {"tiers": [["rehearsal/demo"]]},
@@ -194,7 +211,7 @@ LATE = b'data: {"error":{"message":"Fell over.","type":"server_error","code":nul
 AUDIO = bytes(range(256)) * 64
 
 PLAYS: dict[str, tuple[Step, ...]] = {
-    "answer": (answer(),),
+    "answer": (answer(x_ratelimit_remaining_tokens="99", openai_processing_ms="5", set_cookie="a=b"),),
     "stream": (stream(),),
     "no-usage": (streamed(role_event(), event("Hello."), event(finish_reason="stop"), DONE),),
     "usage": (streamed(role_event(), event("Hello."), event(finish_reason="stop"), usage_event(9, 3), DONE),),
@@ -221,6 +238,7 @@ PATHS: dict[str, tuple[Step, ...]] = {
     "GET /v1/files/file-1": (answer(json.dumps(FILE).encode()),),
     "GET /v1/files/file-1/content": (answer(b'{"custom_id": "1"}\n', content_type="application/octet-stream"),),
     "DELETE /v1/files/file-1": (answer(json.dumps({"id": "file-1", "object": "file", "deleted": True}).encode()),),
+    "GET /v1/chat/completions": (answer(json.dumps({"object": "list", "data": [], "has_more": False}).encode()),),
     "POST /v1/batches": (answer(json.dumps(BATCH).encode()),),
 }
 

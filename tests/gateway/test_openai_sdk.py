@@ -16,7 +16,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 from pydantic import BaseModel
-from tests.gateway.stage import Stage
+from tests.gateway.stage import ALWAYS_HEADERS, Stage
 
 ASK: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the weather in Paris?"}]
 PARAMETERS: dict[str, object] = {
@@ -29,18 +29,6 @@ WEATHER: ChatCompletionToolParam = {
     "type": "function",
     "function": {"name": "weather", "description": "The weather of a place.", "parameters": PARAMETERS, "strict": True},
 }
-ALWAYS_HEADERS = (
-    "x-request-id",
-    "x-dragoman-provider",
-    "x-dragoman-model",
-    "x-dragoman-deployment",
-    "x-dragoman-attempts",
-    "x-dragoman-fallback-index",
-    "x-dragoman-cost-estimate",
-    "x-dragoman-overhead-ms",
-    "x-dragoman-upstream-ms",
-    "x-dragoman-snapshot",
-)
 
 
 @pytest.fixture
@@ -210,7 +198,7 @@ def test_legacy_completions(client: OpenAI) -> None:
 
 def test_models(stage: Stage, client: OpenAI) -> None:
     listed = [model.id for model in client.models.list()]
-    assert listed[:2] == ["demo", "chain"]
+    assert listed[:4] == ["demo", "chain", "priced", "dear"]
     assert client.models.retrieve("demo").owned_by == "rehearsal"
     assert client.models.retrieve("up/gpt-4o-mini").id == "up/gpt-4o-mini"
     with pytest.raises(openai.NotFoundError) as caught:
@@ -235,6 +223,23 @@ def test_headers_that_every_answer_has(client: OpenAI) -> None:
     with client.chat.completions.with_streaming_response.create(model="demo", messages=ASK, stream=True) as streamed:
         assert [name for name in ALWAYS_HEADERS if not streamed.headers.get(name)] == []
         streamed.read()
+
+
+def test_what_an_answer_costs(stage: Stage, client: OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response.create(model="priced", messages=ASK, max_tokens=100)
+    usage = raw.parse().usage
+    assert usage is not None
+    cost_nanousd = usage.prompt_tokens * 2000 + usage.completion_tokens * 8000
+    row = stage.row(raw.headers["x-request-id"])
+    assert (row["cost_nanousd"], row["cost_usd"], row["priced"]) == (cost_nanousd, f"{cost_nanousd / 1e9:.9f}", True)
+    assert float(raw.headers["x-dragoman-cost-estimate"]) > 100 * 8e-6
+
+
+def test_of_the_provider_s_headers_those_that_speak_to_the_client_pass(client: OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response.create(model="priced", messages=ASK)
+    assert raw.headers["x-ratelimit-remaining-tokens"] == "99"
+    assert raw.headers["openai-processing-ms"] == "5"
+    assert "set-cookie" not in raw.headers
 
 
 def test_the_next_tier_answers_where_the_first_fails(stage: Stage, client: OpenAI) -> None:

@@ -11,7 +11,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
-from tests.gateway.stage import LONGEST_BODY, Stage, error_of
+from tests.gateway.stage import ALWAYS_HEADERS, LONGEST_BODY, Stage, error_of
 
 ASK: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello there."}]
 ONCE = {"x-dragoman-retries": "0"}
@@ -90,6 +90,11 @@ def test_what_is_the_provider_s_fault(
     row = stage.row(found.request_id)
     assert (row["status"], row["error_code"], row["fault"]) == (status, code, "upstream")
     assert (row["usage_source"], row["stream"]) == ("none", streamed)
+
+
+def test_errors_have_the_headers_that_every_answer_has(client: OpenAI) -> None:
+    found = caught(client, "dear")
+    assert [name for name in ALWAYS_HEADERS if not found.response.headers.get(name)] == []
 
 
 def test_a_limited_provider_says_when_to_come_again(client: OpenAI) -> None:

@@ -97,6 +97,10 @@ def test_a_batch(stage: Stage, client: OpenAI) -> None:
     assert stage.seen("/v1/batches")[0].json["input_file_id"] == "file-1"
 
 
+def test_stored_answers_are_listed(client: OpenAI) -> None:
+    assert list(client.chat.completions.list(extra_headers=UP)) == []
+
+
 def test_a_whole_response(stage: Stage, client: OpenAI) -> None:
     raw = client.responses.with_raw_response.create(model="up/respond@whole", input="Hello.")
     usage = raw.parse().usage

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def build_router(gateway: Gateway) -> Router:
     """The paths that the gateway serves."""
     router = Router()
+    passed_through = PassThrough(gateway)
     for path, (name, upstream_path) in openai.PATHS.items():
         router.add("POST", path, openai.Generate(gateway, name, upstream_path))
+    router.add("GET", "/v1/chat/completions", passed_through)  # the list of those that a provider has stored
     router.add("GET", "/v1/models", models.Models(gateway))
     router.add_prefix(models.PREFIX, models.Models(gateway))
     router.add_prefix(requests.PREFIX, requests.Requests(gateway))
@@ -27,5 +29,5 @@ def build_router(gateway: Gateway) -> Router:
     router.add("GET", "/readyz", Ready(gateway))
     router.add("GET", "/metrics", Exposition(gateway))
     router.add_prefix(rehearse.PREFIX, rehearse.Rehearse(gateway))
-    router.add_prefix("/v1/", PassThrough(gateway))
+    router.add_prefix("/v1/", passed_through)
     return router
