@@ -27,6 +27,7 @@ from tests.gateway.upstream import (
     chunk,
     event,
     expect,
+    head,
     hold,
     pace,
     reset,
@@ -210,7 +211,18 @@ EARLY = b'data: {"error":{"message":"Too long.","type":"invalid_request_error","
 LATE = b'data: {"error":{"message":"Fell over.","type":"server_error","code":null}}\n\n'
 AUDIO = bytes(range(256)) * 64
 
+GOOD = (role_event(), event("Hel"), event("lo."), event(finish_reason="stop"), DONE)
+COMMENTS = (b": one\n\n", role_event(), b": two\n\n", *GOOD[1:3], b": three\n\n", *GOOD[3:])
+CHATTER = b": " + b"x" * 1022 + b"\n\n"
+WHOLE = b"".join(GOOD)
+
 PLAYS: dict[str, tuple[Step, ...]] = {
+    "commented": (streamed(*COMMENTS),),
+    "mislabelled": (answer(WHOLE, content_type="application/json"),),
+    "unlabelled": (send(head(200, content_length=str(len(WHOLE))) + WHOLE),),
+    "in-one-piece": (streamed(b"".join(GOOD[:3]) + LATE),),
+    "chatty": (send(stream_head()), pace([chunk(CHATTER * 128)], 0), hold),
+    "not-a-stream": (answer(),),
     "answer": (answer(x_ratelimit_remaining_tokens="99", openai_processing_ms="5", set_cookie="a=b"),),
     "stream": (stream(),),
     "no-usage": (streamed(role_event(), event("Hello."), event(finish_reason="stop"), DONE),),

@@ -182,8 +182,8 @@ impl Relay {
     }
 
     async fn flush(&mut self, progress: &mut Progress, reply: &mut impl Reply) -> Result<(), Failure> {
-        let begun = self.eager || self.finished || progress.first_content.is_some();
-        let due = begun || self.pending.len() > HELD_BYTES;
+        let begun = self.eager || self.finished || progress.written == Written::Partly;
+        let due = begun || progress.first_content.is_some() || self.pending.len() > HELD_BYTES;
         if self.pending.is_empty() || !due {
             return Ok(());
         }
