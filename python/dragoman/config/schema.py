@@ -146,7 +146,7 @@ class Limits(Part, frozen=True, kw_only=True):
 
     max_body_bytes: Annotated[PositiveInt, "a request's body; more is a 413"] = 20 * 1024 * 1024
     max_json_depth: Annotated[PositiveInt, "nesting of a request's JSON"] = 128
-    max_header_bytes: Annotated[PositiveInt, "all headers of a request; more is a 431"] = 64 * 1024
+    max_header_bytes: Annotated[int, Meta(ge=8192), "all headers of a request; more is a 431"] = 64 * 1024
     max_headers: Annotated[PositiveInt, "headers of a request; more is a 431"] = 100
     header_timeout_s: Annotated[Positive, "for all headers to arrive"] = 10.0
     body_timeout_s: Annotated[Positive, "for the whole body to arrive; longer is a 408"] = 60.0

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -37,6 +38,12 @@ log = logging.getLogger("dragoman.server")
 granian: Any = _granian
 BACKLOG = 4096
 SAVE_KEY_USE_EVERY_S = 60.0
+PARENT_EVERY_S = 1.0
+# Descriptors: no more are asked for, and so many are left for files, the database and threads.
+MOST_FILES = 1 << 17
+FILES_TO_SPARE = 64
+# For the last answers to leave once everything has been ended.
+LAST_WORDS_S = 1.0
 
 
 class Scheduler(_granian.CallbackScheduler):
@@ -80,8 +87,9 @@ class Worker:
         self._listen()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._stop)
+        self.loop.add_signal_handler(signal.SIGQUIT, self._stop_now)
         self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
-        for work in (self.app.look_after(), self.watcher.run(), self._keep_keys_fresh()):
+        for work in (self.app.look_after(), self.watcher.run(), self._keep_keys_fresh(), self._watch_parent()):
             self._tasks.append(self.loop.create_task(work))
         await self.stopped.wait()
         for task in self._tasks:
@@ -99,7 +107,7 @@ class Worker:
             threads=1,
             blocking_threads=1,
             py_threads=1,
-            backpressure=limits.max_connections,
+            backpressure=min(limits.max_connections, _affordable_connections()),
             http_mode="1",
             http1_opts=HTTP1Settings(
                 header_read_timeout=round(limits.header_timeout_s * 1000), max_buffer_size=limits.max_header_bytes
@@ -111,17 +119,34 @@ class Worker:
     def _stop(self) -> None:
         """The first signal drains, the second ends what is in flight at once."""
         if self.app.draining:
-            self.app.abort()
+            self._stop_now()
             return
+        self.app.draining = True
         log.info("stopping: requests in flight may finish within %g s", self.gateway.snapshot.config.server.drain_s)
         self._tasks.append(self.loop.create_task(self._drain()))
 
+    def _stop_now(self) -> None:
+        """Drain, and end what is in flight at once."""
+        if not self.app.draining:
+            self._stop()
+        self.app.abort()
+        self.loop.call_later(LAST_WORDS_S, self.stopped.set)
+
+    async def _watch_parent(self) -> None:
+        """Stop when the supervisor is gone: it was killed, and nobody would pass a signal on any more."""
+        parent = os.getppid()
+        while os.getppid() == parent:
+            await asyncio.sleep(PARENT_EVERY_S)
+        log.error("stopping: the supervisor is gone")
+        self._stop()
+
     async def _drain(self) -> None:
-        self.app.draining = True
+        drain_s = self.gateway.snapshot.config.server.drain_s
+        until_s = time.monotonic() + drain_s
         self.signal.set()
-        await self.app.drain(self.gateway.snapshot.config.server.drain_s)
-        await asyncio.sleep(1)
-        # What granian still waits for is a client that does not read.
+        await self.app.drain(drain_s)
+        # granian says when the clients have it all; one that does not read is not waited for.
+        await asyncio.sleep(max(until_s - time.monotonic(), LAST_WORDS_S))
         self.stopped.set()
 
     async def _keep_keys_fresh(self) -> None:
@@ -132,6 +157,21 @@ class Worker:
             if time.monotonic() - saved_s > SAVE_KEY_USE_EVERY_S:
                 saved_s = time.monotonic()
                 await asyncio.to_thread(self.gateway.keys.save_last_used)
+
+
+def _affordable_connections() -> int:
+    """Client connections for which there are descriptors, one more for each at a provider, and some to spare.
+
+    Without any left granian would try to accept, in vain, as fast as it can.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = min(_finite(hard), max(_finite(soft), MOST_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(1, (most - FILES_TO_SPARE) // 2)
+
+
+def _finite(files: int) -> int:
+    return MOST_FILES if files == resource.RLIM_INFINITY else files
 
 
 def main() -> int:
