@@ -63,7 +63,7 @@ LANES = [
     ("chat", {"stream": True, "stream_options": {"include_usage": False}}, True, "stream_without_usage"),
     ("chat", {}, True, "whole"),
     ("chat", {"stream": False}, True, "whole"),
-    ("embeddings", {"stream": True}, True, "stream"),
+    ("embeddings", {"stream": True}, True, "whole"),
 ]
 
 

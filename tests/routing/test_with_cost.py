@@ -121,7 +121,8 @@ def test_a_stream_without_done(served: Served, upstream: Upstream) -> None:
 
 
 def test_vectors_have_a_cost_too(served: Served, upstream: Upstream) -> None:
-    vectors = {"object": "list", "data": [], "usage": {"prompt_tokens": 4, "total_tokens": 4}}
+    vector = {"object": "embedding", "index": 0, "embedding": [0.5]}
+    vectors = {"object": "list", "data": [vector], "usage": {"prompt_tokens": 4, "total_tokens": 4}}
     upstream.reply(expect, answer(json.dumps(vectors).encode()))
     response = served.ask("POST", "/v1/embeddings", b'{"model": "chat", "input": "x"}', **WANTED)
     assert response.json["usage"]["cost_nanousd"] == served.row(response).cost_nanousd is not None
