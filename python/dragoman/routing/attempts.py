@@ -150,7 +150,9 @@ class Tries:
         return error
 
     def _may_retry(self) -> bool:
-        if self.retries_left <= 0 or not self.gateway.balancer.may_retry(self.tried[0]):
+        if self.retries_left > 0 and not self.gateway.balancer.may_retry(self.tried[0]):
+            self.retries_left = 0  # denied once is denied for this request
+        if self.retries_left <= 0:
             return False
         self.retries_left -= 1
         return True
