@@ -74,9 +74,7 @@ def test_a_second_one_on_the_same_database_refuses(
         Gateway(config(tmp_path), loop, {})
 
 
-def test_a_new_configuration_is_a_new_snapshot_and_the_old_one_stays(
-    gateway: Gateway, tmp_path: Path
-) -> None:
+def test_a_new_configuration_is_a_new_snapshot_and_the_old_one_stays(gateway: Gateway, tmp_path: Path) -> None:
     old = gateway.snapshot
     gateway.note_problems(["nonsense"])
     gateway.replace(config(tmp_path, routes={"r": {"tiers": [["p/m"]]}}))
