@@ -122,10 +122,15 @@ def test_a_bad_file_changes_nothing_and_a_good_one_mends_it(seen: Seen, name: st
     assert seen.ports == [1]  # the same as before the fault, but the fault is over
 
 
-def test_an_empty_file_is_the_defaults(seen: Seen) -> None:
-    rewrite(seen.path, "")
+@pytest.mark.parametrize("text", ["", " \n\n"])
+def test_an_empty_file_is_one_that_is_still_to_be_written(seen: Seen, text: str) -> None:
+    rewrite(seen.path, text)
     seen.settle()
-    assert seen.configs == [Config()]
+    assert seen.configs == []
+    assert seen.problems == [[f"{seen.path}: the file is empty"]]
+    rewrite(seen.path, "server: {port: 4}\n")
+    seen.settle()
+    assert seen.ports == [4]
 
 
 @pytest.mark.parametrize("fault", [StoreError("no"), ValueError("no"), OSError("no"), RecursionError(), MemoryError()])

@@ -249,3 +249,22 @@ def test_no_deployment_is_left_where_all_are_full(serve: Serve, upstream: Upstre
     gate.set()
     assert first.wait().status == 200
     assert served.chat().status == 200
+
+
+def test_w16_several_credentials_take_turns_and_cool_down_apart(serve: Serve, upstream: Upstream) -> None:
+    config = config_for(upstream.base_url, route={"strategy": "weighted"})
+    keys = [{"key": f"sk-{name}", "name": name} for name in "abc"]
+    config["providers"]["up0"] |= {"api_key": "", "credentials": keys}
+
+    def play(connection: Any) -> None:
+        limited = connection.request.headers["authorization"] == "Bearer sk-b"
+        (answer(b"{}", 429, retry_after="60") if limited else answer())(connection)
+
+    upstream.reply(expect, play)
+    served = serve(config)
+    assert {served.chat().status for _ in range(60)} == {200}
+    used = [request.headers["authorization"] for request in upstream.requests]
+    assert used.count("Bearer sk-b") == 1
+    assert min(used.count("Bearer sk-a"), used.count("Bearer sk-c")) > 10
+    breakers = {member.name: member.breaker for member in served.gateway.balancer.members()}
+    assert [breakers[f"up0#{name}"] for name in "abc"] == ["closed", "open", "closed"]

@@ -78,6 +78,7 @@ class ConfigWatcher:
         """Load, and call back with what came of it."""
         self._loaded = self._seen = self._signature()
         try:
+            self._check_content()
             config = self._load()
             if config == self._current and not self._failed:
                 return
@@ -89,6 +90,11 @@ class ConfigWatcher:
         else:
             self._current = config
             self._failed = False
+
+    def _check_content(self) -> None:
+        """Refuse an empty file. At a start it stands for the defaults; later for one that is about to be written."""
+        if self._path is not None and not self._path.read_bytes().strip():
+            raise ConfigError([f"{self._path}: the file is empty"])
 
     def _report(self, problems: list[str]) -> None:
         self._failed = True

@@ -22,9 +22,12 @@ class Health:
 
     always = True
 
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
     async def serve(self, request: Request) -> None:
         """Always 200."""
-        json_answer(request, {"status": "ok"})
+        json_answer(request, {"status": "ok"}, snapshot=self.gateway.snapshot.number)
 
 
 class Ready:

@@ -25,7 +25,7 @@ def build_router(gateway: Gateway) -> Router:
     router.add_prefix(models.PREFIX, models.Models(gateway))
     router.add_prefix(requests.PREFIX, requests.Requests(gateway))
     router.add("POST", "/v1/explain", Explain(gateway))
-    router.add("GET", "/healthz", Health())
+    router.add("GET", "/healthz", Health(gateway))
     router.add("GET", "/readyz", Ready(gateway))
     router.add("GET", "/metrics", Exposition(gateway))
     router.add_prefix(rehearse.PREFIX, rehearse.Rehearse(gateway))
