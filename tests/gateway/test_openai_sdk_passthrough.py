@@ -73,7 +73,7 @@ def test_files(stage: Stage, client: OpenAI) -> None:
         file=("a.jsonl", content), purpose="batch", extra_headers=UP | {"idempotency-key": "once"}
     )
     assert made.parse().id == "file-1"
-    (sent,) = stage.seen("/v1/files")
+    sent = stage.seen("/v1/files")[-1]
     parts = parts_of(sent.headers["content-type"], sent.body)
     assert (hashlib.sha256(parts["file"]).digest(), parts["purpose"]) == (hashlib.sha256(content).digest(), b"batch")
     assert sent.headers["idempotency-key"] == "once"
