@@ -7,6 +7,7 @@ is settled, once.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
@@ -106,7 +107,7 @@ def admit(gateway: Gateway, call: Call, endpoint: Generation, plan: Plan) -> Adm
     deployment = plan.first
     try:
         counted = deployment.counter.count_request(
-            call.raw, model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
+            call.raw.removeprefix(BOM_UTF8), model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
         )
     except ValueError as error:
         raise InvalidRequest(f"This is no {endpoint} request: {error}.") from None

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.gateway import desk as desks
+from tests.gateway.desk import Desk
+from tests.gateway.gateway import Gateway
 from tests.gateway.stage import Stage, running
+from tests.gateway.upstream import Upstream
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +31,17 @@ def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> C
                 terminal.write_line(line)
 
     return show
+
+
+@pytest.fixture(scope="session")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Upstream]]:
+    """A gateway with narrow limits, and its provider."""
+    yield from desks.running(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture
+def desk(narrow: tuple[Gateway, Upstream]) -> Iterator[Desk]:
+    """That gateway for one test, after which it must be at rest."""
+    desk = Desk(*narrow)
+    yield desk
+    desk.at_rest()

@@ -12,7 +12,7 @@ from dragoman.telemetry import metrics as metrics_module
 from dragoman.telemetry.metrics import OVERHEAD_SECONDS, SECONDS, Family, Histogram, Metrics, exposition, gauge
 from dragoman.usage.row import UsageRow
 
-LINE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)")
+LINE = re.compile(r"([a-z_]+)(?:\{(.*)\})? (\S+)", re.DOTALL)
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
 
 
@@ -37,7 +37,7 @@ def read(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     found = {}
     kinds: dict[str, str] = {}
     assert text.endswith("\n")
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):
         if line.startswith("# "):
             _, word, name, rest = line.split(" ", 3)
             if word == "TYPE":
