@@ -113,6 +113,6 @@ def admit(gateway: Gateway, call: Call, endpoint: Generation, plan: Plan) -> Adm
         raise InvalidRequest(f"This is no {endpoint} request: {error}.") from None
     cost_nanousd = None
     if deployment.rates is not None and call.body is not None:
-        output = call.body.max_tokens or gateway.typical_output(deployment.name)
+        output = call.body.max_tokens or gateway.typical_output(deployment.known_as)
         cost_nanousd = deployment.rates.cost(Tokens(input=counted.tokens, output=output))
     return Admitted(call=call, plan=plan, counted=counted, cost_estimate_nanousd=cost_nanousd)

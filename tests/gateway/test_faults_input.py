@@ -178,7 +178,7 @@ def test_c13_the_host_of_an_absolute_target_means_nothing(desk: Desk) -> None:
         assert sent.headers["host"] == f"127.0.0.1:{desk.upstream.port}"
 
 
-@pytest.mark.parametrize("model", ["up0/a\r\nx-evil: 1", "up0/a\nb", "up0/a\x7f", "up0/é模", "up0/" + "m" * 5000])
+@pytest.mark.parametrize("model", ["up0/a\r\nx-evil: 1", "up0/a\nb", "up0/a\x7f", "up0/é模", "up0/" + "m" * 500])
 def test_c14_a_model_s_name_makes_no_header(desk: Desk, model: str) -> None:
     response = desk.post(chat_body(model=model))
     assert response.status == 200

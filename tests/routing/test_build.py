@@ -10,8 +10,8 @@ from msgspec import convert
 from dragoman.access.principal import ANONYMOUS, Principal
 from dragoman.config.schema import Config
 from dragoman.core import Balancer, Upstream
-from dragoman.errors import ConfigError, Forbidden, NotFound
-from dragoman.routing.build import MAX_IMPLICIT, Builder, Snapshot
+from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
+from dragoman.routing.build import MAX_ALIAS_CHARS, MAX_IMPLICIT, Builder, Snapshot
 from dragoman.usage.price import Prices
 from dragoman.usage.row import Tokens
 
@@ -74,6 +74,36 @@ def test_no_more_names_are_remembered_than_is_allowed(builder: Builder) -> None:
     for number in range(MAX_IMPLICIT + 5):
         snapshot.plan(f"p/{number}", (), ANONYMOUS)
     assert len(snapshot.implicit) == MAX_IMPLICIT
+
+
+@pytest.mark.parametrize("length", [MAX_ALIAS_CHARS, MAX_ALIAS_CHARS + 1])
+def test_a_name_has_a_largest_length(builder: Builder, length: int) -> None:
+    snapshot = builder.build(config(), 1)
+    alias = "p/" + "m" * (length - 2)
+    for name, fallbacks in ((alias, ()), ("p/m", (alias,))):
+        if length <= MAX_ALIAS_CHARS:
+            assert snapshot.plan(name, fallbacks, ANONYMOUS).tiers
+        else:
+            with pytest.raises(InvalidRequest) as raised:
+                snapshot.plan(name, fallbacks, ANONYMOUS)
+            assert len(raised.value.message) < 100
+
+
+def test_names_that_clients_make_up_leave_no_more_behind_than_is_allowed() -> None:
+    balancer = Balancer()
+    loop = asyncio.new_event_loop()
+    builder = Builder(Upstream(loop), balancer, Prices(), "key")
+    snapshot = builder.build(config(routes={"r": {"tiers": [["p/named"]]}}), 1)
+    for number in range(2 * MAX_IMPLICIT):
+        snapshot.plan(f"p/{number}", (), ANONYMOUS)
+    known = {member.name.partition("#")[0] for member in balancer.members()}
+    assert len(known) == MAX_IMPLICIT + 2
+    assert {"p/named", "p/*", "p/0"} <= known
+    last = snapshot.plan("p/last", (), ANONYMOUS).first
+    assert (last.name, last.known_as, last.model) == ("p/last", "p/*", "last")
+    later = builder.build(config(routes={"r": {"tiers": [["p/late"]]}}), 2)
+    assert later.plans["r"].first.known_as == "p/late"
+    loop.close()
 
 
 @pytest.mark.parametrize("alias", ["nothing", "q/m", "p/", "/m", ""])

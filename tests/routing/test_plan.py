@@ -13,6 +13,7 @@ def plan(alias: str, *names: str, **fields: Any) -> Plan:
     for name in names:
         deployment = Deployment(
             name=name,
+            known_as=name,
             provider="p",
             model="m",
             domain="d",

@@ -77,6 +77,8 @@ def test_the_knob_s_user_and_trace_come_first(run: Run) -> None:
     assert run.trace_headers == [("traceparent", "00-parent"), ("tracestate", "a=b")]
     run.planned("a", "body", Knobs(), Trace("theirs", "00-parent", ""))
     assert (run.end_user, run.trace_id) == ("body", "theirs")
+    run.planned("a", "u" * 10_000, Knobs(), None)
+    assert run.end_user == "u" * 256
     assert run.trace_headers == [("traceparent", "00-parent")]
 
 

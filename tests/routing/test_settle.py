@@ -37,7 +37,7 @@ class Kept:
         self.counted: list[UsageRow] = []
         self.learnt: Counter[str] = Counter()
         self.writer = SimpleNamespace(put=self.rows.append)
-        self.metrics = SimpleNamespace(count=self.counted.append)
+        self.metrics = SimpleNamespace(count=lambda row, deployment: self.counted.append(row))
 
     def learn_output(self, deployment: str, tokens: int) -> None:
         self.learnt[deployment] += tokens
@@ -64,7 +64,7 @@ def made(ended: Any = None, *, counted: int | None = None, exact: bool = True, p
     proto: Any = Protocol(b"")
     run = Run(Request("req_1", proto, Reply(proto, "")), 1, ANONYMOUS, "chat")
     rates = rates_of(Price(input_usd_mtok=2, output_usd_mtok=8, cached_input_usd_mtok=1)) if priced else None
-    deployment: Any = SimpleNamespace(name="d", provider="p", model="m", rates=rates, counter=COUNTER)
+    deployment: Any = SimpleNamespace(name="d", known_as="d", provider="p", model="m", rates=rates, counter=COUNTER)
     run.deployment = deployment
     run.outcome = ended
     count: Any = None if counted is None else SimpleNamespace(tokens=counted, exact=exact)

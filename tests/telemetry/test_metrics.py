@@ -80,8 +80,8 @@ def test_the_bounds_rise() -> None:
 
 def test_a_request_is_counted_in_every_figure() -> None:
     metrics = Metrics()
-    metrics.count(row(input_tokens=9, output_tokens=3, cost_nanousd=2_500, first_token_ms=7.0, attempts=2))
-    metrics.count(row(status=502, error_code="upstream_cut", cost_nanousd=None))
+    metrics.count(row(input_tokens=9, output_tokens=3, cost_nanousd=2_500, first_token_ms=7.0, attempts=2), "d")
+    metrics.count(row(status=502, error_code="upstream_cut", cost_nanousd=None), "d")
     series = read(exposition(metrics.families()))
     good = frozenset({("endpoint", "chat"), ("provider", "p"), ("deployment", "d"), ("status", "200"), ("error", "")})
     assert series["dragoman_request_seconds_count", good] == 1
@@ -110,7 +110,7 @@ def test_what_the_process_does_is_counted_from_the_first_scrape() -> None:
 @pytest.mark.parametrize("said", ['a"b', "a\\b", "a\nb", "a\\nb", '"', "\\", "é,}", "{}"])
 def test_labels_are_escaped(said: str) -> None:
     metrics = Metrics()
-    metrics.count(row(deployment=said))
+    metrics.count(row(), said)
     series = read(exposition(metrics.families()))
     found = {dict(labels).get("deployment") for _, labels in series} - {None}
     assert [_unescaped(label or "") for label in found] == [said]
@@ -124,7 +124,7 @@ def test_the_number_of_series_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(metrics_module, "MAX_SERIES", 8)
     metrics = Metrics()
     for number in range(100):
-        metrics.count(row(deployment=f"openai/made-up-{number}"))
+        metrics.count(row(), f"openai/made-up-{number}")
     assert total(metrics, "request_seconds_count") == 100
     labels = {labels for name, labels in read(exposition(metrics.families())) if name.endswith("attempts_total")}
     assert len(labels) <= 9
@@ -135,7 +135,7 @@ def test_two_threads_lose_nothing() -> None:
 
     def count() -> None:
         for _ in range(2000):
-            metrics.count(row(input_tokens=1))
+            metrics.count(row(input_tokens=1), "d")
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from dragoman.config.resolve import REHEARSAL, deployment_for
 from dragoman.config.schema import Credential, Price, Provider
 from dragoman.core import TokenCounter
-from dragoman.errors import ConfigError, Forbidden, NotFound
+from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
 from dragoman.providers.catalogue import Row, row
 from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
 from dragoman.usage.price import rates_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # Plans for "provider/model" names, which clients make up: no more than this are remembered.
 MAX_IMPLICIT = 1024
+MAX_ALIAS_CHARS = 512
 FREE = Price(input_usd_mtok=0, output_usd_mtok=0)
 ALL_ENDPOINTS = frozenset({"chat", "completions", "embeddings"})
 
@@ -52,6 +53,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """The plan for an alias, with the fallbacks that the request names behind it.
 
         Raises:
+            InvalidRequest: no alias is as long.
             NotFound: no such alias.
             Forbidden: the key may not use it.
         """
@@ -61,6 +63,9 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         return plan.extended([self._one(name, principal) for name in fallbacks])
 
     def _one(self, alias: str, principal: Principal) -> Plan:
+        if len(alias) > MAX_ALIAS_CHARS:
+            message = f"A model's name has at most {MAX_ALIAS_CHARS} characters."
+            raise InvalidRequest(message, code="invalid_value", param="model")
         if not principal.may_use(alias):
             raise Forbidden(f"This key may not use the model {alias!r}.", code="model_not_allowed", param="model")
         plan = self.plans.get(alias) or self.implicit.get(alias)
@@ -86,6 +91,8 @@ class Builder:
         self._targets: dict[bytes, Target] = {}
         self._kept: dict[bytes, Target] = {}
         self._counters: dict[str, TokenCounter] = {}
+        self._declared: frozenset[str] = frozenset()
+        self._made_up: set[str] = set()
         self._keys: dict[str, list[str]] = {}
 
     def build(self, config: Config, number: int) -> Snapshot:
@@ -95,6 +102,8 @@ class Builder:
             ConfigError: something in it cannot be built, such as a tokenizer's file.
         """
         self._kept, self._targets = self._targets, {}
+        routed = (name for route in config.routes.values() for tier in route.tiers for name in tier)
+        self._declared = frozenset([*config.deployments, *routed])
         plans = {alias: self._plan(alias, route.tiers, route, config) for alias, route in config.routes.items()}
         for name in config.deployments:
             if name not in plans:
@@ -155,6 +164,7 @@ class Builder:
         provider = config.providers.get(declared.provider, Provider())
         return Deployment(
             name=name,
+            known_as=self._known_as(name, declared),
             provider=declared.provider,
             model=declared.model,
             domain=_domain(declared, provider),
@@ -164,6 +174,14 @@ class Builder:
             streams_usage=kind is None or kind.stream_usage == "option",
             endpoints=frozenset(kind.endpoints) if kind else ALL_ENDPOINTS,
         )
+
+    def _known_as(self, name: str, declared: schema.Deployment) -> str:
+        if name in self._declared or name in self._made_up:
+            return name
+        if len(self._made_up) >= MAX_IMPLICIT:
+            return f"{declared.provider}/*"
+        self._made_up.add(name)
+        return name
 
     def _find_rates(self, declared: schema.Deployment, kind: Row | None) -> Callable[[], Rates | None]:
         price = FREE if declared.provider == REHEARSAL else declared.price
@@ -175,13 +193,15 @@ class Builder:
         return partial(self._prices.resolve, kind.prices, declared.model)
 
     def _counter(self, declared: schema.Deployment) -> TokenCounter:
-        key = declared.tokenizer or declared.model
-        if key not in self._counters:
+        tokenizer = declared.tokenizer
+        if not tokenizer:
+            return TokenCounter.for_model(declared.model)
+        if tokenizer not in self._counters:
             try:
-                self._counters[key] = _new_counter(declared)
+                self._counters[tokenizer] = _new_counter(tokenizer)
             except (OSError, ValueError) as error:
-                raise ConfigError([f"tokenizer {declared.tokenizer!r}: {error}"]) from None
-        return self._counters[key]
+                raise ConfigError([f"tokenizer {tokenizer!r}: {error}"]) from None
+        return self._counters[tokenizer]
 
     def _credentials(self, declared: schema.Deployment, config: Config) -> tuple[Credential, ...]:
         if declared.provider == REHEARSAL:
@@ -193,7 +213,7 @@ class Builder:
     def _member(
         self, deployment: Deployment, declared: schema.Deployment, credential: Credential, config: Config
     ) -> Member:
-        name = self._member_name(f"{deployment.name}#{credential.name}", credential.key)
+        name = self._member_name(f"{deployment.known_as}#{credential.name}", credential.key)
         return Member(
             index=self._balancer.register(name, deployment.domain, declared.max_concurrent),
             deployment=deployment,
@@ -256,12 +276,8 @@ def _headers(provider: Provider, kind: Row | None, credential: Credential) -> li
     return list(headers.items())
 
 
-def _new_counter(declared: schema.Deployment) -> TokenCounter:
-    if not declared.tokenizer:
-        return TokenCounter.for_model(declared.model)
-    if declared.tokenizer.endswith(".json"):
-        return TokenCounter.from_file(declared.tokenizer)
-    return TokenCounter(declared.tokenizer)
+def _new_counter(tokenizer: str) -> TokenCounter:
+    return TokenCounter.from_file(tokenizer) if tokenizer.endswith(".json") else TokenCounter(tokenizer)
 
 
 def _price_of(rates: Rates | None) -> float:

@@ -17,6 +17,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     """A model at a provider."""
 
     name: str
+    known_as: str  # to the balancer and in figures, where names that clients make up are few
     provider: str
     model: str
     domain: str

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from dragoman.telemetry.trace import Trace
 
 
+# What is recorded of the end user that a body names.
+MAX_END_USER_CHARS = 256
+
+
 class AttemptNote(Struct, frozen=True, gc=False):
     """One attempt, for whoever asks later: which, why chosen, why left."""
 
@@ -78,7 +82,7 @@ class Run:
         """The request has been read and may be sent."""
         self.alias = alias
         self.knobs = knobs
-        self.end_user = knobs.end_user or end_user
+        self.end_user = knobs.end_user or end_user[:MAX_END_USER_CHARS]
         self.trace_id = knobs.trace_id
         if trace is not None:
             self.trace_id = self.trace_id or trace.trace_id

@@ -31,12 +31,12 @@ def settle(gateway: Gateway, run: Run) -> None:
     cost_nanousd = cost_of(run, tokens)
     deployment = run.deployment
     if run.error is None and deployment is not None and tokens.output:
-        gateway.learn_output(deployment.name, tokens.output)
+        gateway.learn_output(deployment.known_as, tokens.output)
     if source == "provider" and run.counted is not None and deployment is not None and not run.counted.exact:
         deployment.counter.learn(deployment.model, run.counted, tokens.input)
     row = _row(run, tokens, source, cost_nanousd)
     gateway.writer.put(row)
-    gateway.metrics.count(row)
+    gateway.metrics.count(row, "" if deployment is None else deployment.known_as)
 
 
 def cost_of(run: Run, tokens: Tokens) -> int | None:

@@ -83,9 +83,9 @@ class Metrics:
         self._lock = Lock()
         self._series: dict[tuple[str, str, str, int, str], Series] = {}
 
-    def count(self, row: UsageRow) -> None:
-        """Count a request that is over."""
-        key = (row.endpoint, row.provider, row.deployment, row.status, row.error_code)
+    def count(self, row: UsageRow, deployment: str) -> None:
+        """Count a request that is over; ``deployment`` is the label, where clients' own names are few."""
+        key = (row.endpoint, row.provider, deployment, row.status, row.error_code)
         with self._lock:
             series = self._series.get(key)
             if series is None:
