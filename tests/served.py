@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from granian.rsgi import ProtocolClosed, ProtocolError
+from granian._granian import RSGIProtocolClosed as ProtocolClosed
+from granian._granian import RSGIProtocolError as ProtocolError
 
 from dragoman.config.load import load_config
 from dragoman.driver import Driver, ThreadLoop
@@ -304,7 +305,7 @@ class Served:
 
     def get(self, target: str, **headers: str) -> Protocol:
         """A GET, answered."""
-        return self.ask("GET", target, **headers)
+        return self.ask("GET", target, b"", **headers)
 
     def chat(self, headers: dict[str, str] | None = None, **fields: Any) -> Protocol:
         """A chat request, answered."""

@@ -76,7 +76,7 @@ def test_what_the_client_says_of_itself_is_not_sent_on(two: Served, upstream: Up
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 def test_a_header_names_the_deployment(two: Served, upstream: Upstream, name: str, method: str) -> None:
     upstream.reply(expect, answer(b'{"object": "list"}'))
-    response = two.ask(method, "/v1/files/file-1", **{name: "up0"})
+    response = two.ask(method, "/v1/files/file-1", b"", **{name: "up0"})
     assert (response.status, response.json) == (200, {"object": "list"})
     assert upstream.received()[0].method == method
     assert upstream.received()[0].body == b""

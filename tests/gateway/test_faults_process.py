@@ -459,3 +459,31 @@ def test_p19_a_second_gateway_on_the_same_data_is_refused(gateway: Start, upstre
     assert ended.returncode == 78
     assert "another server" in ended.stderr
     assert answers(started)
+
+
+def test_requests_and_connections_have_a_largest_number(gateway: Start, upstream: Upstream) -> None:
+    started = gateway(config_for(upstream.base_url, server={"limits": {"max_concurrent": 2, "max_connections": 4}}))
+    gate = threading.Event()
+    upstream.reply(expect, until(gate), answer())
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(started.port)) for _ in range(5)]
+        for client in clients[:2]:
+            client.chat()
+        upstream.received(2)
+        clients[2].chat()
+        full = clients[2].read()
+        assert (full.status, full.error["code"], full.headers["retry-after"]) == (503, "overloaded", "1")
+        clients[3].ask("GET", "/healthz")
+        assert clients[3].read().status == 200
+        clients[4].ask("GET", "/healthz")
+        clients[4].socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            clients[4].read()
+        clients[3].socket.close()
+        clients[4].socket.settimeout(PATIENCE_S)
+        assert clients[4].read().status == 200
+        gate.set()
+        assert [client.read().status for client in clients[:2]] == [200, 200]
+        clients[2].chat()
+        assert clients[2].read().status == 200
+    assert sorted(row["status"] for row in started.settled(3)) == [200, 200, 200]

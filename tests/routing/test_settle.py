@@ -44,7 +44,7 @@ class Kept:
 
 
 def outcome(**fields: Any) -> Any:
-    usual = {
+    usual: dict[str, Any] = {
         "failure": "",
         "usage": None,
         "written": "whole",

@@ -84,7 +84,7 @@ def test_it_is_delivered_once_all_has_been_sent() -> None:
                     pumped.response_bytes(200, [], b"body")
                 return asyncio.run_coroutine_threadsafe(pumped.delivered(), loop)  # type: ignore[return-value]
 
-            await asyncio.wrap_future(await asyncio.to_thread(relay))  # type: ignore[arg-type]
+            await asyncio.wrap_future(await asyncio.to_thread(relay))
             assert protocol.body == b"body"
 
     asyncio.run(work())
