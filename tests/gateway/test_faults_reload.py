@@ -57,7 +57,7 @@ def good(running: Gateway, provider: Upstream) -> Iterator[dict[str, Any]]:
     running.write(config)
     running.signal(signal.SIGHUP)
     wait_for(lambda: "config_problems" not in running.get("/readyz").json, "the good configuration again")
-    assert chat(running.port).status == 200
+    wait_for(lambda: chat(running.port).status == 200, "the good configuration's answer")
 
 
 def snapshot(gateway: Gateway) -> int:

@@ -66,6 +66,7 @@ class App:
             await self._serve(request, scope)
         except RequestError as error:
             self._answer(request, error)
+            _forget_frames(error)
         except GeneratorExit:
             raise
         except BaseException:  # a panic of the extension's is no Exception
@@ -140,6 +141,16 @@ def joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
     for name, value in pairs:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of the frames that an error came through: they hold the request, and its run holds the error.
+
+    Such a ring would keep granian's request, and with it the connection, until the next collection of garbage.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__context__
 
 
 async def _tell_when_gone(request: Request) -> None:
