@@ -6,11 +6,14 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.gateway.gateway import Gateway
+from tests.gateway.gateway import Gateway, config_for
 from tests.gateway.upstream import Upstream
+
+if TYPE_CHECKING:
+    from tests.served import Serve, Served
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,3 +45,18 @@ def gateway(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Gateway]]:
             return stack.enter_context(Gateway(config, directory))
 
         yield start
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Serves a configuration within this process."""
+    from tests.served import Served  # it needs what is built; the tests of the layout do not
+
+    with contextlib.ExitStack() as stack:
+        yield lambda config: stack.enter_context(Served(config, tmp_path))
+
+
+@pytest.fixture
+def served(serve: Serve, upstream: Upstream) -> Served:
+    """Serves the scripted provider within this process, without keys."""
+    return serve(config_for(upstream.base_url))

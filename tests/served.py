@@ -326,3 +326,6 @@ def chat_body(**fields: Any) -> bytes:
     """The body of a chat request."""
     usual = {"model": "chat", "messages": [{"role": "user", "content": "Hello there."}]}
     return json.dumps(usual | fields).encode()
+
+
+Serve = Callable[[dict[str, Any]], Served]

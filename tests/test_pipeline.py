@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.gateway.gateway import SECRET, config_for
 from tests.gateway.upstream import Upstream, answer, chat_answer, expect, stream
-from tests.served import Protocol, Served, chat_body
+from tests.served import Protocol, Serve, Served, chat_body
 
 from dragoman import pipeline
 from dragoman.access.knobs import Knobs
@@ -19,13 +17,7 @@ CHAT = "/v1/chat/completions"
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Served]]:
-    with contextlib.ExitStack() as stack:
-        yield lambda config: stack.enter_context(Served(config, tmp_path))
-
-
-@pytest.fixture
-def served(serve: Callable[[dict[str, Any]], Served], upstream: Upstream) -> Served:
+def served(serve: Serve, upstream: Upstream) -> Served:
     upstream.reply(expect, answer())
     return serve(config_for(upstream.base_url))
 
@@ -95,7 +87,7 @@ def test_the_depth_that_is_allowed_is(served: Served) -> None:
     assert served.ask("POST", CHAT, b'{"model": "chat", "messages": [], "x": ' + deep + b"}").status == 200
 
 
-def test_a_key_is_looked_at_before_the_body(serve: Callable[[dict[str, Any]], Served], upstream: Upstream) -> None:
+def test_a_key_is_looked_at_before_the_body(serve: Serve, upstream: Upstream) -> None:
     served = serve(config_for(upstream.base_url, keys=[{"name": "k", "secret": create_secret()}]))
     request = served.begin("POST", CHAT, None, content_length="5")
     assert (request.wait().status, request.code) == (401, "invalid_api_key")
@@ -170,7 +162,7 @@ def test_what_is_odd_elsewhere_is_the_provider_s_to_judge(served: Served, path: 
     assert served.ask("POST", path, body).status == 200
 
 
-def test_fallbacks_may_stand_in_the_body(serve: Callable[[dict[str, Any]], Served], upstream: Upstream) -> None:
+def test_fallbacks_may_stand_in_the_body(serve: Serve, upstream: Upstream) -> None:
     served = serve(config_for("http://127.0.0.1:9/v1", upstream.base_url))
     upstream.reply(expect, answer())
     response = served.chat(headers={"x-dragoman-retries": "0"}, model="up0", fallbacks=["up1"])
@@ -193,7 +185,7 @@ def test_what_keeps_requests_together(by: str, knobs: Knobs, end_user: str, sess
     assert pipeline.session_of(by, knobs, end_user, "k") == session
 
 
-def test_the_key_caps_what_may_be_asked(serve: Callable[[dict[str, Any]], Served], upstream: Upstream) -> None:
+def test_the_key_caps_what_may_be_asked(serve: Serve, upstream: Upstream) -> None:
     secret = create_secret()
     key = {"name": "k", "secret": secret, "allow": ["chat"], "max_retries": 0, "allow_fallbacks": False}
     served = serve(config_for(upstream.base_url, keys=[key]))

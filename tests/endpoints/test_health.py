@@ -3,10 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.endpoints.conftest import Serve
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
-from tests.served import Served
+from tests.served import Serve, Served
 from tests.telemetry.test_metrics import read
 
 from dragoman.access.secret import create_secret

@@ -4,10 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from tests.endpoints.conftest import Serve
 from tests.gateway.gateway import SECRET, config_for
 from tests.gateway.upstream import Upstream, answer, chunk, expect, head, reset, send, stream, stream_head
-from tests.served import Protocol, Served
+from tests.served import Protocol, Serve, Served
 
 from dragoman.access.secret import create_secret
 from dragoman.endpoints.passthrough import shape_of

@@ -4,8 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.endpoints.conftest import Serve
-from tests.served import Protocol, Served, chat_body
+from tests.served import Protocol, Serve, Served, chat_body
 
 from dragoman.endpoints.rehearse import Played
 from dragoman.server.request import Request

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.endpoints.conftest import Serve
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
-from tests.served import Served
+from tests.served import Serve, Served
 
 from dragoman.access.secret import create_secret
 

@@ -4,11 +4,11 @@ import json
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, hold, reset
-from tests.routing.conftest import Serve
-from tests.served import Served, chat_body
+from tests.served import Serve, Served, chat_body
 
 
 def member(served: Served) -> Any:
@@ -70,8 +70,6 @@ def test_a_client_that_left_unnoticed_is_sent_for_no_longer_than_it_takes(serve:
             in_flight.gone = True
             in_flight.give_up()
             return exchange
-
-    import msgspec
 
     for index, found in list(target.items()):
         target[index] = msgspec.structs.replace(found, target=Leaving(found.target))

@@ -24,8 +24,7 @@ from tests.gateway.upstream import (
     stream_head,
     until,
 )
-from tests.routing.conftest import Serve
-from tests.served import Protocol, Served, chat_body
+from tests.served import Protocol, Serve, Served, chat_body
 
 REFUSING = "http://127.0.0.1:9/v1"
 FAILS: dict[str, Step] = {

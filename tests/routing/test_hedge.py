@@ -25,8 +25,7 @@ from tests.gateway.upstream import (
     stream_head,
     until,
 )
-from tests.routing.conftest import Serve
-from tests.served import Protocol, Served, chat_body
+from tests.served import Protocol, Serve, Served, chat_body
 
 KNOWN = 60  # first tokens after which the balancer knows what is slow
 HEDGE = {"percentile": 0.9, "min_delay_s": 0.15, "max_extra_share": 0.2}

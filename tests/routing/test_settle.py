@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.endpoints.conftest import Serve
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, chat_answer, expect, send, stream, stream_head
-from tests.served import Protocol, Served, chat_body
+from tests.served import Protocol, Serve, Served, chat_body
 from tests.telemetry.test_metrics import read
 
 from dragoman.access.knobs import Knobs

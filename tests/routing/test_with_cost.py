@@ -18,8 +18,7 @@ from tests.gateway.upstream import (
     stream,
     stream_head,
 )
-from tests.routing.conftest import Serve
-from tests.served import Protocol, Served
+from tests.served import Protocol, Serve, Served
 
 WANTED = {"x-dragoman-include-cost": "true"}
 

@@ -23,8 +23,7 @@ from tests.gateway.upstream import (
     stream_head,
     until,
 )
-from tests.served import Protocol, Scope, Served, chat_body
-from tests.server.conftest import Serve
+from tests.served import Protocol, Scope, Serve, Served, chat_body
 
 from dragoman.access.secret import create_secret
 from dragoman.driver import Driver

@@ -1,29 +1,20 @@
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.gateway.gateway import SECRET, config_for
 from tests.gateway.upstream import Upstream
-from tests.served import Protocol, Served, chat_body
+from tests.served import Protocol, Serve, Served, chat_body
 
 from dragoman.access.secret import create_secret
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    with contextlib.ExitStack() as stack:
-        yield lambda config: stack.enter_context(Served(config, tmp_path))
 
 
 def explain(served: Served, headers: dict[str, str] | None = None, **fields: Any) -> Protocol:
     return served.ask("POST", "/v1/explain", chat_body(**fields), **headers or {})
 
 
-def test_the_plan_is_told_and_nothing_is_sent(serve: Callable[..., Served], upstream: Upstream) -> None:
+def test_the_plan_is_told_and_nothing_is_sent(serve: Serve, upstream: Upstream) -> None:
     served = serve(config_for(upstream.base_url, "http://127.0.0.1:9/v1", route={"retries": 1, "timeout_s": 30}))
     answer = explain(served, max_tokens=10)
     assert answer.status == 200
@@ -40,7 +31,7 @@ def test_the_plan_is_told_and_nothing_is_sent(serve: Callable[..., Served], upst
     assert served.gateway.writer.queued == served.gateway.writer.written == 0
 
 
-def test_the_request_s_own_wishes_count(serve: Callable[..., Served], upstream: Upstream) -> None:
+def test_the_request_s_own_wishes_count(serve: Serve, upstream: Upstream) -> None:
     served = serve(config_for(upstream.base_url, "http://127.0.0.1:9/v1"))
     told = explain(served, {"x-dragoman-timeout": "5", "x-dragoman-retries": "0"}, fallbacks=["up1"]).json
     assert (told["retries"], told["deadline_s"]) == (0, 5)
@@ -57,13 +48,13 @@ def test_the_request_s_own_wishes_count(serve: Callable[..., Served], upstream: 
     ],
 )
 def test_what_would_be_refused_is_refused(
-    serve: Callable[..., Served], upstream: Upstream, body: bytes, status: int, code: str
+    serve: Serve, upstream: Upstream, body: bytes, status: int, code: str
 ) -> None:
     answer = serve(config_for(upstream.base_url)).ask("POST", "/v1/explain", body)
     assert (answer.status, answer.code) == (status, code)
 
 
-def test_it_is_for_operators(serve: Callable[..., Served], upstream: Upstream) -> None:
+def test_it_is_for_operators(serve: Serve, upstream: Upstream) -> None:
     admin, plain = create_secret(), create_secret()
     keys = [{"name": "a", "secret": admin, "admin": True}, {"name": "p", "secret": plain}]
     served = serve(config_for(upstream.base_url, keys=keys))
