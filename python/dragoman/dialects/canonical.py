@@ -325,12 +325,13 @@ class BlockStarted(Struct, frozen=True, kw_only=True):
 
 
 class Delta(Struct, frozen=True, kw_only=True):
-    """A piece of the open block's text, arguments or reasoning, according to the block's kind."""
+    """A piece of the open block's text, arguments, reasoning or transcript, according to the block's kind."""
 
     index: int
     text: str
     choice: int = 0
     logprobs: Json | None = None
+    data: str | None = None  # of sound: base64
 
 
 class Proved(Struct, frozen=True, kw_only=True):

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Iterator, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from dragoman.dialects.canonical import Proof
+from dragoman.dialects.canonical import Block, Family, Message, Proof, Reasoning, ToolCall
 
 # Letters that base64 has, since some clients check that they can decode what they keep.
 TAG = "ZHJhZ29tYW4x"
@@ -34,6 +37,27 @@ def unseal(text: str, otherwise: Proof) -> Proof:
     return otherwise
 
 
+def reunited(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages, with proofs of calls that came as thoughts of their own back at their calls."""
+    proofs: dict[str, Proof] = {}
+    for message in messages:
+        for block in message.blocks:
+            if type(block) is Reasoning and block.proof is not None and block.proof.call_id:
+                proofs[block.proof.call_id] = block.proof
+    if not proofs:
+        return tuple(messages)
+    kept = (replace(message, blocks=tuple(_reunited(message.blocks, proofs))) for message in messages)
+    return tuple(message for message in kept if message.blocks)
+
+
+def _reunited(blocks: Sequence[Block], proofs: dict[str, Proof]) -> Iterator[Block]:
+    for block in blocks:
+        if type(block) is ToolCall and block.id in proofs:
+            yield replace(block, proof=proofs[block.id])
+        elif not (type(block) is Reasoning and block.proof is not None and block.proof.call_id):
+            yield block
+
+
 def readable(proof: Proof | None, family: str, model: str) -> Proof | None:
     """The proof, where the target's model can read it: made by its family, and by that model as far as is known."""
     if proof is None or proof.family != family:
@@ -50,3 +74,26 @@ def bare(model: str) -> str:
         name = name.removeprefix(prefix)
     name = name.removeprefix("anthropic.").partition("@")[0].partition(":")[0]
     return name.removesuffix("-v1").removesuffix("-v2")
+
+
+# Words in a model's name that tell its family.
+_FAMILIES: tuple[tuple[str, Family], ...] = (
+    ("claude", "anthropic"),
+    ("gemini", "google"),
+    ("grok", "xai"),
+    ("gpt-", "openai"),
+    ("codex", "openai"),
+)
+_BY_PROVIDER: dict[str, Family] = {"anthropic": "anthropic", "openai": "openai", "xai": "xai"}
+_OPENAI_O = re.compile(r"(?:.*/)?o[1-9](?:-|$)")
+
+
+def family_of(provider: str, model: str) -> Family:
+    """Whose proofs a model can read, by its name and who serves it."""
+    name = model.lower()
+    for word, family in _FAMILIES:
+        if word in name:
+            return family
+    if _OPENAI_O.match(name):
+        return "openai"
+    return _BY_PROVIDER.get(provider, "")
