@@ -12,7 +12,9 @@ __all__ = [
     "Answer",
     "AnswerError",
     "Balancer",
+    "Batch",
     "BodyError",
+    "EventStreamReader",
     "Exchange",
     "FrameError",
     "MemberState",
@@ -31,6 +33,7 @@ __all__ = [
     "Upstream",
     "Usage",
     "backoff_s",
+    "event_stream_message",
     "read_answer",
     "read_error",
     "retry_after_s",
@@ -135,6 +138,29 @@ class SseReader:
         """
     def finish(self) -> tuple[list[SseEvent], bytes]:
         """What the end of the stream completes, and the bytes that no blank line ended, which the standard drops."""
+
+@final
+class EventStreamReader:
+    """Cuts Amazon's binary event stream (``application/vnd.amazon.eventstream``) into messages, however it was split.
+
+    :param max_message_bytes: the most that one message may hold.
+    """
+
+    def __new__(cls, max_message_bytes: int) -> Self: ...
+    def feed(self, chunk: bytes) -> list[tuple[str, bytes]]:
+        """The messages that these bytes complete: a name and the payload.
+
+        The name is the ``:event-type``; of an exception ``exception:`` and its ``:exception-type``, of an error
+        ``error:`` and its ``:error-code``.
+
+        :raises FrameError: a length or checksum is wrong; the stream cannot be read on.
+        """
+    @property
+    def is_amid(self) -> bool:
+        """Whether bytes are left that are no whole message."""
+
+def event_stream_message(name: str, payload: bytes, *, exception: bool = False) -> bytes:
+    """One such message, with JSON for a payload: an event of that type, or an exception."""
 
 @final
 class Usage:
@@ -284,7 +310,9 @@ class Terms:
     :param lane: ``whole`` (JSON, checked before it is passed on), ``stream`` (server-sent events of OpenAI's dialect),
         ``stream_without_usage`` (the same, with the usage that only the gateway asked for taken out), ``raw``
         (anything, passed on from its first byte). A pair is ``whole`` for embeddings: how many vectors must come, and
-        of what length, where that was asked for.
+        of what length, where that was asked for. ``json`` (a whole answer of any dialect, left to the caller), and
+        ``events:sse``, ``events:eventstream``, ``events:ndjson`` (a stream whose events the caller reads from
+        :meth:`Exchange.next_batch`, cut as server-sent events, Amazon's messages, or lines).
     :param answer_headers: of the answer; its content type, the provider's rate limits and the times are added to them.
     :param timeouts_s: to the first byte, between two, for all of it, and of a provider's silence after which the client
         gets a comment.
@@ -346,6 +374,14 @@ class Exchange(Awaitable[Outcome]):
         """Call back when the attempt is over, on the thread that ends it."""
     def cancel(self, msg: object = None) -> bool:
         """End the attempt; the outcome follows. False: it is over already."""
+    def next_batch(self) -> Batch:
+        """The next events of an attempt in one of the lanes ``events:...``."""
+    def begin(self, content_type: str) -> bool:
+        """Begin to answer with a stream, whose pieces ``Reply.send`` then sends, in such a lane.
+
+        The headers are those of the attempt's terms, and of the provider's what :class:`Reply` passes on. False:
+        another attempt has begun to answer, or the provider has not.
+        """
     _asyncio_future_blocking: bool
     def get_loop(self) -> AbstractEventLoop: ...
     def add_done_callback(self, callback: Callable[[Exchange], object], *, context: Context) -> None: ...
@@ -356,6 +392,20 @@ class Exchange(Awaitable[Outcome]):
 
         :raises RuntimeError: the attempt is not over.
         """
+
+@final
+class Batch(Awaitable[list[tuple[str, bytes]] | None]):
+    """Events to come. Awaiting it gives all that have: a name (empty where there is none) and the data of each.
+
+    An empty list says that the provider is silent, each ``heartbeat_s``. ``None``: the attempt is over, and its outcome
+    says how. To be awaited where :class:`Exchange.on_done` calls back; an asyncio task cannot.
+    """
+
+    def __await__(self) -> Generator[object, None, list[tuple[str, bytes]] | None]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Self: ...
+    def on_done(self, callback: Callable[[Batch], object]) -> None:
+        """Call back when there is something to fetch, on the thread that brings it."""
 
 @final
 class Outcome:

@@ -5,8 +5,9 @@ that holds the GIL; an asyncio server would pass it on to the loop's thread, and
 the answer has. A :class:`Driver` instead runs the coroutine where it is: on granian's thread until the request is sent,
 on the upstream client's thread once the answer has been written. What needs the loop (pauses, tasks) asks for it.
 
-A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange`, :class:`FirstOf` several, a
-:class:`Pause`, and :class:`OnLoop`. Anything else is a bug and says so.
+A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange` or a
+:class:`~dragoman.core.Batch` of its events, :class:`FirstOf` several, a :class:`Pause`, and :class:`OnLoop`. Anything
+else is a bug and says so.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Protocol, TypeVar
 
-from dragoman.core import Exchange
+from dragoman.core import Batch, Exchange
 
 T = TypeVar("T")
 Wake = Callable[[Any], None]
@@ -158,7 +159,7 @@ class Driver:
             if self.watcher is not None:
                 self.watcher.err(failure)
             return
-        if type(waiting) is Exchange:
+        if type(waiting) is Exchange or type(waiting) is Batch:
             waiting.on_done(self.wake)
         elif isinstance(waiting, Pause | FirstOf | OnLoop):
             waiting.on_done(self.wake, self.loop)

@@ -1,5 +1,6 @@
 //! Answers: `SseReader` and its events, `read_answer` and `read_error`.
 
+use dragoman_core::frames::eventstream::{MessageReader, write_message};
 use dragoman_core::frames::{self, FrameError as CoreFrameError, Tail, answer};
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -17,6 +18,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Answer>()?;
     module.add_class::<AnswerError>()?;
     module.add_class::<Usage>()?;
+    module.add_class::<EventStreamReader>()?;
+    module.add_function(wrap_pyfunction!(event_stream_message, module)?)?;
     module.add_function(wrap_pyfunction!(read_answer, module)?)?;
     module.add_function(wrap_pyfunction!(read_error, module)?)
 }
@@ -24,6 +27,45 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyclass(module = "dragoman._core")]
 struct SseReader {
     reader: frames::SseReader,
+}
+
+#[pyclass(module = "dragoman._core")]
+struct EventStreamReader {
+    reader: MessageReader,
+}
+
+#[pymethods]
+impl EventStreamReader {
+    #[new]
+    fn new(max_message_bytes: usize) -> Self {
+        Self { reader: MessageReader::new(max_message_bytes) }
+    }
+
+    fn feed<'py>(&mut self, py: Python<'py>, chunk: &[u8]) -> PyResult<Bound<'py, PyList>> {
+        self.reader.push(chunk);
+        let messages = PyList::empty(py);
+        while let Some(message) = self.reader.next_message() {
+            let message = message.map_err(|error| FrameError::new_err(error.to_string()))?;
+            messages.append((message.name, PyBytes::new(py, &message.payload)))?;
+        }
+        Ok(messages)
+    }
+
+    #[getter]
+    fn is_amid(&self) -> bool {
+        self.reader.is_amid()
+    }
+}
+
+#[pyfunction]
+#[pyo3(signature = (name, payload, *, exception=false))]
+fn event_stream_message<'py>(
+    py: Python<'py>,
+    name: &str,
+    payload: &[u8],
+    exception: bool,
+) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &write_message(name, payload, exception))
 }
 
 #[pyclass(frozen, get_all, module = "dragoman._core")]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use dragoman_core::frames::Framing;
 use dragoman_core::frames::answer::{Answer, read_answer};
 use http::{HeaderMap, Response, header};
 use http_body_util::BodyExt;
@@ -15,6 +16,7 @@ use hyper::body::{Body as _, Frame, Incoming};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::batches::{self, Feed};
 use crate::client::{Call, Client, Connection};
 use crate::decode::Decoder;
 use crate::outcome::{Failure, Outcome, Progress, Stage, Written};
@@ -47,6 +49,10 @@ pub enum Lane {
     Stream { hide_usage: bool },
     /// Any answer, passed on from its first byte.
     Raw,
+    /// A whole answer that the caller reads, and writes in another dialect.
+    Json,
+    /// A stream that the caller reads event by event.
+    Events(Framing),
 }
 
 /// Sends `call` and follows the answer. `cancel` is notified when the client is gone.
@@ -55,7 +61,7 @@ pub async fn attempt(
     call: &Call,
     limits: &Limits,
     lane: Lane,
-    reply: &mut impl Reply,
+    reply: &mut (impl Reply + Feed),
     cancel: Arc<Notify>,
 ) -> Outcome {
     let started = Instant::now();
@@ -81,7 +87,7 @@ async fn follow(
     call: &Call,
     limits: &Limits,
     lane: Lane,
-    (progress, reply): (&mut Progress, &mut impl Reply),
+    (progress, reply): (&mut Progress, &mut (impl Reply + Feed)),
 ) -> Result<(), Failure> {
     let response = timeout(limits.first_byte, client.send(call, connection))
         .await
@@ -94,7 +100,18 @@ async fn follow(
         return Err(Failure::Status);
     }
     let is_stream = match lane {
-        Lane::Whole | Lane::Vectors { .. } => false,
+        Lane::Whole | Lane::Vectors { .. } | Lane::Json => false,
+        Lane::Events(framing) if !is_json(&head.headers) || framing == Framing::Lines => {
+            return batches::events(body, limits, framing, progress, reply).await;
+        }
+        Lane::Events(framing) => {
+            // Some servers send a stream as `application/json`; what is no event is an error told in a 200.
+            if framing == Framing::Sse && body.begins_with_event(limits.idle).await? {
+                return batches::events(body, limits, framing, progress, reply).await;
+            }
+            progress.body = collect(&head.headers, body, limits.answer_bytes, limits.idle).await?;
+            return Err(not_a_stream(progress));
+        }
         Lane::Raw => is_event_stream(&head.headers),
         Lane::Stream { .. } => is_event_stream(&head.headers) || body.begins_with_event(limits.idle).await?,
     };
@@ -105,7 +122,11 @@ async fn follow(
         return relay::bytes(body, limits, progress, reply).await;
     }
     progress.body = collect(&head.headers, body, limits.answer_bytes, limits.idle).await?;
-    read_whole(progress, lane)
+    match lane {
+        Lane::Json if progress.body.is_empty() => Err(Failure::Protocol("an empty answer".into())),
+        Lane::Json => Ok(()),
+        _ => read_whole(progress, lane),
+    }
 }
 
 /// A body whose first piece may have been looked at.
@@ -167,6 +188,14 @@ fn accept_head(
         204 | 205 | 304 => Err(Failure::Protocol(format!("status {} has no answer", progress.status))),
         300..=399 => Err(Failure::Protocol(format!("redirect ({}) not followed", progress.status))),
         _ => Ok(response),
+    }
+}
+
+/// The failure of an answer that came whole where a stream was asked for.
+fn not_a_stream(progress: &Progress) -> Failure {
+    match read_answer(&progress.body) {
+        Ok(Answer { error: Some(error), .. }) => Failure::Reported(error),
+        _ => Failure::Protocol("a whole answer where a stream was asked for".into()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! The bytes' way to the provider and back.
 //!
 //! [`client`] keeps connections, [`attempt`] sends one request and follows its answer, [`relay`] passes a stream on,
-//! [`outcome`] says how it ended. Python is not known here: the client of the gateway is a [`relay::Reply`].
+//! [`batches`] hands one over to be translated, [`outcome`] says how it ended. Python is not known here: the client of the gateway is a [`relay::Reply`].
 
 pub mod attempt;
+pub mod batches;
 pub mod client;
 pub mod connect;
 pub mod decode;

@@ -246,11 +246,11 @@ fn write(pending: &mut Vec<u8>, progress: &mut Progress, reply: &mut impl Reply)
     Ok(())
 }
 
-struct Upstream {
-    body: Body,
-    decoder: Option<crate::decode::Decoder>,
-    idle: Duration,
-    heartbeat: Duration,
+pub(crate) struct Upstream {
+    pub(crate) body: Body,
+    pub(crate) decoder: Option<crate::decode::Decoder>,
+    pub(crate) idle: Duration,
+    pub(crate) heartbeat: Duration,
 }
 
 impl Upstream {
@@ -262,32 +262,47 @@ impl Upstream {
         reply: &mut impl Reply,
     ) -> Result<Option<Bytes>, Failure> {
         loop {
-            let frame = match self.heard(silent_by).await {
-                Heard::Frame(frame) => frame,
+            match self.heard(silent_by).await {
                 Heard::Quiet => {
                     if progress.written == Written::Partly && !reply.send(PING) {
                         return Err(Failure::ClientGone("the client hung up"));
                     }
-                    continue;
                 }
-                Heard::Silence => {
-                    let none = progress.first_content.is_none() && progress.written == Written::Nothing;
-                    return Err(Failure::Timeout(if none { Stage::FirstByte } else { Stage::Idle }));
+                heard => {
+                    if let Some(data) = self.data(heard, progress)? {
+                        return Ok(data);
+                    }
                 }
-            };
-            let Some(frame) = frame else {
-                if let Some(decoder) = &mut self.decoder {
-                    decoder.finish().map_err(|error| Failure::Cut(error.to_string()))?;
-                }
-                return Ok(None);
-            };
-            let frame = frame.map_err(|error| Failure::Cut(format!("the stream was cut: {error}")))?;
-            let Ok(data) = frame.into_data() else { continue };
-            return decode(self.decoder.as_mut(), data).map(Some);
+            }
         }
     }
 
-    async fn heard(&mut self, silent_by: Instant) -> Heard {
+    /// What was heard: data, `Some(None)` at the end of the body, `None` where it says nothing.
+    pub(crate) fn data(
+        &mut self,
+        heard: Heard,
+        progress: &Progress,
+    ) -> Result<Option<Option<Bytes>>, Failure> {
+        let frame = match heard {
+            Heard::Frame(frame) => frame,
+            Heard::Quiet => return Ok(None),
+            Heard::Silence => {
+                let none = progress.first_content.is_none() && progress.written == Written::Nothing;
+                return Err(Failure::Timeout(if none { Stage::FirstByte } else { Stage::Idle }));
+            }
+        };
+        let Some(frame) = frame else {
+            if let Some(decoder) = &mut self.decoder {
+                decoder.finish().map_err(|error| Failure::Cut(error.to_string()))?;
+            }
+            return Ok(Some(None));
+        };
+        let frame = frame.map_err(|error| Failure::Cut(format!("the stream was cut: {error}")))?;
+        let Ok(data) = frame.into_data() else { return Ok(None) };
+        decode(self.decoder.as_mut(), data).map(|data| Some(Some(data)))
+    }
+
+    pub(crate) async fn heard(&mut self, silent_by: Instant) -> Heard {
         let quiet_by = Instant::now().checked_add(self.heartbeat).unwrap_or(silent_by);
         match timeout_at(quiet_by.min(silent_by), self.body.frame()).await {
             Ok(frame) => Heard::Frame(frame),
@@ -302,7 +317,7 @@ impl Upstream {
     }
 }
 
-enum Heard {
+pub(crate) enum Heard {
     Frame(Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>),
     Quiet,
     Silence,

@@ -3,6 +3,7 @@
 //! Taking the GIL from another thread costs more than what is done with it, so attempts that end together share one
 //! taking: they queue here, and the task that empties the queue runs after all that is ready.
 
+use dragoman_wire::attempt::Lane;
 use dragoman_wire::outcome::{Failure, Outcome as Ended, Written};
 use pyo3::prelude::*;
 use tokio::runtime::Handle;
@@ -21,7 +22,14 @@ pub struct Concluded {
     pub exchange: Py<Exchange>,
 }
 
-pub type Conclusions = UnboundedSender<Concluded>;
+/// What goes to Python next.
+pub enum Ready {
+    Attempt(Box<Concluded>),
+    /// Events have come for whoever is to be called.
+    Events(Py<PyAny>),
+}
+
+pub type Conclusions = UnboundedSender<Ready>;
 
 /// Starts the task that concludes attempts.
 pub fn start(runtime: &Handle) -> Conclusions {
@@ -30,12 +38,19 @@ pub fn start(runtime: &Handle) -> Conclusions {
     sender
 }
 
-async fn conclude_all(mut receiver: UnboundedReceiver<Concluded>) {
+async fn conclude_all(mut receiver: UnboundedReceiver<Ready>) {
     while let Some(first) = receiver.recv().await {
         Python::attach(|py| {
             let mut next = Some(first);
-            while let Some(concluded) = next {
-                conclude(py, concluded);
+            while let Some(ready) = next {
+                match ready {
+                    Ready::Attempt(concluded) => conclude(py, *concluded),
+                    Ready::Events(callback) => {
+                        if let Err(error) = callback.call1(py, (py.None(),)) {
+                            error.write_unraisable(py, Some(callback.bind(py)));
+                        }
+                    }
+                }
                 next = receiver.try_recv().ok();
             }
         });
@@ -47,7 +62,12 @@ fn conclude(py: Python<'_>, concluded: Concluded) {
     let Concluded { mut ended, client, terms, exchange } = concluded;
     let (reply, terms) = (client.reply(), terms.get());
     let progress = &mut ended.progress;
-    if progress.written == Written::Nothing {
+    if matches!(terms.lane, Lane::Events(_)) {
+        // Whoever translates has begun to answer, or has not.
+        if !client.has_begun() {
+            reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
+        }
+    } else if progress.written == Written::Nothing {
         reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
         if ended.failure.is_none() {
             if !reply.take() {

@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex};
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 use tokio::sync::Notify;
 
+use super::batch::{Batch, Events};
 use super::outcome::Outcome;
+use super::reply::Reply;
 
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Exchange {
@@ -22,6 +24,9 @@ pub struct Exchange {
     blocking: AtomicBool,
     state: Mutex<State>,
     cancel: Arc<Notify>,
+    events: Arc<Events>,
+    reply: Py<Reply>,
+    answer_headers: Py<PyList>,
 }
 
 #[derive(Default)]
@@ -36,8 +41,25 @@ enum Waiter {
 }
 
 impl Exchange {
-    pub fn new(event_loop: Py<PyAny>, cancel: Arc<Notify>) -> Self {
-        Self { event_loop, blocking: AtomicBool::new(true), state: Mutex::new(State::default()), cancel }
+    pub fn new(event_loop: Py<PyAny>, reply: Py<Reply>, answer_headers: Py<PyList>) -> Self {
+        Self {
+            event_loop,
+            blocking: AtomicBool::new(true),
+            state: Mutex::new(State::default()),
+            cancel: Arc::default(),
+            events: Arc::default(),
+            reply,
+            answer_headers,
+        }
+    }
+
+    /// Notified when the attempt is to end.
+    pub fn cancelled(&self) -> Arc<Notify> {
+        self.cancel.clone()
+    }
+
+    pub fn events(&self) -> Arc<Events> {
+        self.events.clone()
     }
 
     /// Gives the outcome to whoever waits.
@@ -47,6 +69,9 @@ impl Exchange {
             state.outcome = Some(outcome);
             state.waiter.take()
         };
+        if let Some(callback) = slf.get().events.end() {
+            callback.call1(slf.py(), (slf,))?;
+        }
         waiter.map_or(Ok(()), |waiter| Self::wake(slf, waiter))
     }
 
@@ -92,6 +117,23 @@ impl Exchange {
         drop(msg);
         self.cancel.notify_one();
         Ok(!self.done()?)
+    }
+
+    /// The next events of a stream that is translated.
+    fn next_batch(&self) -> Batch {
+        Batch::new(self.events.clone())
+    }
+
+    /// Begins to answer with a stream of that type. False: another attempt has, or the provider has not answered.
+    fn begin(&self, py: Python<'_>, content_type: &str) -> PyResult<bool> {
+        let Some((headers, started)) = self.events.head() else { return Ok(false) };
+        let reply = self.reply.get();
+        if !reply.take() {
+            return Ok(false);
+        }
+        reply.add_upstream_time(started.elapsed());
+        reply.begin(py, &headers, &self.answer_headers, content_type)?;
+        Ok(true)
     }
 
     fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod batch;
 mod conclude;
 mod exchange;
 mod outcome;
@@ -14,6 +15,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<target::Terms>()?;
     module.add_class::<reply::Reply>()?;
     module.add_class::<exchange::Exchange>()?;
+    module.add_class::<batch::Batch>()?;
     module.add_class::<outcome::Outcome>()?;
     Ok(())
 }

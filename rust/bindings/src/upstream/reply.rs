@@ -4,11 +4,13 @@
 //! writes, and the event loop need not wake for it.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use dragoman_core::frames::Event;
+use dragoman_wire::batches::Feed;
 use dragoman_wire::outcome::Progress;
 use dragoman_wire::relay::{self, Begun};
 use dragoman_wire::slow_reader::ClientSocket;
@@ -20,6 +22,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use tokio::time::{Instant, sleep};
 
+use super::batch::Events;
+use super::conclude::{Conclusions, Ready};
 use super::outcome::millis;
 
 /// A response is looked at for a slow reader once it has grown by this much.
@@ -38,6 +42,8 @@ pub struct Reply {
     /// An attempt has begun to answer; a second one may not.
     taken: AtomicBool,
     transport: Mutex<Option<Py<PyAny>>>,
+    /// Bytes of a stream given to the server.
+    sent: AtomicU64,
     outstanding_limit: u64,
     write_timeout: Duration,
 }
@@ -54,25 +60,46 @@ impl Reply {
 
     /// Writes a whole answer.
     pub fn answer(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
-        let headers = self.head(headers.bind(py), &progress.headers)?;
+        let headers = self.head(headers.bind(py), &progress.headers, None)?;
         let body = PyBytes::new(py, &progress.body);
         self.proto.call_method1(py, intern!(py, "response_bytes"), (progress.status, headers, body))?;
         Ok(())
     }
 
     fn start(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
-        let headers = self.head(headers.bind(py), &progress.headers)?;
-        let transport =
-            self.proto.call_method1(py, intern!(py, "response_stream"), (progress.status, headers))?;
+        let headers = self.head(headers.bind(py), &progress.headers, None)?;
+        self.open(py, progress.status, headers)
+    }
+
+    /// Begins a stream of a type of the caller's, in answer to a provider's headers.
+    pub fn begin(
+        &self,
+        py: Python<'_>,
+        upstream: &HeaderMap,
+        headers: &Py<PyList>,
+        content_type: &str,
+    ) -> PyResult<()> {
+        let headers = self.head(headers.bind(py), upstream, Some(content_type))?;
+        self.open(py, 200, headers)
+    }
+
+    fn open(&self, py: Python<'_>, status: u16, headers: Bound<'_, PyList>) -> PyResult<()> {
+        let transport = self.proto.call_method1(py, intern!(py, "response_stream"), (status, headers))?;
         *self.transport.lock().map_err(poisoned)? = Some(transport);
         Ok(())
     }
 
     /// The headers given, and those that only now are known.
-    fn head<'py>(&self, given: &Bound<'py, PyList>, upstream: &HeaderMap) -> PyResult<Bound<'py, PyList>> {
+    fn head<'py>(
+        &self,
+        given: &Bound<'py, PyList>,
+        upstream: &HeaderMap,
+        content_type: Option<&str>,
+    ) -> PyResult<Bound<'py, PyList>> {
         let py = given.py();
         let headers = given.get_slice(0, given.len());
-        let content_type = upstream.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let theirs = || upstream.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.or_else(theirs);
         headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
         for (name, value) in upstream {
             let name = name.as_str();
@@ -105,6 +132,7 @@ impl Reply {
             upstream_us: AtomicU64::new(0),
             taken: AtomicBool::new(false),
             transport: Mutex::new(None),
+            sent: AtomicU64::new(0),
             outstanding_limit: outstanding_bytes,
             write_timeout: Duration::try_from_secs_f64(write_timeout_s).unwrap_or(Duration::MAX),
         }
@@ -126,6 +154,7 @@ impl Reply {
         let transport =
             self.transport.lock().map_err(poisoned)?.as_ref().map(|transport| transport.clone_ref(py));
         let Some(transport) = transport else { return Ok(false) };
+        self.sent.fetch_add(data.len() as u64, Ordering::Relaxed);
         let sent = transport.call_method1(py, intern!(py, "send_bytes"), (PyBytes::new(py, data),))?;
         // An awaitable that is done already: empty where the data was taken, an error where nobody reads any more.
         let kind = sent.bind(py).get_type().name()?;
@@ -143,9 +172,10 @@ impl Reply {
 pub struct Client {
     reply: Py<Reply>,
     headers: Py<PyList>,
-    sent: u64,
     probe_at: u64,
     socket: Option<(ClientSocket, Baseline)>,
+    events: Arc<Events>,
+    conclusions: Conclusions,
 }
 
 /// What had been sent and acknowledged when the socket was first looked at.
@@ -155,8 +185,17 @@ struct Baseline {
 }
 
 impl Client {
-    pub fn new(reply: Py<Reply>, headers: Py<PyList>) -> Self {
-        Self { reply, headers, sent: 0, probe_at: PROBE_BYTES, socket: None }
+    pub fn new(reply: Py<Reply>, headers: Py<PyList>, events: Arc<Events>, conclusions: Conclusions) -> Self {
+        Self { reply, headers, probe_at: PROBE_BYTES, socket: None, events, conclusions }
+    }
+
+    /// Whether a stream has begun.
+    pub fn has_begun(&self) -> bool {
+        self.reply().taken.load(Ordering::Acquire)
+    }
+
+    fn sent(&self) -> u64 {
+        self.reply().sent.load(Ordering::Relaxed)
     }
 
     pub fn reply(&self) -> &Reply {
@@ -168,11 +207,11 @@ impl Client {
         if self.socket.is_none() {
             let socket = ClientSocket::find(self.reply.get().peer?)?;
             let acked = socket.bytes_acked()?;
-            self.socket = Some((socket, Baseline { sent: self.sent, acked }));
+            self.socket = Some((socket, Baseline { sent: self.sent(), acked }));
         }
         let (socket, baseline) = self.socket.as_ref()?;
         let acked = socket.bytes_acked()?.saturating_sub(baseline.acked);
-        let since = self.sent.saturating_sub(baseline.sent);
+        let since = self.sent().saturating_sub(baseline.sent);
         Some((since + baseline.sent.min(PROBE_BYTES)).saturating_sub(acked))
     }
 }
@@ -189,12 +228,11 @@ impl relay::Reply for Client {
     }
 
     fn send(&mut self, data: &[u8]) -> bool {
-        self.sent += data.len() as u64;
         Python::attach(|py| self.reply.get().send(py, data).unwrap_or(false))
     }
 
     async fn ready(&mut self) -> bool {
-        if self.sent < self.probe_at {
+        if self.sent() < self.probe_at {
             return true;
         }
         let (limit, patience) = (self.reply.get().outstanding_limit, self.reply.get().write_timeout);
@@ -211,12 +249,30 @@ impl relay::Reply for Client {
             }
             sleep(PROBE_EVERY).await;
         }
-        self.probe_at = self.sent + PROBE_BYTES;
+        self.probe_at = self.sent() + PROBE_BYTES;
         true
     }
 
     fn finish(&mut self) {
         Python::attach(|_| self.reply.get().finish().unwrap_or(()));
+    }
+}
+
+impl Feed for Client {
+    fn open(&mut self, progress: &Progress) {
+        self.events.open(progress.headers.clone(), progress.started);
+    }
+
+    fn give(&mut self, events: Vec<Event>) {
+        if let Some(callback) = self.events.give(events) {
+            // Refused only when the runtime is going down, and nobody waits any more.
+            let _ = self.conclusions.send(Ready::Events(callback));
+        }
+    }
+
+    async fn fetched(&mut self) -> bool {
+        self.events.few().await;
+        relay::Reply::ready(self).await
     }
 }
 

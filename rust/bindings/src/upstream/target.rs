@@ -1,8 +1,8 @@
 //! Where requests are sent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use dragoman_core::frames::Framing;
 use dragoman_wire::attempt::{Lane, Limits, attempt};
 use dragoman_wire::client::{Call, Client as Pool};
 use dragoman_wire::connect::{Options, ProxyChoice, Shared};
@@ -12,9 +12,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 
-use super::conclude::{self, Concluded, Conclusions};
+use super::conclude::{self, Concluded, Conclusions, Ready};
 use super::exchange::Exchange;
 use super::reply::{Client, Reply, owned};
 
@@ -109,7 +108,7 @@ impl Connecting {
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Terms {
     pub limits: Limits,
-    lane: Lane,
+    pub lane: Lane,
     method: Method,
     pub answer_headers: Py<PyList>,
 }
@@ -132,6 +131,10 @@ impl LaneName {
             "stream" => Ok(Lane::Stream { hide_usage: false }),
             "stream_without_usage" => Ok(Lane::Stream { hide_usage: true }),
             "raw" => Ok(Lane::Raw),
+            "json" => Ok(Lane::Json),
+            "events:sse" => Ok(Lane::Events(Framing::Sse)),
+            "events:eventstream" => Ok(Lane::Events(Framing::EventStream)),
+            "events:ndjson" => Ok(Lane::Events(Framing::Lines)),
             _ => Err(PyValueError::new_err(format!("lane {word:?}"))),
         }
     }
@@ -195,16 +198,23 @@ impl Target {
             headers: self.headers(headers, !body.is_empty())?,
             body: owned(body),
         };
-        let cancel = Arc::new(Notify::new());
-        let exchange = Py::new(py, Exchange::new(self.event_loop.clone_ref(py), cancel.clone()))?;
+        let answer_headers = terms.get().answer_headers.clone_ref(py);
+        let waiting = Exchange::new(
+            self.event_loop.clone_ref(py),
+            reply.clone().unbind(),
+            answer_headers.clone_ref(py),
+        );
+        let (cancel, events) = (waiting.cancelled(), waiting.events());
+        let exchange = Py::new(py, waiting)?;
         let (pool, conclusions, result) =
             (self.pool.clone(), self.conclusions.clone(), exchange.clone_ref(py));
-        let mut client = Client::new(reply.clone().unbind(), terms.get().answer_headers.clone_ref(py));
+        let mut client = Client::new(reply.clone().unbind(), answer_headers, events, conclusions.clone());
         self.runtime.spawn(async move {
             let Terms { limits, lane, .. } = terms.get();
             let ended = attempt(&pool, &call, limits, *lane, &mut client, cancel).await;
             // Refused only when the runtime is going down, and nobody waits any more.
-            let _ = conclusions.send(Concluded { ended, client, terms, exchange: result });
+            let concluded = Concluded { ended, client, terms, exchange: result };
+            let _ = conclusions.send(Ready::Attempt(Box::new(concluded)));
         });
         Ok(exchange)
     }

@@ -1,9 +1,13 @@
-//! Reads what providers send back: server-sent events as they arrive, and the JSON inside them.
+//! Reads what providers send back: events as they arrive, and the JSON inside them.
 //!
-//! [`SseReader`] cuts a byte stream into events without changing a byte, [`answer`] looks into an event or a whole
-//! answer for what metering and routing need to know.
+//! [`SseReader`] cuts a byte stream into server-sent events without changing a byte, [`eventstream`] reads and writes
+//! Amazon's binary messages, [`Cutter`] cuts any of them; [`answer`] looks into an event or a whole answer for what
+//! metering and routing need to know.
 
 pub mod answer;
+mod cutter;
+pub mod eventstream;
 mod sse;
 
+pub use cutter::{Cutter, Event, Framing};
 pub use sse::{Frame, FrameError, SseReader, Tail, write_event};

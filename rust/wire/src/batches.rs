@@ -1,0 +1,64 @@
+//! A stream that somebody else translates: cut into events here, handed over in batches, written by nobody here.
+//!
+//! All events that have come are one batch. The upstream is not read on while too many wait to be fetched, or while the
+//! client takes too little of what was made of them.
+
+use dragoman_core::frames::{Cutter, Event, Framing};
+use tokio::time::Instant;
+
+use crate::attempt::{Body, Limits, decoder_of};
+use crate::outcome::{Failure, Progress};
+use crate::relay::{Heard, Upstream};
+
+/// Whoever translates.
+pub trait Feed: Send {
+    /// The answer's head has come: events follow.
+    fn open(&mut self, progress: &Progress);
+    /// Takes events; none are a sign that the upstream is silent.
+    fn give(&mut self, events: Vec<Event>);
+    /// Waits until most of what was given has been fetched, and the client has taken most of what was sent.
+    /// `false`: it does not.
+    fn fetched(&mut self) -> impl Future<Output = bool> + Send;
+}
+
+/// Follows a stream of events to the end of its body.
+pub(crate) async fn events(
+    body: Body,
+    limits: &Limits,
+    framing: Framing,
+    progress: &mut Progress,
+    feed: &mut impl Feed,
+) -> Result<(), Failure> {
+    let decoder = decoder_of(&progress.headers, usize::MAX)?;
+    let mut cutter = Cutter::new(framing, limits.event_bytes);
+    let mut upstream = Upstream { body, decoder, idle: limits.idle, heartbeat: limits.heartbeat };
+    let mut silent_by = progress.started + limits.first_byte;
+    let mut batch = Vec::new();
+    feed.open(progress);
+    loop {
+        let data = match upstream.heard(silent_by).await {
+            Heard::Quiet => {
+                feed.give(Vec::new());
+                continue;
+            }
+            heard => upstream.data(heard, progress)?,
+        };
+        let Some(data) = data else { continue };
+        let Some(data) = data else { break };
+        let cut = cutter.push(&data, &mut batch);
+        if !batch.is_empty() {
+            silent_by = Instant::now() + limits.idle;
+            feed.give(std::mem::take(&mut batch));
+        }
+        // What came before a fault is handed over first, however the network had cut it.
+        cut.map_err(Failure::Protocol)?;
+        if !feed.fetched().await {
+            return Err(Failure::ClientGone("the client did not read for too long"));
+        }
+    }
+    let cut = cutter.finish(&mut batch);
+    if !batch.is_empty() {
+        feed.give(batch);
+    }
+    cut.map_err(Failure::Cut)
+}
