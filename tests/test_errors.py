@@ -15,6 +15,7 @@ from dragoman.errors import ConfigError, DragomanError, RequestError, StoreError
 TABLE: dict[str, tuple[int, str, str, str, bool]] = {
     "ClientError": (400, "client", "invalid_request_error", "invalid_request", False),
     "InvalidRequest": (400, "client", "invalid_request_error", "invalid_request", False),
+    "Untranslatable": (400, "client", "invalid_request_error", "lossy_translation", True),
     "Unauthenticated": (401, "client", "authentication_error", "invalid_api_key", False),
     "Forbidden": (403, "client", "permission_error", "forbidden", False),
     "NotFound": (404, "client", "invalid_request_error", "not_found", False),

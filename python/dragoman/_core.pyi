@@ -312,7 +312,8 @@ class Terms:
         (anything, passed on from its first byte). A pair is ``whole`` for embeddings: how many vectors must come, and
         of what length, where that was asked for. ``json`` (a whole answer of any dialect, left to the caller), and
         ``events:sse``, ``events:eventstream``, ``events:ndjson`` (a stream whose events the caller reads from
-        :meth:`Exchange.next_batch`, cut as server-sent events, Amazon's messages, or lines).
+        :meth:`Exchange.next_batch`, cut as server-sent events, Amazon's messages, or lines). ``relay:sse`` and so on
+        are the same, with the bytes kept for :meth:`Exchange.batch_raw`.
     :param answer_headers: of the answer; its content type, the provider's rate limits and the times are added to them.
     :param timeouts_s: to the first byte, between two, for all of it, and of a provider's silence after which the client
         gets a comment.
@@ -375,12 +376,14 @@ class Exchange(Awaitable[Outcome]):
     def cancel(self, msg: object = None) -> bool:
         """End the attempt; the outcome follows. False: it is over already."""
     def next_batch(self) -> Batch:
-        """The next events of an attempt in one of the lanes ``events:...``."""
+        """The next events of an attempt in one of the lanes ``events:...`` and ``relay:...``."""
+    def batch_raw(self) -> bytes:
+        """The bytes that the events of the last batch were cut from, with comments; empty in lanes ``events:...``."""
     def begin(self, content_type: str) -> bool:
         """Begin to answer with a stream, whose pieces ``Reply.send`` then sends, in such a lane.
 
         The headers are those of the attempt's terms, and of the provider's what :class:`Reply` passes on. False:
-        another attempt has begun to answer, or the provider has not.
+        another attempt has begun to answer, or the provider has not. An empty type is the provider's own.
         """
     _asyncio_future_blocking: bool
     def get_loop(self) -> AbstractEventLoop: ...

@@ -8,6 +8,7 @@
     └── RequestError                has a status, a fault and an OpenAI-shaped body
         ├── ClientError             fault: client
         │   ├── InvalidRequest      400   a field is wrong; names the field
+        │   │   └── Untranslatable  400   this deployment cannot carry the request; another may
         │   ├── Unauthenticated     401   no key, or a key that is not ours
         │   ├── Forbidden           403   the key may not do this
         │   ├── NotFound            404   no such path, model or request
@@ -37,7 +38,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from dragoman.dialects.canonical import Report
 
 Fault = Literal["client", "upstream", "gateway"]
 
@@ -104,6 +108,13 @@ class ClientError(RequestError):
 
 class InvalidRequest(ClientError):
     """A field of the request is wrong; ``param`` names it."""
+
+
+class Untranslatable(InvalidRequest):
+    """What the request asks for is lost on the way to a deployment, and the policy does not allow that."""
+
+    code = "lossy_translation"
+    retryable = True
 
 
 class Unauthenticated(ClientError):
@@ -290,6 +301,8 @@ class UpstreamRejected(UpstreamError):
         self.upstream_status = status
         self.body = body
         self.content_type = content_type
+        self.dialect = ""  # of the body: a client of another reads the report
+        self.report: Report | None = None
 
     @property
     def http_status(self) -> int:

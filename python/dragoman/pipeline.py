@@ -8,53 +8,63 @@ is settled, once.
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from dragoman.access.knobs import Knobs, read_knobs
-from dragoman.core import BodyError, RequestBody
+from dragoman.access.knobs import Knobs, policy_of, read_knobs
+from dragoman.core import BodyError, RequestBody, TokenCount
+from dragoman.dialects.table import DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
+from dragoman.routing.reading import Reading
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
+    from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
-    from dragoman.routing.plan import Plan
+    from dragoman.routing.plan import Deployment, Plan
+    from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
 
-Generation: TypeAlias = Literal["chat", "completions", "embeddings"]
 # Text that is not in the counter's memory is counted on the way up to this size, and estimated beyond it.
 COUNT_BYTES = 8 * 1024
 
 
-async def serve(gateway: Gateway, request: Request, endpoint: Generation, path: str) -> None:
-    """Serve one chat, completions or embeddings request."""
+async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) -> None:
+    """Serve one request to generate, or to embed."""
     snapshot = gateway.snapshot
     principal = gateway.authenticate(request)
-    run = Run(request, snapshot.number, principal, endpoint)
+    run = Run(request, snapshot.number, principal, surface.endpoint)
     try:
         knobs = read_knobs(request.headers, principal)
         raw = await gateway.read_body(request)
-        body = read(raw, snapshot.config.server.limits.max_json_depth)
+        body = read(raw, snapshot.config.server.limits.max_json_depth, at)
+        if surface.streams_by_default and at.stream is None:
+            at = msgspec.structs.replace(at, stream=body.field("stream") != b"false")
         knobs = with_body_fallbacks(knobs, body)
-        plan = snapshot.plan(body.model or "", knobs.fallbacks, principal)
+        plan = snapshot.plan(at.model or body.model or snapshot.alias_of(knobs.deployment), knobs.fallbacks, principal)
         run.planned(plan.alias, body.end_user or "", knobs, outgoing_trace(request.headers))
         call = Call(
-            endpoint=endpoint,
-            path=path,
+            endpoint=surface.endpoint,
+            path="",
             raw=raw,
             body=body,
             knobs=knobs,
             deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
             session=session_of(plan.session_by, knobs, run.end_user, principal.key_id),
-            headers=run.trace_headers,
+            headers=forwarded(request, surface) + run.trace_headers,
+            trace=run.trace_headers,
+            surface=surface,
+            at=at,
+            reading=Reading(DIALECTS[surface.dialect], raw, at),
+            policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
-        await dispatch(gateway, admit(gateway, call, endpoint, plan), run)
+        await dispatch(gateway, admit(gateway, call, plan), run)
     except RequestError as error:
         run.fail(error)
         raise
@@ -62,7 +72,7 @@ async def serve(gateway: Gateway, request: Request, endpoint: Generation, path: 
         settle(gateway, run)
 
 
-def read(raw: bytes, max_depth: int) -> RequestBody:
+def read(raw: bytes, max_depth: int, at: Path) -> RequestBody:
     """Read a request's body.
 
     Raises:
@@ -72,9 +82,15 @@ def read(raw: bytes, max_depth: int) -> RequestBody:
         body = RequestBody(raw, max_depth)
     except BodyError as error:
         raise InvalidRequest(error.message, code=error.code, param=error.path or None) from None
-    if not body.model:
+    if not body.model and not at.model and "x-dragoman-deployment" not in at.headers:
         raise InvalidRequest("The field model is missing.", code="missing_model", param="model")
     return body
+
+
+def forwarded(request: Request, surface: Surface) -> list[tuple[str, str]]:
+    """The client's headers that mean something to a provider of its dialect."""
+    headers = request.headers
+    return [(name, headers[name]) for name in surface.forwarded if name in headers]
 
 
 def with_body_fallbacks(knobs: Knobs, body: RequestBody) -> Knobs:
@@ -98,7 +114,7 @@ def session_of(session_by: str, knobs: Knobs, end_user: str, key_id: str) -> str
     return knobs.session or end_user or key_id
 
 
-def admit(gateway: Gateway, call: Call, endpoint: Generation, plan: Plan) -> Admitted:
+def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:
     """Count and price a call before it is sent.
 
     Raises:
@@ -106,13 +122,25 @@ def admit(gateway: Gateway, call: Call, endpoint: Generation, plan: Plan) -> Adm
     """
     deployment = plan.first
     try:
-        counted = deployment.counter.count_request(
-            call.raw.removeprefix(BOM_UTF8), model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
-        )
+        counted = count(call, deployment)
     except ValueError as error:
-        raise InvalidRequest(f"This is no {endpoint} request: {error}.") from None
+        raise InvalidRequest(f"This is no {call.endpoint} request: {error}.") from None
     cost_nanousd = None
     if deployment.rates is not None and call.body is not None:
         output = call.body.max_tokens or gateway.typical_output(deployment.known_as)
         cost_nanousd = deployment.rates.cost(Tokens(input=counted.tokens, output=output))
     return Admitted(call=call, plan=plan, counted=counted, cost_estimate_nanousd=cost_nanousd)
+
+
+def count(call: Call, deployment: Deployment) -> TokenCount:
+    """How many tokens the prompt is: by OpenAI's rules where the request is of its dialect, else by its texts."""
+    surface, reading = call.surface, call.reading
+    if surface is None or reading is None or surface.counted != "text":
+        endpoint = "chat" if surface is None or surface.counted == "text" else surface.counted
+        body = call.raw.removeprefix(BOM_UTF8)
+    else:
+        endpoint = "completions"
+        body = msgspec.json.encode({"prompt": "\n".join(reading.texts())})
+    return deployment.counter.count_request(
+        body, model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
+    )

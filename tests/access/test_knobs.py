@@ -27,6 +27,8 @@ SENT: dict[str, tuple[str, str, Any]] = {
     "x-dragoman-deployment": ("d", "deployment", "d"),
     "x-dragoman-no-log": ("true", "no_log", True),
     "x-dragoman-include-cost": ("1", "include_cost", True),
+    "x-dragoman-lossy": ("allow", "lossy", "allow"),
+    "x-dragoman-strict": ("true", "lossy", "strict"),
     "x-litellm-timeout": ("1.5", "deadline_s", 1.5),
     "x-litellm-stream-timeout": ("2", "first_byte_s", 2.0),
     "x-litellm-num-retries": ("3", "retries", 3),

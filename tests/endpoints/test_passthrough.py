@@ -128,7 +128,7 @@ def test_any_answer_is_passed_on_as_it_comes(two: Served, upstream: Upstream) ->
 
 def test_a_stream_is_passed_on_and_metered(two: Served, upstream: Upstream) -> None:
     upstream.reply(expect, stream())
-    response = two.ask("POST", "/v1/responses", images(stream=True))
+    response = two.ask("POST", "/v1/images/edits", images(stream=True))
     assert response.headers["content-type"] == "text/event-stream"
     assert response.body.endswith(b"data: [DONE]\n\n")
     row = two.row(response)
@@ -138,7 +138,7 @@ def test_a_stream_is_passed_on_and_metered(two: Served, upstream: Upstream) -> N
 def test_events_of_another_dialect_are_passed_on(two: Served, upstream: Upstream) -> None:
     event = b'event: response.created\ndata: {"type":"response.created"}\n\n'
     upstream.reply(expect, send(stream_head() + chunk(event) + b"0\r\n\r\n"))
-    assert two.ask("POST", "/v1/responses", images(stream=True)).body == event
+    assert two.ask("POST", "/v1/images/edits", images(stream=True)).body == event
 
 
 def test_nothing_is_sent_twice_once_it_was_sent(serve: Serve, upstream: Upstream) -> None:

@@ -125,7 +125,7 @@ def test_a_streamed_response(stage: Stage, client: OpenAI) -> None:
 def assert_metered(stage: Stage, request_id: str, *, streamed: bool) -> None:
     """The usage of a response of the stage is in its row."""
     row = stage.row(request_id)
-    assert (row["endpoint"], row["usage_source"], row["stream"]) == ("/responses", "provider", streamed)
+    assert (row["endpoint"], row["usage_source"], row["stream"]) == ("responses", "provider", streamed)
     tokens = [row[f"{name}_tokens"] for name in ("input", "cached_input", "output", "reasoning")]
     assert tokens == [7, 4, 5, 2]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dragoman.dialects.openai_chat import DIALECT
 from dragoman.errors import (
     ClientGone,
     RequestError,
@@ -42,7 +43,7 @@ class Ended:
 
 def classified(**fields: Any) -> RequestError:
     outcome: Any = Ended(**fields)
-    error = error_of(outcome, "acme")
+    error = error_of(outcome, "acme", DIALECT)
     assert error is not None
     return error
 
@@ -53,7 +54,7 @@ def told(message: str = "Slow down", kind: str = "requests", code: str | None = 
 
 def test_an_answer_is_no_error() -> None:
     outcome: Any = Ended()
-    assert error_of(outcome, "acme") is None
+    assert error_of(outcome, "acme", DIALECT) is None
 
 
 FAILURES = [
@@ -128,7 +129,7 @@ def test_a_page_is_never_reflected(body: bytes, headers: list[tuple[str, str]]) 
 
 def test_a_provider_s_odd_name_breaks_no_answer() -> None:
     outcome: Any = Ended(failure="status", status=404)
-    error = error_of(outcome, 'a"b\\c')
+    error = error_of(outcome, 'a"b\\c', DIALECT)
     assert isinstance(error, UpstreamRejected)
     assert 'a"b\\c' in json.loads(error.body)["error"]["message"]
 

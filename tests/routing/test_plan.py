@@ -4,6 +4,7 @@ from typing import Any
 
 from dragoman.config.schema import Timeouts
 from dragoman.core import Balancer, TokenCounter
+from dragoman.dialects.dialect import Target
 from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
 
 
@@ -22,6 +23,8 @@ def plan(alias: str, *names: str, **fields: Any) -> Plan:
             find_rates=lambda: None,
             streams_usage=True,
             endpoints=frozenset(),
+            dialects=("openai_chat",),
+            written_for=Target(model="m"),
         )
         index = balancer.register(name)
         target: Any = None

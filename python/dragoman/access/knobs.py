@@ -16,6 +16,7 @@ from dragoman.errors import Forbidden, InvalidRequest
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
+    from dragoman.dialects.losses import Policy
 
 MAX_TAGS = 32
 MAX_TAG_CHARS = 128
@@ -40,10 +41,14 @@ class Knobs(msgspec.Struct, kw_only=True):
     deployment: str = ""
     no_log: bool = False
     include_cost: bool = False
+    lossy: Policy | None = None
 
 
 NONE = Knobs()
 Read = Callable[[str], Any]
+# Of what may be lost between dialects, laxest first.
+POLICIES: tuple[Policy, ...] = ("allow", "meaning", "strict")
+_ORDER: dict[str, int] = {policy: order for order, policy in enumerate(POLICIES)}
 
 
 def _seconds(text: str) -> float:
@@ -109,6 +114,16 @@ def _metadata(text: str) -> dict[str, Any]:
         raise ValueError("nested too deep") from None
 
 
+def _policy(text: str) -> str:
+    if text not in POLICIES:
+        raise ValueError("allow, meaning or strict")
+    return text
+
+
+def _strict(text: str) -> str | None:
+    return "strict" if _flag(text) else None
+
+
 TABLE: dict[str, tuple[str, Read]] = {
     "x-dragoman-timeout": ("deadline_s", _seconds),
     "x-dragoman-deadline-ms": ("deadline_s", _millis),
@@ -123,6 +138,8 @@ TABLE: dict[str, tuple[str, Read]] = {
     "x-dragoman-deployment": ("deployment", _text),
     "x-dragoman-no-log": ("no_log", _flag),
     "x-dragoman-include-cost": ("include_cost", _flag),
+    "x-dragoman-lossy": ("lossy", _policy),
+    "x-dragoman-strict": ("lossy", _strict),
     "x-litellm-timeout": ("deadline_s", _seconds),
     "x-litellm-stream-timeout": ("first_byte_s", _seconds),
     "x-litellm-num-retries": ("retries", _count),
@@ -191,6 +208,13 @@ def _setting(name: str, value: str, read: Read) -> Any:
         return read(value)
     except (ValueError, msgspec.DecodeError) as error:
         raise InvalidRequest(f"Header {name}: {error}.", code="invalid_header", param=name) from None
+
+
+def policy_of(knobs: Knobs, principal: Principal, default: Policy) -> Policy:
+    """What a request may lose: what it asks for itself, but no laxer than its key."""
+    policy = knobs.lossy or default
+    floor = principal.lossy
+    return policy if not floor or _ORDER[policy] >= _ORDER[floor] else POLICIES[_ORDER[floor]]
 
 
 def _capped(knobs: Knobs, principal: Principal) -> Knobs:

@@ -50,6 +50,7 @@ class StoredKey(Struct, frozen=True, kw_only=True):
     expires_at_ms: int | None
     revoked_at_ms: int | None
     last_used_at_ms: int | None
+    lossy: str
 
 
 class CreatedKey(NamedTuple):

@@ -48,6 +48,7 @@ def keys() -> None:
 @click.option("--max-deadline-s", type=click.FloatRange(0, min_open=True), help="The longest deadline it may ask for.")
 @click.option("--max-retries", type=click.IntRange(0), help="The most retries it may ask for.")
 @click.option("--no-fallbacks", is_flag=True, help="May not name fallbacks in a request.")
+@click.option("--lossy", type=click.Choice(["allow", "meaning", "strict"]), help="How much translation may lose.")
 @click.option("--allow-no-log", is_flag=True, help="May ask that a request is not logged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
 @place_options
@@ -58,6 +59,7 @@ def create(as_json: bool, no_fallbacks: bool, config_path: Path | None, **fields
 
     place = msgspec.convert({"config_path": config_path} | fields, Place)
     fields["allow"] = fields["allow"] or ("*",)
+    fields["lossy"] = fields["lossy"] or ""
     fields["expires"] = expiry(str(fields["expires"]), time.time())
     named = {name: value for name, value in fields.items() if name in Key.__struct_fields__}
     key = msgspec.convert(named | {"allow_fallbacks": not no_fallbacks}, Key)

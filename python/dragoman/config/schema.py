@@ -14,6 +14,16 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
+DialectName = Literal[
+    "openai_chat",
+    "openai_completions",
+    "openai_embeddings",
+    "openai_responses",
+    "anthropic",
+    "gemini",
+    "bedrock",
+    "bedrock_invoke",
+]
 Strategy = Literal["latency", "weighted", "least_busy", "cheapest", "priority", "session"]
 
 
@@ -73,6 +83,7 @@ class Provider(Part, frozen=True, kw_only=True):
     proxy: Annotated[str, 'empty: HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "none": no proxy'] = ""
     ca_file: Annotated[str, "certificates in PEM to trust as well; empty: the platform's alone"] = ""
     domain: Annotated[str, "what fails together; empty: the kind's, or with its own base_url the provider's name"] = ""
+    dialects: Annotated[tuple[DialectName, ...], "what it speaks, best first; empty: the kind's"] = ()
 
 
 class Deployment(Part, frozen=True, kw_only=True):
@@ -119,6 +130,9 @@ class Defaults(Part, frozen=True, kw_only=True):
     retry_budget: Annotated[float, Meta(ge=0, le=1), "retries may add this share to the load, no more"] = 0.1
     retry_after_max_s: Annotated[Positive, "a longer Retry-After is not waited for: the next deployment is tried"] = 2.0
     strategy: Annotated[Strategy, "for models that no route names"] = "latency"
+    lossy: Annotated[Literal["allow", "meaning", "strict"], "what a provider cannot carry: refused if strict"] = (
+        "meaning"
+    )
 
 
 class Key(Part, frozen=True, kw_only=True):
@@ -139,6 +153,7 @@ class Key(Part, frozen=True, kw_only=True):
     max_retries: Annotated[Count | None, "the most a request may ask for; null: those of defaults"] = None
     allow_fallbacks: Annotated[bool, "may name fallbacks in the request"] = True
     allow_no_log: Annotated[bool, "may ask that a request is not logged"] = False
+    lossy: Annotated[Literal["", "allow", "meaning", "strict"], "no laxer than this; empty: that of defaults"] = ""
 
 
 class Limits(Part, frozen=True, kw_only=True):

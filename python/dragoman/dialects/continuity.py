@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from dragoman.dialects.canonical import Block, Family, Message, Proof, Reasoning, ToolCall
+from dragoman.dialects.canonical import Block, Family, Message, Proof, Reasoning, Text, ToolCall
 
 # Letters that base64 has, since some clients check that they can decode what they keep.
 TAG = "ZHJhZ29tYW4x"
@@ -56,6 +56,20 @@ def _reunited(blocks: Sequence[Block], proofs: dict[str, Proof]) -> Iterator[Blo
             yield replace(block, proof=proofs[block.id])
         elif not (type(block) is Reasoning and block.proof is not None and block.proof.call_id):
             yield block
+
+
+def own_proofs_only(messages: Sequence[Message], family: str, model: str) -> tuple[Message, ...]:
+    """The messages, without the proofs that a model cannot read, and without the thoughts that only these prove."""
+    return tuple(replace(message, blocks=tuple(_with_own_proof(message.blocks, family, model))) for message in messages)
+
+
+def _with_own_proof(blocks: Sequence[Block], family: str, model: str) -> Iterator[Block]:
+    for block in blocks:
+        proof = block.proof if isinstance(block, Text | ToolCall | Reasoning) else None
+        if proof is None or readable(proof, family, model) is not None:
+            yield block
+        elif not isinstance(block, Reasoning):
+            yield replace(block, proof=None)
 
 
 def readable(proof: Proof | None, family: str, model: str) -> Proof | None:

@@ -8,13 +8,18 @@ them are refused instead of left out.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from dragoman.dialects.canonical import Request
 
 # ``allow``: nothing is refused. ``meaning``: what changes the meaning is. ``strict``: everything is.
 Policy = Literal["allow", "meaning", "strict"]
 How = Literal["dropped", "approximated"]
+# Fields that change nothing: versions of what is spoken.
+INERT = frozenset({"anthropic_version"})
 
 
 class Loss(Struct, frozen=True):
@@ -39,6 +44,14 @@ class Losses:
     def approximate(self, field: str, why: str = "", *, meaning: bool = False) -> None:
         """The target has only something like it."""
         self.found.setdefault(field, Loss(field, "approximated", why, meaning))
+
+    def drop_own(self, request: Request) -> None:
+        """What a request has of its own dialect alone."""
+        if request.previous_id:
+            self.drop("previous_response_id", "answers are stored by their own provider", meaning=True)
+        for name in request.extra:
+            if not name.startswith("_") and name not in INERT:
+                self.drop(name, f"a field of {request.dialect}")
 
     def refused(self, policy: Policy) -> list[Loss]:
         """Those that the policy does not allow."""

@@ -1,4 +1,4 @@
-"""Answers that the gateway writes itself: JSON, and errors in OpenAI's shape."""
+"""Answers that the gateway writes itself: JSON, and errors in the client's dialect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from dragoman.dialects.openai_errors import error_body
+from dragoman.dialects.reports import report_of
+from dragoman.dialects.table import DIALECTS
+from dragoman.endpoints.surfaces import dialect_of
 from dragoman.errors import RequestError, UpstreamRejected
 
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ def error_answer(error: RequestError, request: Request, snapshot: int) -> tuple[
         headers.append(("retry-after-ms", str(max(0, round(error.retry_after_s * 1000)))))
     if error.fault != "client" and (error.exhausted or not error.retryable):
         headers.append(("x-should-retry", "false"))
-    if isinstance(error, UpstreamRejected):
+    dialect = dialect_of(request.path)
+    if isinstance(error, UpstreamRejected) and error.dialect in ("", dialect):
         headers[0] = ("content-type", error.content_type or JSON)
         return error.http_status, headers, error.body
-    return error.http_status, headers, error_body(error, request.id)
+    status, own, body = DIALECTS[dialect].write_error(report_of(error), request.id)
+    return status, headers + own, body

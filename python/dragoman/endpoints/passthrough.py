@@ -81,8 +81,7 @@ class PassThrough:
         """The alias that decides where the request goes."""
         named = knobs.deployment or request.headers.get("x-portkey-provider", "").removeprefix("@")
         if named:
-            is_deployment = named in self.gateway.snapshot.plans
-            return named if is_deployment or named not in self.gateway.snapshot.config.providers else f"{named}/*"
+            return self.gateway.snapshot.alias_of(named)
         if body is not None and body.model:
             return body.model
         providers = list(self.gateway.snapshot.config.providers)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragoman.endpoints import models, openai, rehearse, requests
+from dragoman.endpoints import models, rehearse, requests
 from dragoman.endpoints.admin.explain import Explain
+from dragoman.endpoints.generate import Generate, GenerateByPath
 from dragoman.endpoints.health import Exposition, Health, Ready
 from dragoman.endpoints.passthrough import PassThrough
 from dragoman.endpoints.router import Router
+from dragoman.endpoints.surfaces import BEDROCK_PATHS, FIXED, GEMINI_PATHS
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
@@ -18,8 +20,10 @@ def build_router(gateway: Gateway) -> Router:
     """The paths that the gateway serves."""
     router = Router()
     passed_through = PassThrough(gateway)
-    for path, (name, upstream_path) in openai.PATHS.items():
-        router.add("POST", path, openai.Generate(gateway, name, upstream_path))
+    for path, surface in FIXED.items():
+        router.add("POST", path, Generate(gateway, surface))
+    router.add_pattern(GEMINI_PATHS, GenerateByPath(gateway))
+    router.add_pattern(BEDROCK_PATHS, GenerateByPath(gateway))
     router.add("GET", "/v1/chat/completions", passed_through)  # the list of those that a provider has stored
     router.add("GET", "/v1/models", models.Models(gateway))
     router.add_prefix(models.PREFIX, models.Models(gateway))

@@ -40,6 +40,18 @@ MaxTokensField = Literal["either", "max_tokens", "max_completion_tokens"]
 ErrorShape = Literal["openai", "openrouter", "google", "mistral", "detail", "string", "cloudflare", "base_resp"]
 
 
+class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a dialect is spoken that is not spoken at the row's own base URL."""
+
+    url: str
+    auth: str = ""  # empty: the row's
+
+
+# What a row that names no dialects speaks, by what it serves.
+BY_ENDPOINT: tuple[tuple[Endpoint, str], ...] = (("responses", "openai_responses"), ("messages", "anthropic"))
+OPENAI = ("openai_chat", "openai_completions", "openai_embeddings")
+
+
 class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of provider.
 
@@ -53,6 +65,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     - ``unknown_fields``: false when it refuses fields that are not in its own schema.
     - ``reasoning_out``: where its reasoning stands in an answer; empty when it has none or none is known.
     - ``error_shape``: how its error bodies look.
+    - ``dialects``: what it speaks; requests of other dialects are translated into the first. Empty: OpenAI's, and of
+      the others those that its endpoints stand for.
+    - ``bases``: base URLs of dialects that it speaks elsewhere.
     - ``prices``: its id in genai-prices; empty when it is not there.
     - ``domain``: what fails together with it; empty: the row's own id.
     - ``example``: a small model of it, for a first request to paste.
@@ -72,9 +87,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     unknown_fields: bool = True
     reasoning_out: str = ""
     error_shape: ErrorShape = "openai"
+    dialects: tuple[str, ...] = ()
+    bases: dict[str, Base] = {}
     prices: str = ""
     domain: str = ""
     example: str = ""
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The dialects that it speaks, the best first."""
+        if self.dialects:
+            return self.dialects
+        return OPENAI + tuple(name for endpoint, name in BY_ENDPOINT if endpoint in self.endpoints)
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dragoman.core import Terms
+from dragoman.dialects.table import DIALECTS
 from dragoman.errors import (
     ClientGone,
     DeadlineExceeded,
@@ -15,8 +16,10 @@ from dragoman.errors import (
     UpstreamLimited,
     UpstreamTimeout,
 )
-from dragoman.routing.classify import error_of
+from dragoman.routing.classify import error_of, error_of_report
 from dragoman.routing.run import AttemptNote
+from dragoman.routing.sending import Sending, sending_to
+from dragoman.routing.settle import output_tokens
 
 if TYPE_CHECKING:
     from dragoman.config.schema import Limits
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Member
     from dragoman.routing.run import Run
+    from dragoman.routing.translation import Translation
 
 # An attempt that has less time than this is not begun.
 LEAST_S = 0.02
@@ -32,7 +36,7 @@ LEAST_S = 0.02
 class Attempt:
     """An attempt that has been sent."""
 
-    __slots__ = ("call", "exchange", "member", "run", "ticket")
+    __slots__ = ("call", "exchange", "member", "run", "ticket", "translation")
 
     def __init__(self, member: Member, ticket: Ticket, call: Call, run: Run, limits: Limits) -> None:
         """Send.
@@ -52,27 +56,36 @@ class Attempt:
             raise run.last_error or DeadlineExceeded("The request's deadline has passed.")
         request.check_wanted()
         run.chosen(member)
-        deployment = member.deployment
-        self.exchange: Exchange = member.target.send(
-            request.reply, call.path, call.outgoing(deployment), call.headers, self._terms(remaining_s, limits)
+        sending = sending_to(call, member.deployment)
+        run.lossy = sending.lossy
+        self.translation = sending.translation
+        target = member.elsewhere.get(sending.spoken, member.target)
+        self.exchange: Exchange = target.send(
+            request.reply, sending.path, sending.body, sending.headers, self._terms(sending, remaining_s, limits)
         )
         request.exchanges.append(self.exchange)
         request.stage = "sending"
         if request.gone or request.stopping:  # said by another thread since it was looked at
             self.exchange.cancel()
 
-    def _terms(self, remaining_s: float, limits: Limits) -> Terms:
+    def _terms(self, sending: Sending, remaining_s: float, limits: Limits) -> Terms:
         deployment, call = self.member.deployment, self.call
         timeouts = deployment.timeouts
         first_byte_s = min(call.knobs.first_byte_s or timeouts.first_byte_s, remaining_s)
         return Terms(
-            call.lane(deployment),
+            sending.lane,
             call.method,
             self.run.answer_headers(len(self.run.notes) + len(self.run.request.exchanges) + 1),
             (first_byte_s, timeouts.idle_s, min(timeouts.total_s, remaining_s), limits.heartbeat_s),
             (limits.max_answer_bytes, limits.max_event_bytes),
-            call.knobs.include_cost and not call.passed_through,
+            sending.translation is not None or (call.knobs.include_cost and call.has_cost_field),
         )
+
+    async def answer(self) -> RequestError | None:
+        """Wait for the answer, written to the client; the error, where the client has not got it."""
+        if self.translation is not None and self.call.stream:
+            return self.conclude(await self.translation.follow(self.exchange, self.run))
+        return self.conclude(await self.exchange)
 
     def conclude(self, outcome: Outcome) -> RequestError | None:
         """Note how the attempt ended and tell the balancer; the error, where the client has not got its answer."""
@@ -83,6 +96,7 @@ class Attempt:
         said = "ok" if error is None else error.error_code
         run.note(AttemptNote(deployment.name, self.member.credential, self.ticket.reason, said, outcome.total_ms))
         run.outcome = outcome
+        run.translation = self.translation
         run.last_error = error
         run.chosen(self.member)
         self._settle_ticket(outcome, error)
@@ -96,20 +110,31 @@ class Attempt:
         self.ticket.finish_cancelled(outcome.total_ms)
 
     def _error(self, outcome: Outcome) -> RequestError | None:
-        error = error_of(outcome, self.member.deployment.provider)
+        provider, translation = self.member.deployment.provider, self.translation
+        spoken = DIALECTS[self.call.dialect] if translation is None else translation.provider
+        error = None if translation is None else self._translated(translation, outcome)
+        error = error or error_of(outcome, provider, spoken)
         if isinstance(error, ClientGone) and self.run.request.stopping:
             return ShuttingDown("The gateway is shutting down.", retry_after_s=1)
         if isinstance(error, UpstreamTimeout) and monotonic() > self.call.deadline_s - LEAST_S:
             return DeadlineExceeded("The request's deadline has passed.")
         return error
 
+    def _translated(self, translation: Translation, outcome: Outcome) -> RequestError | None:
+        """What is wrong with an answer that has to be translated, whole as it may have come."""
+        if not outcome.failure and not self.call.stream:
+            translation.read_whole(outcome)
+        if translation.report is None:
+            return translation.error
+        provider = self.member.deployment.provider
+        return error_of_report(translation.report, provider, translation.provider, begun=translation.begun)
+
     def _settle_ticket(self, outcome: Outcome, error: RequestError | None) -> None:
         ticket = self.ticket
         if error is None:
-            usage = outcome.usage
-            ticket.finish_success(outcome.first_token_ms, outcome.total_ms, usage[1] if usage else 0)
+            ticket.finish_success(self.run.first_token_ms, outcome.total_ms, output_tokens(self.run))
         elif isinstance(error, ClientGone | ShuttingDown):
-            waits = self.call.stream and outcome.first_token_ms is None
+            waits = self.call.stream and self.run.first_token_ms is None
             ticket.finish_cancelled(outcome.total_ms if waits else None)
         elif isinstance(error, UpstreamLimited):
             ticket.finish_limited(error.retry_after_s)

@@ -15,13 +15,23 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from dragoman.core import backoff_s
-from dragoman.dialects.openai_errors import error_event
+from dragoman.dialects.reports import report_of
 from dragoman.driver import Pause
-from dragoman.errors import ClientGone, NoDeployment, RequestError, ShuttingDown, UpstreamAuth, UpstreamTimeout
+from dragoman.errors import (
+    ClientGone,
+    NoDeployment,
+    RequestError,
+    ShuttingDown,
+    Untranslatable,
+    UpstreamAuth,
+    UpstreamTimeout,
+)
 from dragoman.routing.attempt import LEAST_S, Attempt
 from dragoman.routing.classify import QUOTA_CODES
 from dragoman.routing.hedge import hedged
-from dragoman.routing.with_cost import end_with_cost
+from dragoman.routing.run import AttemptNote
+from dragoman.routing.translation import last_words
+from dragoman.routing.with_cost import end_answer
 
 if TYPE_CHECKING:
     from dragoman.core import Ticket
@@ -89,7 +99,8 @@ class Tries:
         tried: list[int] = [] if again else self.tried
         for _ in tier.members:
             ticket = self.choose(tier, tried=tried, last_resort=is_last and not again)
-            if ticket is None or ((again or error is not None) and not self._may_retry()):
+            repeated = again or not (error is None or isinstance(error, Untranslatable))
+            if ticket is None or (repeated and not self._may_retry()):
                 return error
             if again:
                 tried.append(ticket.index)
@@ -117,25 +128,35 @@ class Tries:
         Raises:
             RequestError: no other attempt may help.
         """
-        attempt = self.begin(tier, ticket)
-        if self.plan.hedge is not None and self.call.stream and not self.call.passed_through:
+        try:
+            attempt = self.begin(tier, ticket)
+        except Untranslatable as refused:
+            member = tier.members[ticket.index]
+            name, code = member.deployment.name, refused.error_code
+            self.run.note(AttemptNote(name, member.credential, ticket.reason, code, 0.0))
+            self.run.last_error = refused
+            return refused
+        if self.plan.hedge is not None and self.call.stream and self._relayed(attempt):
             error = await hedged(self, tier, attempt, self.plan.hedge)
         else:
-            error = attempt.conclude(await attempt.exchange)
+            error = await attempt.answer()
         if error is None:
             self.run.request.stage = "answered"
             if self.run.outcome is not None and self.run.outcome.written != "whole":
-                end_with_cost(self.run, self.run.outcome)
+                end_answer(self.run, self.run.outcome)
             return None
         self._raise_if_final(error)
         return error
 
+    def _relayed(self, attempt: Attempt) -> bool:
+        return attempt.translation is None and not self.call.passed_through
+
     def _raise_if_final(self, error: RequestError) -> None:
         """After an answer has begun nothing is tried any more; the client is told in its stream."""
         request, outcome = self.run.request, self.run.outcome
-        if outcome is not None and outcome.written:
+        if self.run.begun:
             if not isinstance(error, ClientGone):
-                request.reply.send(error_event(error, request.id))
+                request.reply.send(last_words(self.call, self.run, report_of(error)))
             request.reply.finish()
             request.stage = "answered"
             raise error
@@ -145,7 +166,7 @@ class Tries:
 
     def _given_up(self, error: RequestError) -> RequestError:
         """The error, saying whether the client may try again by itself: not where that was the gateway's task."""
-        hopeless = isinstance(error, UpstreamAuth) or error.error_code in QUOTA_CODES
+        hopeless = isinstance(error, UpstreamAuth | Untranslatable) or error.error_code in QUOTA_CODES
         error.exhausted = hopeless or (self.retries > 0 and error.retry_after_s is None)
         return error
 
@@ -159,7 +180,7 @@ class Tries:
 
     async def _pause(self, error: RequestError) -> bool:
         """Wait before a deployment is tried again. False: it should not be."""
-        if isinstance(error, UpstreamAuth | UpstreamTimeout) or error.error_code in QUOTA_CODES:
+        if isinstance(error, UpstreamAuth | UpstreamTimeout | Untranslatable) or error.error_code in QUOTA_CODES:
             return False
         if self.retries_left <= 0:
             return False

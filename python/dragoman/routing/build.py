@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dragoman.config.resolve import REHEARSAL, deployment_for
 from dragoman.config.schema import Credential, Price, Provider
 from dragoman.core import TokenCounter
+from dragoman.dialects import dialect
+from dragoman.dialects.continuity import family_of
 from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
-from dragoman.providers.catalogue import Row, row
+from dragoman.providers.catalogue import OPENAI, Row, row
 from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
 from dragoman.usage.price import rates_of
 from dragoman.usage.row import Tokens
@@ -48,6 +51,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     built_at_s: int
     plans: dict[str, Plan]
     implicit: dict[str, Plan]
+
+    def alias_of(self, named: str) -> str:
+        """The alias of a deployment, or of any model of a provider, that is named instead of a model."""
+        return f"{named}/*" if named not in self.plans and named in self.config.providers else named
 
     def plan(self, alias: str, fallbacks: tuple[str, ...], principal: Principal) -> Plan:
         """The plan for an alias, with the fallbacks that the request names behind it.
@@ -173,6 +180,8 @@ class Builder:
             find_rates=self._find_rates(declared, kind),
             streams_usage=kind is None or kind.stream_usage == "option",
             endpoints=frozenset(kind.endpoints) if kind else ALL_ENDPOINTS,
+            dialects=provider.dialects or (OPENAI if kind is None else kind.spoken),
+            written_for=_written_for(declared, kind),
         )
 
     def _known_as(self, name: str, declared: schema.Deployment) -> str:
@@ -219,6 +228,7 @@ class Builder:
             deployment=deployment,
             credential=credential.name,
             target=self._target(declared, credential, config),
+            elsewhere=self._elsewhere(declared, credential, config),
         )
 
     def _member_name(self, name: str, key: str) -> str:
@@ -229,14 +239,25 @@ class Builder:
         number = seen.index(key)
         return name if number == 0 else f"{name}~{number + 1}"
 
-    def _target(self, declared: schema.Deployment, credential: Credential, config: Config) -> Target:
+    def _elsewhere(self, declared: schema.Deployment, credential: Credential, config: Config) -> dict[str, Target]:
+        """Targets of dialects that the provider speaks at another base URL than its own."""
+        kind, provider = _kind(declared, config), config.providers.get(declared.provider)
+        if kind is None or provider is None or declared.base_url or provider.base_url != kind.base_url:
+            return {}
+        return {
+            name: self._target(replace(declared, base_url=base.url), credential, config, auth=base.auth)
+            for name, base in kind.bases.items()
+        }
+
+    def _target(self, declared: schema.Deployment, credential: Credential, config: Config, *, auth: str = "") -> Target:
         if declared.provider == REHEARSAL:
             base_url = f"http://127.0.0.1:{config.server.port}/rehearsal/v1"
             provider = Provider(base_url=base_url, allow_private=True, proxy="none")
         else:
             provider = config.providers[declared.provider]
         timeouts = declared.timeouts or provider.timeouts or config.defaults.timeouts
-        headers = _headers(provider, _kind(declared, config), credential)
+        kind = _kind(declared, config)
+        headers = _headers(provider, auth or (kind.auth if kind is not None else "bearer"), credential)
         options: _Connecting = {
             "connect_timeout_s": timeouts.connect_s,
             "allow_private": provider.allow_private,
@@ -258,6 +279,21 @@ def _kind(declared: schema.Deployment, config: Config) -> Row | None:
     return None if provider is None else row(provider.kind or declared.provider)
 
 
+def _written_for(declared: schema.Deployment, kind: Row | None) -> dialect.Target:
+    """What is known of the model and its host, for whoever writes a request for it."""
+    if kind is None:
+        return dialect.Target(model=declared.model, provider=declared.provider)
+    return dialect.Target(
+        model=declared.model,
+        provider=kind.id,
+        max_tokens_field=kind.max_tokens_field,
+        unsupported=frozenset(kind.unsupported),
+        unknown_fields=kind.unknown_fields,
+        stream_usage=kind.stream_usage == "option",
+        family=family_of(kind.id, declared.model),
+    )
+
+
 def _domain(declared: schema.Deployment, provider: Provider) -> str:
     if declared.domain:
         return declared.domain
@@ -265,10 +301,9 @@ def _domain(declared: schema.Deployment, provider: Provider) -> str:
     return f"{domain}/{declared.region}" if declared.region else domain
 
 
-def _headers(provider: Provider, kind: Row | None, credential: Credential) -> list[tuple[str, str]]:
+def _headers(provider: Provider, auth: str, credential: Credential) -> list[tuple[str, str]]:
     headers = dict(provider.headers)
     if credential.key:
-        auth = kind.auth if kind is not None else "bearer"
         if auth == "bearer":
             headers["authorization"] = f"Bearer {credential.key}"
         else:

@@ -10,8 +10,12 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from dragoman.access.knobs import Knobs
     from dragoman.core import RequestBody, TokenCount
+    from dragoman.dialects.dialect import Path
     from dragoman.dialects.form import Form
+    from dragoman.dialects.losses import Policy
     from dragoman.routing.plan import Deployment, Plan
+    from dragoman.routing.reading import Reading
+    from dragoman.routing.surface import Surface
 
 # Fields of a request's body that speak to a gateway, not to a provider.
 GATEWAY_FIELDS = ("fallbacks",)
@@ -21,14 +25,19 @@ STREAMS_WITH_USAGE = frozenset({"chat", "completions"})
 class Call(Struct, frozen=True, kw_only=True):
     """A request that has been read."""
 
-    endpoint: str  # "chat", "completions", "embeddings", or the path of what is passed through
-    path: str  # behind the provider's base URL
+    endpoint: str  # a surface's, or the path of what is passed through
+    path: str  # of what is passed through, behind the provider's base URL
     raw: bytes
     body: RequestBody | None  # None: not JSON
     knobs: Knobs
     deadline_s: float  # on the monotonic clock
     session: str
-    headers: list[tuple[str, str]]
+    headers: list[tuple[str, str]]  # of the client's, sent on where the provider speaks its dialect
+    trace: list[tuple[str, str]] = []  # sent on in any case; among the headers as well
+    surface: Surface | None = None  # None: passed through
+    at: Path | None = None
+    reading: Reading | None = None
+    policy: Policy = "meaning"
     method: str = "POST"
     passed_through: bool = False
     form: Form | None = None  # with neither, the bytes are sent as they are
@@ -36,7 +45,19 @@ class Call(Struct, frozen=True, kw_only=True):
     @property
     def stream(self) -> bool:
         """Whether the client asked for a stream."""
+        if self.at is not None and self.at.stream is not None:
+            return self.at.stream
         return self.body is not None and self.body.stream
+
+    @property
+    def dialect(self) -> str:
+        """The client's."""
+        return "openai_chat" if self.surface is None else self.surface.dialect
+
+    @property
+    def has_cost_field(self) -> bool:
+        """Whether the answer's usage has room for what it cost."""
+        return not self.passed_through and self.dialect == "openai_chat"
 
     def asks_usage(self, deployment: Deployment) -> bool:
         """Whether usage is asked for on the client's behalf, and so is to be hidden from it."""

@@ -24,12 +24,12 @@ async def hedged(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> 
     """The error of an attempt that may be hedged; ``None`` where the client has its answer."""
     delay_s = tries.gateway.balancer.hedge_delay_s(tier.tier, hedge.percentile, hedge.max_extra_share)
     if delay_s is None:
-        return first.conclude(await first.exchange)
+        return await first.answer()
     if await FirstOf([first.exchange], max(delay_s, hedge.min_delay_s)) is not None:
         return first.conclude(first.exchange.result())
     second = _second(tries, tier, first, hedge)
     if second is None:
-        return first.conclude(await first.exchange)
+        return await first.answer()
     ended = await FirstOf([first.exchange, second.exchange], None)
     earlier, later = (first, second) if ended is first.exchange else (second, first)
     outcome = earlier.exchange.result()

@@ -10,6 +10,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from dragoman.config import schema
     from dragoman.core import Target, Tier, TokenCounter
+    from dragoman.dialects import dialect
     from dragoman.usage.price import Rates
 
 
@@ -26,6 +27,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
     find_rates: Callable[[], Rates | None]  # prices may change with the hour
     streams_usage: bool  # whether the provider takes stream_options.include_usage
     endpoints: frozenset[str]
+    dialects: tuple[str, ...]  # that it speaks; requests of others are translated into the first
+    written_for: dialect.Target
 
     @property
     def rates(self) -> Rates | None:
@@ -40,6 +43,7 @@ class Member(Struct, frozen=True, kw_only=True):
     deployment: Deployment
     credential: str
     target: Target
+    elsewhere: dict[str, Target] = {}  # by dialects that are spoken at another base URL
 
 
 class PlanTier(Struct, frozen=True):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dragoman.core import Outcome, TokenCount
     from dragoman.errors import RequestError
     from dragoman.routing.plan import Deployment, Member
+    from dragoman.routing.translation import Translation
     from dragoman.server.request import Request
     from dragoman.telemetry.trace import Trace
 
@@ -46,6 +47,7 @@ class Run:
         "fallback_index",
         "knobs",
         "last_error",
+        "lossy",
         "member",
         "notes",
         "outcome",
@@ -55,6 +57,7 @@ class Run:
         "stream",
         "trace_headers",
         "trace_id",
+        "translation",
     )
 
     def __init__(self, request: Request, snapshot: int, principal: Principal, endpoint: str) -> None:
@@ -75,6 +78,8 @@ class Run:
         self.fallback_index = 0
         self.notes: list[AttemptNote] = []
         self.outcome: Outcome | None = None
+        self.translation: Translation | None = None  # of the attempt that the outcome is of
+        self.lossy = ""  # what its request lost on the way
         self.error: RequestError | None = None
         self.last_error: RequestError | None = None
 
@@ -116,11 +121,23 @@ class Run:
         return [(name, value) for name, value in told if name.startswith("x-ratelimit-")]
 
     @property
+    def begun(self) -> bool:
+        """Whether the client has got anything of an answer."""
+        translated = self.translation is not None and self.translation.begun
+        return translated or (self.outcome is not None and bool(self.outcome.written))
+
+    @property
+    def first_token_ms(self) -> float | None:
+        """How long the first content of a stream took, from when the attempt that answered was sent."""
+        if self.translation is not None:
+            return self.translation.first_token_ms
+        return None if self.outcome is None else self.outcome.first_token_ms
+
+    @property
     def status(self) -> int:
         """The status that the client saw."""
         error, outcome = self.error, self.outcome
-        begun = outcome is not None and bool(outcome.written)
-        if error is not None and (isinstance(error, ClientGone) or not begun):
+        if error is not None and (isinstance(error, ClientGone) or not self.begun):
             return error.http_status
         return 200 if outcome is None else outcome.status
 
@@ -144,6 +161,8 @@ class Run:
                 ("x-dragoman-model", self.deployment.model),
                 ("x-dragoman-deployment", self.deployment.name),
             ]
+        if self.lossy:
+            headers.append(("x-dragoman-lossy", self.lossy))
         if self.cost_estimate_nanousd is not None:
             headers.append(("x-dragoman-cost-estimate", f"{self.cost_estimate_nanousd / 1e9:.9f}"))
         return headers

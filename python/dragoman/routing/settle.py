@@ -9,9 +9,12 @@ import msgspec
 
 from dragoman.core import read_answer
 from dragoman.errors import Internal
+from dragoman.routing.translation import TEXT_CHARS
 from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
+    from dragoman.core import Outcome
+    from dragoman.dialects.canonical import Usage
     from dragoman.gateway import Gateway
     from dragoman.routing.run import Run
     from dragoman.usage.row import UsageSource
@@ -45,25 +48,65 @@ def cost_of(run: Run, tokens: Tokens) -> int | None:
     return None if deployment is None or deployment.rates is None else deployment.rates.cost(tokens)
 
 
+def output_tokens(run: Run) -> int:
+    """How many tokens an answer has, as far as its provider says."""
+    if run.translation is not None:
+        return run.translation.usage.output if run.translation.usage is not None else 0
+    usage = None if run.outcome is None else run.outcome.usage
+    return 0 if usage is None else usage[1]
+
+
 def tokens_of(run: Run) -> tuple[Tokens, UsageSource]:
     """What the provider reported; else, where it was sent and may be billed, what was counted."""
-    outcome = run.outcome
+    outcome, translation = run.outcome, run.translation
     if outcome is None:
+        return Tokens(), "none"
+    if translation is not None and translation.usage is not None:
+        return tokens_of_usage(translation.usage), "provider"
+    if translation is not None and translation.unfinished:
         return Tokens(), "none"
     usage = outcome.usage
     if usage is not None:
         return Tokens(*usage), "provider"
-    billed = not outcome.failure or outcome.written or outcome.failure in BILLED_FAILURES
+    billed = not outcome.failure or run.begun or outcome.failure in BILLED_FAILURES
     if not billed or not outcome.sent or run.counted is None or run.deployment is None:
         return Tokens(), "none"
-    text = outcome.text if run.stream or outcome.failure else read_answer(outcome.body, keep_text_bytes=TEXT_BYTES).text
+    text, truncated = _text_of(run, outcome)
     output = run.deployment.counter.count(text) if text else 0
-    exact = run.counted.exact and not outcome.text_truncated
+    exact = run.counted.exact and not truncated
     return Tokens(input=run.counted.tokens, output=output), "counted" if exact else "estimated"
 
 
+def _finish_reason(run: Run) -> str:
+    if run.translation is not None:
+        return run.translation.finish_reason
+    return "" if run.outcome is None else run.outcome.finish_reason
+
+
+def _text_of(run: Run, outcome: Outcome) -> tuple[str, bool]:
+    """What an answer without usage says, and whether that is not all of it."""
+    if run.translation is not None:
+        return run.translation.text, len(run.translation.text) >= TEXT_CHARS
+    if run.stream or outcome.failure:
+        return outcome.text, outcome.text_truncated
+    return read_answer(outcome.body, keep_text_bytes=TEXT_BYTES).text, False
+
+
+def tokens_of_usage(usage: Usage) -> Tokens:
+    """The usage of a translated answer."""
+    return Tokens(
+        input=usage.input,
+        output=usage.output,
+        cached_input=usage.cached,
+        cache_write=usage.cache_write,
+        reasoning=usage.reasoning,
+        audio_input=usage.audio_input,
+        audio_output=usage.audio_output,
+    )
+
+
 def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None) -> UsageRow:
-    request, principal, outcome, deployment = run.request, run.principal, run.outcome, run.deployment
+    request, principal, deployment = run.request, run.principal, run.deployment
     knobs = run.knobs
     private = knobs is not None and knobs.no_log
     tags = principal.tags if knobs is None or private else principal.tags + knobs.tags
@@ -94,7 +137,7 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         attempts=len(run.notes),
         fallback_index=run.fallback_index,
         attempt_log=_encode(run.notes).decode() if run.notes else "",
-        finish_reason="" if outcome is None else outcome.finish_reason,
+        finish_reason=_finish_reason(run),
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_input_tokens=tokens.cached_input,
@@ -107,5 +150,6 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         total_ms=overhead_ms + upstream_ms,
         upstream_ms=upstream_ms,
         overhead_ms=overhead_ms,
-        first_token_ms=None if outcome is None else outcome.first_token_ms,
+        first_token_ms=run.first_token_ms,
+        lossy=run.lossy,
     )

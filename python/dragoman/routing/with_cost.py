@@ -20,15 +20,20 @@ if TYPE_CHECKING:
 _encode = msgspec.json.encode
 
 
-def end_with_cost(run: Run, outcome: Outcome) -> None:
-    """Write what of a successful answer was held back, with the cost in its usage."""
+def end_answer(run: Run, outcome: Outcome) -> None:
+    """Write what of a successful answer was held back: a translated one, or the cost of one that is not."""
     tokens, _ = tokens_of(run)
+    translation = run.translation
+    if translation is not None:
+        if not run.stream:
+            _write(run, outcome, cost_of(run, tokens), translation.write_whole(run))
+        return
     cost_nanousd = cost_of(run, tokens)
     usage = {"cost": None if cost_nanousd is None else cost_nanousd / 1e9, "cost_nanousd": cost_nanousd}
     if run.stream and outcome.written:
         _end_stream(run, {**_usage(tokens), **usage})
     else:
-        _write_whole(run, outcome, usage)
+        _write(run, outcome, cost_nanousd, _with_usage(outcome.body, usage))
 
 
 def _end_stream(run: Run, usage: dict[str, Any]) -> None:
@@ -44,7 +49,7 @@ def _end_stream(run: Run, usage: dict[str, Any]) -> None:
     run.request.reply.finish()
 
 
-def _write_whole(run: Run, outcome: Outcome, cost: dict[str, Any]) -> None:
+def _write(run: Run, outcome: Outcome, cost_nanousd: int | None, body: bytes) -> None:
     overhead_ms, upstream_ms = run.request.reply.times_ms()
     headers = [
         ("content-type", "application/json"),
@@ -53,9 +58,9 @@ def _write_whole(run: Run, outcome: Outcome, cost: dict[str, Any]) -> None:
         ("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"),
         ("x-dragoman-upstream-ms", f"{upstream_ms:.3f}"),
     ]
-    if cost["cost_nanousd"] is not None:
-        headers.append(("x-dragoman-cost", f"{cost['cost_nanousd'] / 1e9:.9f}"))
-    run.request.proto.response_bytes(outcome.status, headers, _with_usage(outcome.body, cost))
+    if cost_nanousd is not None:
+        headers.append(("x-dragoman-cost", f"{cost_nanousd / 1e9:.9f}"))
+    run.request.proto.response_bytes(outcome.status, headers, body)
 
 
 def _with_usage(body: bytes, more: dict[str, Any]) -> bytes:

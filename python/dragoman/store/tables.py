@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0001"
+REVISION = "r0002"
 
 metadata = MetaData()
 
@@ -76,6 +76,7 @@ keys = Table(
     Column("expires_at_ms", BigInteger()),
     Column("revoked_at_ms", BigInteger()),
     Column("last_used_at_ms", BigInteger()),
+    Column("lossy", Text(), nullable=False, server_default=""),  # empty: as the configuration has it
 )
 # A name may be used again once its key is revoked.
 Index(
@@ -84,6 +85,30 @@ Index(
     unique=True,
     sqlite_where=text("revoked_at_ms IS NULL"),
     postgresql_where=text("revoked_at_ms IS NULL"),
+)
+
+# Answers of the Responses API that a client has asked to be kept, for providers that keep none.
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", Text(), nullable=False),
+    Column("created_at_ms", BigInteger(), nullable=False),
+    Column("expires_at_ms", BigInteger(), nullable=False),
+    Column("input", LargeBinary(), nullable=False),  # JSON list of items, all that came before the answer
+    Column("response", LargeBinary(), nullable=False),  # JSON, as the client got it
+    Index("responses_expires_at_ms", "expires_at_ms"),
+)
+
+# What models need to go on from their own turns, for clients that do not bring it back.
+continuity = Table(
+    "continuity",
+    metadata,
+    Column("tenant", String(128), primary_key=True),
+    Column("turn", String(64), primary_key=True),  # a digest of the turn's calls, or of its text
+    Column("expires_at_ms", BigInteger(), nullable=False),
+    Column("blocks", LargeBinary(), nullable=False),
+    Index("continuity_expires_at_ms", "expires_at_ms"),
 )
 
 meta = Table(

@@ -63,3 +63,4 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     upstream_ms: float = 0.0
     overhead_ms: float = 0.0
     first_token_ms: float | None = None
+    lossy: str = ""  # what the request lost on its way into the provider's dialect, as x-dragoman-lossy has it

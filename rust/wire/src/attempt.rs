@@ -52,7 +52,7 @@ pub enum Lane {
     /// A whole answer that the caller reads, and writes in another dialect.
     Json,
     /// A stream that the caller reads event by event.
-    Events(Framing),
+    Events { framing: Framing, keep_raw: bool },
 }
 
 /// Sends `call` and follows the answer. `cancel` is notified when the client is gone.
@@ -101,13 +101,13 @@ async fn follow(
     }
     let is_stream = match lane {
         Lane::Whole | Lane::Vectors { .. } | Lane::Json => false,
-        Lane::Events(framing) if !is_json(&head.headers) || framing == Framing::Lines => {
-            return batches::events(body, limits, framing, progress, reply).await;
+        Lane::Events { framing, keep_raw } if !is_json(&head.headers) || framing == Framing::Lines => {
+            return batches::events(body, limits, (framing, keep_raw), progress, reply).await;
         }
-        Lane::Events(framing) => {
+        Lane::Events { framing, keep_raw } => {
             // Some servers send a stream as `application/json`; what is no event is an error told in a 200.
             if framing == Framing::Sse && body.begins_with_event(limits.idle).await? {
-                return batches::events(body, limits, framing, progress, reply).await;
+                return batches::events(body, limits, (framing, keep_raw), progress, reply).await;
             }
             progress.body = collect(&head.headers, body, limits.answer_bytes, limits.idle).await?;
             return Err(not_a_stream(progress));

@@ -3,7 +3,7 @@
 //! All events that have come are one batch. The upstream is not read on while too many wait to be fetched, or while the
 //! client takes too little of what was made of them.
 
-use dragoman_core::frames::{Cutter, Event, Framing};
+use dragoman_core::frames::{Cut, Cutter, Framing};
 use tokio::time::Instant;
 
 use crate::attempt::{Body, Limits, decoder_of};
@@ -15,7 +15,7 @@ pub trait Feed: Send {
     /// The answer's head has come: events follow.
     fn open(&mut self, progress: &Progress);
     /// Takes events; none are a sign that the upstream is silent.
-    fn give(&mut self, events: Vec<Event>);
+    fn give(&mut self, cut: Cut);
     /// Waits until most of what was given has been fetched, and the client has taken most of what was sent.
     /// `false`: it does not.
     fn fetched(&mut self) -> impl Future<Output = bool> + Send;
@@ -25,20 +25,20 @@ pub trait Feed: Send {
 pub(crate) async fn events(
     body: Body,
     limits: &Limits,
-    framing: Framing,
+    (framing, keep_raw): (Framing, bool),
     progress: &mut Progress,
     feed: &mut impl Feed,
 ) -> Result<(), Failure> {
     let decoder = decoder_of(&progress.headers, usize::MAX)?;
-    let mut cutter = Cutter::new(framing, limits.event_bytes);
+    let mut cutter = Cutter::new(framing, limits.event_bytes, keep_raw);
     let mut upstream = Upstream { body, decoder, idle: limits.idle, heartbeat: limits.heartbeat };
     let mut silent_by = progress.started + limits.first_byte;
-    let mut batch = Vec::new();
+    let mut batch = Cut::default();
     feed.open(progress);
     loop {
         let data = match upstream.heard(silent_by).await {
             Heard::Quiet => {
-                feed.give(Vec::new());
+                feed.give(Cut::default());
                 continue;
             }
             heard => upstream.data(heard, progress)?,
@@ -46,7 +46,7 @@ pub(crate) async fn events(
         let Some(data) = data else { continue };
         let Some(data) = data else { break };
         let cut = cutter.push(&data, &mut batch);
-        if !batch.is_empty() {
+        if !batch.events.is_empty() {
             silent_by = Instant::now() + limits.idle;
             feed.give(std::mem::take(&mut batch));
         }
@@ -57,7 +57,7 @@ pub(crate) async fn events(
         }
     }
     let cut = cutter.finish(&mut batch);
-    if !batch.is_empty() {
+    if !batch.events.is_empty() {
         feed.give(batch);
     }
     cut.map_err(Failure::Cut)

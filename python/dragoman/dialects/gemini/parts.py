@@ -131,12 +131,6 @@ def read_content(value: Any, at: str, model: str = "") -> tuple[Block, ...]:
     return tuple(read_part(part, f"{at}.parts[{index}]", model) for index, part in enumerate(parts))
 
 
-def text_of(raw: Json, name: str) -> str:
-    """A string field of something that is taken as it comes."""
-    value = raw.get(name)
-    return value if type(value) is str else ""
-
-
 def rejoined(blocks: list[Block]) -> list[Block]:
     """The blocks of a turn, with reasoning of another family whole again.
 
@@ -163,6 +157,5 @@ __all__ = [
     "read_part",
     "rejoined",
     "response_of",
-    "text_of",
     "write_data",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dragoman.dialects.canonical import Json
+from dragoman.dialects.lenient import list_of
 from dragoman.dialects.losses import Losses
 
 # Deeper than any real schema; a definition that refers to itself ends here.
@@ -202,9 +203,10 @@ class _Rewriting:
                 part = self._merged(part, depth + 1)
             for name, value in part.items():
                 if name == "properties" and type(value) is dict:
-                    out[name] = {**value, **(out.get(name) or {})}
+                    known = out.get(name)
+                    out[name] = {**value, **(known if type(known) is dict else {})}
                 elif name == "required" and type(value) is list:
-                    known = out.get(name) or []
+                    known = list_of(out, name)
                     out[name] = [*known, *(item for item in value if item not in known)]
                 elif name in out and out[name] != value and name not in ("description", "title"):
                     self._lost("two of the same keyword in allOf")

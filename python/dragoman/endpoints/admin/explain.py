@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from dragoman import pipeline
-from dragoman.access.knobs import read_knobs
+from dragoman.access.knobs import policy_of, read_knobs
+from dragoman.dialects.dialect import Path
+from dragoman.dialects.table import DIALECTS
 from dragoman.endpoints.answers import json_answer
-from dragoman.errors import Forbidden
+from dragoman.endpoints.surfaces import CHAT, FIXED
+from dragoman.errors import Forbidden, Untranslatable
 from dragoman.routing.call import Call
+from dragoman.routing.reading import Reading
+from dragoman.routing.sending import sending_to
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
     from dragoman.routing.call import Admitted
+    from dragoman.routing.plan import Deployment
     from dragoman.server.request import Request
 
 
 class Explain:
-    """The plan for a chat request."""
+    """The plan for a request: a chat request, or one of the path that ``?path=`` names."""
 
     always = False
 
@@ -31,22 +38,28 @@ class Explain:
         principal = gateway.authenticate(request)
         if not principal.admin and not gateway.keys.is_open:
             raise Forbidden("Explaining a request needs a key with admin.", code="admin_only")
+        surface = FIXED.get(dict(parse_qsl(request.query)).get("path", ""), CHAT)
         knobs = read_knobs(request.headers, principal)
         raw = await gateway.read_body(request)
-        body = pipeline.read(raw, snapshot.config.server.limits.max_json_depth)
+        at = Path(headers=request.headers)
+        body = pipeline.read(raw, snapshot.config.server.limits.max_json_depth, at)
         knobs = pipeline.with_body_fallbacks(knobs, body)
         plan = snapshot.plan(body.model or "", knobs.fallbacks, principal)
         call = Call(
-            endpoint="chat",
-            path="/chat/completions",
+            endpoint=surface.endpoint,
+            path="",
             raw=raw,
             body=body,
             knobs=knobs,
             deadline_s=min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
             session=knobs.session,
             headers=[],
+            surface=surface,
+            at=at,
+            reading=Reading(DIALECTS[surface.dialect], raw, at),
+            policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
-        json_answer(request, self._shown(pipeline.admit(gateway, call, "chat", plan)), snapshot=snapshot.number)
+        json_answer(request, self._shown(pipeline.admit(gateway, call, plan)), snapshot=snapshot.number)
 
     def _shown(self, admitted: Admitted) -> dict[str, Any]:
         plan, call, counted = admitted.plan, admitted.call, admitted.counted
@@ -60,10 +73,10 @@ class Explain:
             "input_tokens": counted.tokens if counted else None,
             "input_tokens_exact": counted.exact if counted else None,
             "cost_estimate_usd": None if cost is None else f"{cost / 1e9:.9f}",
-            "tiers": [self._tier(tier) for tier in plan.tiers],
+            "tiers": [self._tier(call, tier) for tier in plan.tiers],
         }
 
-    def _tier(self, tier: Any) -> list[dict[str, Any]]:
+    def _tier(self, call: Call, tier: Any) -> list[dict[str, Any]]:
         shown = []
         for step in self.gateway.balancer.plan(tier.tier):
             member = tier.members[step.index]
@@ -75,6 +88,17 @@ class Explain:
                     "credential": member.credential,
                     "domain": member.deployment.domain,
                     "why": step.reason,
+                    **self._way(call, member.deployment),
                 }
             )
         return shown
+
+    def _way(self, call: Call, deployment: Deployment) -> dict[str, Any]:
+        """How the request would reach a deployment, and what it would lose."""
+        try:
+            sending = sending_to(call, deployment)
+        except Untranslatable as refused:
+            return {"dialect": deployment.dialects[0], "refused": refused.message}
+        translation = sending.translation
+        spoken = call.dialect if translation is None else translation.provider.name
+        return {"dialect": spoken, "translated": spoken != call.dialect, "lossy": sending.lossy}

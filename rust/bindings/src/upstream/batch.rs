@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use dragoman_core::frames::Event;
+use dragoman_core::frames::{Cut, Event};
 use http::HeaderMap;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
@@ -26,6 +26,9 @@ pub struct Events {
 #[derive(Default)]
 struct State {
     waiting: Vec<Event>,
+    /// What `waiting` was cut from, where that is kept, and what was cut to make the batch fetched last.
+    raw: Vec<u8>,
+    fetched_raw: Vec<u8>,
     bytes: usize,
     /// Something has happened since the last fetching, if only a silence.
     stirred: bool,
@@ -47,11 +50,17 @@ impl Events {
         self.state.lock().ok()?.head.clone()
     }
 
+    /// What the events that were fetched last were cut from, once.
+    pub fn take_raw(&self) -> Vec<u8> {
+        self.state.lock().map(|mut state| std::mem::take(&mut state.fetched_raw)).unwrap_or_default()
+    }
+
     /// Adds events; gives back who waits for them, to be woken.
-    pub fn give(&self, events: Vec<Event>) -> Option<Py<PyAny>> {
+    pub fn give(&self, cut: Cut) -> Option<Py<PyAny>> {
         let mut state = self.state.lock().ok()?;
-        state.bytes += events.iter().map(|(_, data)| data.len()).sum::<usize>();
-        state.waiting.extend(events);
+        state.bytes += cut.events.iter().map(|(_, data)| data.len()).sum::<usize>();
+        state.waiting.extend(cut.events);
+        state.raw.extend_from_slice(&cut.raw);
         state.stirred = true;
         state.waiter.take()
     }
@@ -83,6 +92,7 @@ impl Events {
             }
             state.stirred = false;
             state.bytes = 0;
+            state.fetched_raw = std::mem::take(&mut state.raw);
             std::mem::take(&mut state.waiting)
         };
         self.fetched.notify_one();

@@ -62,8 +62,8 @@ fn conclude(py: Python<'_>, concluded: Concluded) {
     let Concluded { mut ended, client, terms, exchange } = concluded;
     let (reply, terms) = (client.reply(), terms.get());
     let progress = &mut ended.progress;
-    if matches!(terms.lane, Lane::Events(_)) {
-        // Whoever translates has begun to answer, or has not.
+    if matches!(terms.lane, Lane::Events { .. } | Lane::Json) {
+        // Whoever reads it has begun to answer, or has not, or finds yet that it is no answer.
         if !client.has_begun() {
             reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 use tokio::sync::Notify;
 
 use super::batch::{Batch, Events};
@@ -122,6 +122,11 @@ impl Exchange {
     /// The next events of a stream that is translated.
     fn next_batch(&self) -> Batch {
         Batch::new(self.events.clone())
+    }
+
+    /// The bytes that the events of the last batch were cut from, in a lane that keeps them.
+    fn batch_raw<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.events.take_raw())
     }
 
     /// Begins to answer with a stream of that type. False: another attempt has, or the provider has not answered.

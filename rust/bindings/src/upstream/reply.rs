@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use dragoman_core::frames::Event;
+use dragoman_core::frames::Cut;
 use dragoman_wire::batches::Feed;
 use dragoman_wire::outcome::Progress;
 use dragoman_wire::relay::{self, Begun};
@@ -71,7 +71,7 @@ impl Reply {
         self.open(py, progress.status, headers)
     }
 
-    /// Begins a stream of a type of the caller's, in answer to a provider's headers.
+    /// Begins a stream of a type of the caller's (empty: the provider's), in answer to a provider's headers.
     pub fn begin(
         &self,
         py: Python<'_>,
@@ -99,7 +99,7 @@ impl Reply {
         let py = given.py();
         let headers = given.get_slice(0, given.len());
         let theirs = || upstream.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.or_else(theirs);
+        let content_type = content_type.filter(|given| !given.is_empty()).or_else(theirs);
         headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
         for (name, value) in upstream {
             let name = name.as_str();
@@ -263,8 +263,8 @@ impl Feed for Client {
         self.events.open(progress.headers.clone(), progress.started);
     }
 
-    fn give(&mut self, events: Vec<Event>) {
-        if let Some(callback) = self.events.give(events) {
+    fn give(&mut self, cut: Cut) {
+        if let Some(callback) = self.events.give(cut) {
             // Refused only when the runtime is going down, and nobody waits any more.
             let _ = self.conclusions.send(Ready::Events(callback));
         }

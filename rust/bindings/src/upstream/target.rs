@@ -132,12 +132,26 @@ impl LaneName {
             "stream_without_usage" => Ok(Lane::Stream { hide_usage: true }),
             "raw" => Ok(Lane::Raw),
             "json" => Ok(Lane::Json),
-            "events:sse" => Ok(Lane::Events(Framing::Sse)),
-            "events:eventstream" => Ok(Lane::Events(Framing::EventStream)),
-            "events:ndjson" => Ok(Lane::Events(Framing::Lines)),
-            _ => Err(PyValueError::new_err(format!("lane {word:?}"))),
+            _ => events(&word).ok_or_else(|| PyValueError::new_err(format!("lane {word:?}"))),
         }
     }
+}
+
+/// `events:` or, where the bytes are wanted as well, `relay:`, and the framing.
+fn events(word: &str) -> Option<Lane> {
+    let (kind, framing) = word.split_once(':')?;
+    let keep_raw = match kind {
+        "events" => false,
+        "relay" => true,
+        _ => return None,
+    };
+    let framing = match framing {
+        "sse" => Framing::Sse,
+        "eventstream" => Framing::EventStream,
+        "ndjson" => Framing::Lines,
+        _ => return None,
+    };
+    Some(Lane::Events { framing, keep_raw })
 }
 
 #[pymethods]

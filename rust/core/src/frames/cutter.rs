@@ -17,9 +17,23 @@ pub enum Framing {
 /// An event's name (empty where it has none), and its data.
 pub type Event = (String, Vec<u8>);
 
+/// Events as they were cut.
+#[derive(Debug, Default)]
+pub struct Cut {
+    pub events: Vec<Event>,
+    /// The same as it came, comments included, where a cutter is to keep that.
+    pub raw: Vec<u8>,
+}
+
 /// Cuts a stream.
 #[derive(Debug)]
-pub enum Cutter {
+pub struct Cutter {
+    reader: Reader,
+    keep_raw: bool,
+}
+
+#[derive(Debug)]
+enum Reader {
     Sse(SseReader),
     EventStream(MessageReader),
     Lines { buffer: Vec<u8>, max_bytes: usize },
@@ -27,73 +41,89 @@ pub enum Cutter {
 
 impl Cutter {
     /// A cutter of events of at most `max_bytes`.
-    pub fn new(framing: Framing, max_bytes: usize) -> Self {
-        match framing {
-            Framing::Sse => Self::Sse(SseReader::new(max_bytes)),
-            Framing::EventStream => Self::EventStream(MessageReader::new(max_bytes)),
-            Framing::Lines => Self::Lines { buffer: Vec::new(), max_bytes },
-        }
+    pub fn new(framing: Framing, max_bytes: usize, keep_raw: bool) -> Self {
+        let reader = match framing {
+            Framing::Sse => Reader::Sse(SseReader::new(max_bytes)),
+            Framing::EventStream => Reader::EventStream(MessageReader::new(max_bytes)),
+            Framing::Lines => Reader::Lines { buffer: Vec::new(), max_bytes },
+        };
+        Self { reader, keep_raw }
     }
 
     /// Takes more bytes and adds the events that they complete. The error says why there will be no more.
-    pub fn push(&mut self, data: &[u8], events: &mut Vec<Event>) -> Result<(), String> {
-        match self {
-            Self::Sse(reader) => {
+    pub fn push(&mut self, data: &[u8], cut: &mut Cut) -> Result<(), String> {
+        match &mut self.reader {
+            Reader::Sse(reader) => {
                 reader.push(data);
-                drain_sse(reader, events)
+                drain_sse(reader, cut, self.keep_raw)
             }
-            Self::EventStream(reader) => {
+            Reader::EventStream(reader) => {
                 reader.push(data);
-                while let Some(message) = reader.next_message() {
-                    let message = message.map_err(|error| error.to_string())?;
-                    events.push((message.name, message.payload));
-                }
-                Ok(())
+                drain_messages(reader, cut, self.keep_raw)
             }
-            Self::Lines { buffer, max_bytes } => {
+            Reader::Lines { buffer, max_bytes } => {
                 buffer.extend_from_slice(data);
-                take_lines(buffer, events);
+                take_lines(buffer, cut, self.keep_raw);
                 if buffer.len() > *max_bytes { Err(format!("a line over {max_bytes} bytes")) } else { Ok(()) }
             }
         }
     }
 
     /// The end of the body. The error says what was cut off.
-    pub fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), String> {
-        match self {
-            Self::Sse(reader) => {
+    pub fn finish(&mut self, cut: &mut Cut) -> Result<(), String> {
+        match &mut self.reader {
+            Reader::Sse(reader) => {
                 // What no blank line ended is dropped, as the standard says; a last frame may have waited for its CR.
                 let _ = matches!(reader.finish(), Tail::Clean);
-                drain_sse(reader, events)
+                drain_sse(reader, cut, self.keep_raw)
             }
-            Self::EventStream(reader) if reader.is_amid() => Err("a message was cut".into()),
-            Self::EventStream(_) => Ok(()),
-            Self::Lines { buffer, .. } => {
-                buffer.push(b'\n');
-                take_lines(buffer, events);
+            Reader::EventStream(reader) if reader.is_amid() => Err("a message was cut".into()),
+            Reader::EventStream(_) => Ok(()),
+            Reader::Lines { buffer, .. } => {
+                if !buffer.is_empty() {
+                    buffer.push(b'\n');
+                    take_lines(buffer, cut, self.keep_raw);
+                }
                 Ok(())
             }
         }
     }
 }
 
-fn drain_sse(reader: &mut SseReader, events: &mut Vec<Event>) -> Result<(), String> {
+fn drain_sse(reader: &mut SseReader, cut: &mut Cut, keep_raw: bool) -> Result<(), String> {
     while let Some(frame) = reader.next() {
         let frame = frame.map_err(|error| error.to_string())?;
+        if keep_raw {
+            cut.raw.extend_from_slice(frame.raw);
+        }
         if !frame.is_comment {
-            events.push((frame.event.as_deref().unwrap_or_default().to_owned(), frame.data.to_vec()));
+            cut.events.push((frame.event.as_deref().unwrap_or_default().to_owned(), frame.data.to_vec()));
         }
     }
     Ok(())
 }
 
+fn drain_messages(reader: &mut MessageReader, cut: &mut Cut, keep_raw: bool) -> Result<(), String> {
+    while let Some(message) = reader.next_message() {
+        let message = message.map_err(|error| error.to_string())?;
+        if keep_raw {
+            cut.raw.extend_from_slice(reader.last_raw());
+        }
+        cut.events.push((message.name, message.payload));
+    }
+    Ok(())
+}
+
 /// Takes whole lines out of the buffer; empty ones say nothing.
-fn take_lines(buffer: &mut Vec<u8>, events: &mut Vec<Event>) {
+fn take_lines(buffer: &mut Vec<u8>, cut: &mut Cut, keep_raw: bool) {
     let Some(end) = memchr::memrchr(b'\n', buffer) else { return };
+    if keep_raw {
+        cut.raw.extend_from_slice(buffer.get(..=end).unwrap_or_default());
+    }
     for line in buffer.get(..end).unwrap_or_default().split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !line.trim_ascii().is_empty() {
-            events.push((String::new(), line.to_vec()));
+            cut.events.push((String::new(), line.to_vec()));
         }
     }
     buffer.drain(..=end);

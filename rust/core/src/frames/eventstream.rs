@@ -39,6 +39,8 @@ pub struct Message {
 pub struct MessageReader {
     buffer: Vec<u8>,
     start: usize,
+    /// Where the message before that begins.
+    last: usize,
     max_bytes: usize,
     is_broken: bool,
 }
@@ -46,7 +48,7 @@ pub struct MessageReader {
 impl MessageReader {
     /// A reader that takes messages of at most `max_bytes`.
     pub fn new(max_bytes: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, max_bytes, is_broken: false }
+        Self { buffer: Vec::new(), start: 0, last: 0, max_bytes, is_broken: false }
     }
 
     /// Takes more bytes.
@@ -56,7 +58,7 @@ impl MessageReader {
         } else if self.start > 0 {
             self.buffer.drain(..self.start);
         }
-        self.start = 0;
+        (self.start, self.last) = (0, 0);
         self.buffer.extend_from_slice(data);
     }
 
@@ -77,8 +79,14 @@ impl MessageReader {
             Err(error) => return Some(Err(error)),
         };
         let message = unread.get(..length)?;
+        self.last = self.start;
         self.start += length;
         Some(parse(message))
+    }
+
+    /// The bytes of the message that was read last.
+    pub fn last_raw(&self) -> &[u8] {
+        self.buffer.get(self.last..self.start).unwrap_or_default()
     }
 
     /// Whether bytes are left that are no whole message.

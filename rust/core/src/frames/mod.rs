@@ -9,5 +9,5 @@ mod cutter;
 pub mod eventstream;
 mod sse;
 
-pub use cutter::{Cutter, Event, Framing};
+pub use cutter::{Cut, Cutter, Event, Framing};
 pub use sse::{Frame, FrameError, SseReader, Tail, write_event};

@@ -2,13 +2,14 @@ use super::super::eventstream::write_message;
 use super::*;
 
 fn cut(framing: Framing, parts: &[&[u8]]) -> Result<Vec<(String, String)>, String> {
-    let mut cutter = Cutter::new(framing, 256);
-    let mut events = Vec::new();
+    let mut cutter = Cutter::new(framing, 256, true);
+    let mut all = Cut::default();
     for part in parts {
-        cutter.push(part, &mut events)?;
+        cutter.push(part, &mut all)?;
     }
-    cutter.finish(&mut events)?;
-    Ok(events.into_iter().map(|(name, data)| (name, String::from_utf8(data).unwrap())).collect())
+    cutter.finish(&mut all)?;
+    assert!(all.raw.starts_with(&parts.concat()), "kept as it came");
+    Ok(all.events.into_iter().map(|(name, data)| (name, String::from_utf8(data).unwrap())).collect())
 }
 
 fn every_split(framing: Framing, stream: &[u8], expected: &[(&str, &str)]) {
@@ -38,6 +39,14 @@ fn lines_end_as_they_like_and_the_last_need_not() {
 fn messages_have_their_event_s_name() {
     let stream = [write_message("messageStart", b"{}", false), write_message("chunk", b"1", false)].concat();
     every_split(Framing::EventStream, &stream, &[("messageStart", "{}"), ("chunk", "1")]);
+}
+
+#[test]
+fn what_came_is_kept_only_where_asked_for() {
+    let mut cutter = Cutter::new(Framing::Sse, 256, false);
+    let mut cut = Cut::default();
+    cutter.push(b"data: 1\n\n", &mut cut).unwrap();
+    assert_eq!((cut.events.len(), cut.raw.len()), (1, 0));
 }
 
 #[test]

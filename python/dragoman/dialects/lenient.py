@@ -1,0 +1,29 @@
+"""Fields of what is taken as it comes: a value of another type is as good as none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dragoman.dialects.canonical import Json
+
+
+def text_of(raw: Json, name: str) -> str:
+    """A string; empty where there is none."""
+    value = raw.get(name)
+    return value if type(value) is str else ""
+
+
+def list_of(raw: Json, name: str) -> list[Any]:
+    """A list; empty where there is none."""
+    value = raw.get(name)
+    return value if type(value) is list else []
+
+
+def objects_of(raw: Json, name: str) -> list[Json]:
+    """The objects of a list."""
+    return [item for item in list_of(raw, name) if type(item) is dict]
+
+
+def count(value: Any) -> int:
+    """A number of tokens: hosts leave fields out, say ``null``, or write it with a point."""
+    return value if type(value) is int and value >= 0 else int(value) if type(value) is float and value >= 0 else 0

@@ -1,0 +1,12 @@
+"""All dialects in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dragoman.dialects import anthropic, bedrock, bedrock_invoke, gemini, openai_chat, openai_responses
+from dragoman.dialects.dialect import Dialect
+
+_MODULES = (openai_chat, openai_responses, anthropic, gemini, bedrock, bedrock_invoke)
+
+DIALECTS: Mapping[str, Dialect] = {module.DIALECT.name: module.DIALECT for module in _MODULES}

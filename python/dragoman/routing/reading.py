@@ -1,0 +1,52 @@
+"""A client's request in canonical form, read when it is first asked for: a request that is relayed never is."""
+
+from __future__ import annotations
+
+from dragoman.dialects.canonical import Request, Text, ToolCall, ToolResult
+from dragoman.dialects.dialect import Dialect, Path
+from dragoman.dialects.fields import Unreadable
+from dragoman.errors import InvalidRequest
+
+
+class Reading:
+    """The body of one request, and what its path says beside it."""
+
+    __slots__ = ("_request", "at", "dialect", "raw")
+
+    def __init__(self, dialect: Dialect, raw: bytes, at: Path) -> None:
+        self.dialect = dialect
+        self.raw = raw
+        self.at = at
+        self._request: Request | None = None
+
+    @property
+    def request(self) -> Request:
+        """The request.
+
+        Raises:
+            InvalidRequest: it is not what the dialect says; names the field.
+        """
+        if self._request is None:
+            try:
+                self._request = self.dialect.read_request(self.raw, self.at)
+            except Unreadable as error:
+                raise InvalidRequest(error.message, param=error.at or None) from None
+        return self._request
+
+    def texts(self) -> list[str]:
+        """All that the model reads of it as text, to be counted."""
+        request = self.request
+        texts = [part for message in request.messages for block in message.blocks for part in _texts(block)]
+        for tool in request.tools:
+            texts += [tool.name, tool.description, "" if tool.parameters is None else str(tool.parameters)]
+        return texts
+
+
+def _texts(block: object) -> list[str]:
+    if isinstance(block, Text):
+        return [block.text]
+    if isinstance(block, ToolCall):
+        return [block.name, block.arguments]
+    if isinstance(block, ToolResult):
+        return [part.text for part in block.content if isinstance(part, Text)]
+    return []

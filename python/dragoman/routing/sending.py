@@ -1,0 +1,115 @@
+"""What one attempt sends: the client's own bytes where the deployment speaks its dialect, a translation elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from dragoman.dialects.continuity import TAG, own_proofs_only
+from dragoman.dialects.fields import parse_fields
+from dragoman.dialects.losses import Losses, Policy
+from dragoman.dialects.openai_chat import hosts
+from dragoman.dialects.table import DIALECTS
+from dragoman.errors import Untranslatable
+from dragoman.routing.translation import Relayed, Translation
+
+if TYPE_CHECKING:
+    from dragoman.dialects.dialect import Dialect, Headers
+    from dragoman.routing.call import Call
+    from dragoman.routing.plan import Deployment
+
+# How an answer of the client's own dialect is followed; OpenAI's has lanes of its own (`Call.lane`).
+OPENAI = "openai_chat"
+SEALED = TAG.encode()
+
+
+class Sending(Struct, frozen=True):
+    """A request as a deployment gets it."""
+
+    path: str
+    body: bytes
+    headers: Headers
+    lane: str | tuple[int, int | None]
+    lossy: str = ""  # the value of x-dragoman-lossy
+    translation: Translation | None = None
+    spoken: str = "openai_chat"  # what is sent
+
+
+def sending_to(call: Call, deployment: Deployment) -> Sending:
+    """What to send to a deployment.
+
+    Raises:
+        InvalidRequest: the request is not what the client's dialect says.
+        Untranslatable: what would be lost is more than the policy allows.
+    """
+    surface = call.surface
+    if surface is None:
+        return Sending(call.path, call.outgoing(deployment), call.headers, call.lane(deployment))
+    if surface.native_to in deployment.dialects:
+        return _as_it_is(call, deployment)
+    provider = DIALECTS.get(deployment.dialects[0])
+    if not surface.translated or provider is None:
+        message = f"{deployment.provider} has no {surface.endpoint}."
+        raise Untranslatable(message, code="unsupported_endpoint", param="model")
+    return _translated(call, deployment, provider)
+
+
+def _as_it_is(call: Call, deployment: Deployment) -> Sending:
+    surface, body = call.surface, call.body
+    assert surface is not None and call.at is not None  # noqa: S101 - for the type checker
+    if SEALED in call.raw:  # what another family has proved is not for this one
+        return _translated(call, deployment, DIALECTS[surface.dialect])
+    path = surface.native(call.at, deployment.model)
+    if surface.dialect != OPENAI:
+        assert call.reading is not None  # noqa: S101 - for the type checker
+        relayed = Relayed(call.reading, deployment.written_for)
+        lane = f"relay:{relayed.provider.framing}" if call.stream else "json"
+        return Sending(
+            path, call.outgoing(deployment), call.headers, lane, translation=relayed, spoken=surface.native_to
+        )
+    if body is None or surface.endpoint != "chat" or not hosts.concerned(body, deployment.written_for):
+        followed = call.lane(deployment)
+        return Sending(path, call.outgoing(deployment), call.headers, followed, spoken=surface.native_to)
+    losses = Losses()
+    fields = parse_fields(call.outgoing(deployment)).left
+    adjusted = msgspec.json.encode(hosts.adjust(fields, deployment.written_for, losses))
+    check_losses(losses, call.policy)
+    return Sending(path, adjusted, call.headers, call.lane(deployment), losses.header())
+
+
+def _translated(call: Call, deployment: Deployment, provider: Dialect) -> Sending:
+    assert call.reading is not None  # noqa: S101 - for the type checker
+    losses, target, request = Losses(), deployment.written_for, call.reading.request
+    if request.dialect == provider.name:
+        own = own_proofs_only(request.messages, target.family, target.model)
+        if own != request.messages:
+            losses.drop("reasoning", "not this model's own")
+        request = replace(request, messages=own)
+    outgoing = provider.write_request(request, target, losses)
+    check_losses(losses, call.policy)
+    translation = Translation(call.reading, provider, target, outgoing.undo)
+    lane = f"events:{provider.framing}" if call.stream else "json"
+    headers = outgoing.headers + call.trace
+    return Sending(outgoing.path, outgoing.body, headers, lane, losses.header(), translation, provider.name)
+
+
+def check_losses(losses: Losses, policy: Policy) -> None:
+    """Hold what a request loses to the policy.
+
+    Raises:
+        Untranslatable: it is more than the policy allows; names the field.
+    """
+    refused = losses.refused(policy)
+    if not refused:
+        return
+    first = refused[0]
+    fields = ", ".join(loss.field for loss in refused)
+    reason = f" ({first.why})" if first.why else ""
+    raise Untranslatable(
+        f"The provider cannot carry {fields}{reason}. Leave it out, choose another model, or send the header "
+        "x-dragoman-lossy: allow.",
+        param=first.field,
+    )

@@ -1,0 +1,263 @@
+"""An answer on its way from a provider's dialect into the client's.
+
+A whole answer is read when it is there. A stream is read event by event, and nothing of it is written before its first
+content, so that one that fails before can be taken up elsewhere without the client's noticing: the same rule as the
+relay's.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from dragoman.core import Exchange, Outcome
+from dragoman.dialects.canonical import (
+    Answer,
+    BlockStarted,
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    Metered,
+    Report,
+    Request,
+    Started,
+    Text,
+    Usage,
+)
+from dragoman.dialects.dialect import Asked, Dialect, EventReader, EventWriter, Target
+from dragoman.dialects.fields import Unreadable
+from dragoman.dialects.table import DIALECTS
+from dragoman.dialects.undo import Undo, UndoStream, undo_answer
+from dragoman.errors import RequestError, UpstreamProtocol
+
+if TYPE_CHECKING:
+    from dragoman.routing.call import Call
+    from dragoman.routing.reading import Reading
+    from dragoman.routing.run import Run
+
+# Text kept of an answer to count its tokens should its usage not come.
+TEXT_CHARS = 256 * 1024
+_CONTENT = (Delta, BlockStarted, Finished)
+# What is asked, where an answer fails of which nothing but the failure is left to write.
+NOTHING = Request(dialect="", model="", messages=())
+
+
+class Translation:
+    """One attempt's answer."""
+
+    def __init__(self, reading: Reading, provider: Dialect, target: Target, undo: Undo) -> None:
+        self.reading = reading
+        self.provider = provider
+        self.target = target
+        self.undoing = undo
+        self.undo = UndoStream(undo)
+        self.events: list[Event] = []
+        self.usage: Usage | None = None
+        self.finish_reason = ""
+        self.unfinished = False  # made in the background: nothing is known of it yet
+        self.text = ""
+        self.said = False  # whether anything but text has come
+        self.report: Report | None = None  # an error that the provider reported inside its answer
+        self.error: RequestError | None = None  # an answer that is none
+        self.writer: EventWriter | None = None
+        self.answer: Answer | None = None
+        self.sent_s = monotonic()
+        self.first_token_ms: float | None = None
+        self.begun = False  # whether the client has got anything
+
+    @property
+    def stream_type(self) -> str:
+        """The content type of a stream; empty: as the provider says."""
+        return self.reading.dialect.stream_type
+
+    def asked(self, run: Run) -> Asked:
+        """What the answer is written for."""
+        request = run.request
+        return Asked(request=self.reading.request, request_id=request.id, created_s=request.started_at_ms // 1000)
+
+    # Whole answers ------------------------------------------------------------------------------------------------
+
+    def read_whole(self, outcome: Outcome) -> None:
+        """Read the answer; ``error`` says what is wrong with one that is none."""
+        try:
+            answer = undo_answer(self.provider.read_answer(outcome.body, self.target), self.undoing)
+        except Unreadable as error:
+            self.error = UpstreamProtocol(f"The answer of {self.target.provider} cannot be read: {error.message}")
+            return
+        self.usage = answer.usage
+        first = answer.choices[0]
+        self.finish_reason = first.native_stop or first.stop or ""
+        self.unfinished = first.stop is None
+        self.text = "".join(
+            block.text for choice in answer.choices for block in choice.blocks if isinstance(block, Text)
+        )[:TEXT_CHARS]
+        if first.stop == "error" and not first.blocks:
+            self.error = self._broke_off(first.native_stop)
+        else:
+            self.answer = answer
+
+    def write_whole(self, run: Run) -> bytes:
+        """The answer as the client reads it."""
+        assert self.answer is not None  # noqa: S101 - an attempt without one has failed
+        return self.reading.dialect.write_answer(self.answer, self.asked(run))
+
+    # Streams ------------------------------------------------------------------------------------------------------
+
+    async def follow(self, exchange: Exchange, run: Run) -> Outcome:
+        """Read the stream, and write it as it comes."""
+        reply = run.request.reply
+        reader = self.provider.reader(self.target)
+        self.writer = self.reading.dialect.writer(self.asked(run))
+        while (frames := await exchange.next_batch()) is not None:
+            if not frames:
+                if self.begun:
+                    reply.send(self.writer.ping())
+                continue
+            events = self._read(reader, frames)
+            self._hold(exchange, events)
+            if self._begin(exchange, events) and not reply.send(self._held()):
+                exchange.cancel()
+            if self.failed:
+                exchange.cancel()
+        outcome = await exchange
+        if not outcome.failure and not self.failed:
+            self._hold(exchange, self._finish(reader))
+            if not self.failed:
+                self._end(exchange, run)
+        return outcome
+
+    def _end(self, exchange: Exchange, run: Run) -> None:
+        """Write what is left of a good stream."""
+        self.begun = self.begun or exchange.begin(self.stream_type)
+        if self.begun:
+            run.request.reply.send(self._held() + self._ending())
+            run.request.reply.finish()
+
+    def _begin(self, exchange: Exchange, events: list[Event]) -> bool:
+        """Begin to answer with the first content. False: there is none yet, or the answer is another's."""
+        if not self.begun and not self.failed and any(type(event) in _CONTENT for event in events):
+            self.first_token_ms = (monotonic() - self.sent_s) * 1000
+            self.begun = exchange.begin(self.stream_type)
+            if not self.begun:
+                exchange.cancel()
+        return self.begun
+
+    def _hold(self, exchange: Exchange, events: list[Event]) -> None:
+        """Keep events until they may be written."""
+        self.events += self.undo.events(events)
+
+    def _held(self) -> bytes:
+        """What is kept, to be written now."""
+        assert self.writer is not None  # noqa: S101 - made before anything is kept
+        events, self.events = self.events, []
+        return self.writer.write(events)
+
+    def _ending(self) -> bytes:
+        assert self.writer is not None  # noqa: S101 - made before anything is kept
+        return self.writer.finish()
+
+    def last_words(self, report: Report) -> bytes:
+        """What ends a stream that has begun and then failed."""
+        return b"" if self.writer is None else self.writer.fail(report)
+
+    def _read(self, reader: EventReader, frames: list[tuple[str, bytes]]) -> list[Event]:
+        try:
+            return self._noted(reader.read(frames))
+        except Unreadable as error:
+            self.error = UpstreamProtocol(f"The stream of {self.target.provider} cannot be read: {error.message}")
+            return []
+
+    def _finish(self, reader: EventReader) -> list[Event]:
+        try:
+            return self._noted(reader.finish())
+        except Unreadable as error:
+            self.error = UpstreamProtocol(f"The stream of {self.target.provider} ended early: {error.message}")
+            return []
+
+    def _noted(self, events: list[Event]) -> list[Event]:
+        """The events, with what the record needs of them taken note of."""
+        for event in events:
+            kind = type(event)
+            if kind is Delta:
+                if len(self.text) < TEXT_CHARS:
+                    self.text += event.text  # type: ignore[union-attr]
+            elif kind is Metered:
+                self.usage = event.usage  # type: ignore[union-attr]
+            elif kind is BlockStarted:
+                self.said = True
+            elif kind is Finished:
+                self._finished(event)  # type: ignore[arg-type]
+            elif kind is Failed:
+                self.report = event.report  # type: ignore[union-attr]
+            elif kind is Started and event.usage is not None:  # type: ignore[union-attr]
+                self.usage = event.usage  # type: ignore[union-attr]
+        if self.report is not None:
+            return [event for event in events if type(event) is not Failed]
+        return events
+
+    def _finished(self, event: Finished) -> None:
+        self.finish_reason = event.native_stop or event.stop
+        if event.stop == "error" and not self.said and not self.text:
+            self.error = self._broke_off(event.native_stop)
+
+    def _broke_off(self, reason: str) -> RequestError:
+        return UpstreamProtocol(f"{self.target.provider} broke off without an answer: {reason or 'no reason'}")
+
+    @property
+    def failed(self) -> bool:
+        """Whether the answer is none, or none that can be read on."""
+        return self.report is not None or self.error is not None
+
+
+class Relayed(Translation):
+    """An answer of the client's own dialect: passed on as it came, and read on the side for what the record needs."""
+
+    def __init__(self, reading: Reading, target: Target) -> None:
+        super().__init__(reading, reading.dialect, target, Undo())
+        self.raw: bytes = b""
+
+    @property
+    def stream_type(self) -> str:
+        """As the provider says."""
+        return ""
+
+    def asked(self, run: Run) -> Asked:
+        """Nothing of the answer is written here but what is said of its failure."""
+        return asked_nothing(run)
+
+    def read_whole(self, outcome: Outcome) -> None:
+        """Read the answer, and keep it as it is."""
+        super().read_whole(outcome)
+        self.raw = outcome.body
+
+    def write_whole(self, run: Run) -> bytes:
+        """The answer as it came."""
+        return self.raw
+
+    def _hold(self, exchange: Exchange, events: list[Event]) -> None:
+        if self.error is None:
+            self.raw += exchange.batch_raw()
+
+    def _held(self) -> bytes:
+        raw, self.raw = self.raw, b""
+        return raw
+
+    def _ending(self) -> bytes:
+        return b""
+
+    def last_words(self, report: Report) -> bytes:
+        """The provider's own report has been passed on."""
+        return b"" if self.report is not None else super().last_words(report)
+
+
+def asked_nothing(run: Run) -> Asked:
+    """What a failure is written for."""
+    return Asked(request=NOTHING, request_id=run.request.id, created_s=run.request.started_at_ms // 1000)
+
+
+def last_words(call: Call, run: Run, report: Report) -> bytes:
+    """What ends a stream that has begun, in the client's dialect."""
+    if run.translation is not None:
+        return run.translation.last_words(report)
+    return DIALECTS[call.dialect].writer(asked_nothing(run)).fail(report)
