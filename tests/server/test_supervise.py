@@ -123,7 +123,7 @@ def test_a_file_that_went_bad_meanwhile_is_waited_for(tmp_path: Path) -> None:
     with Supervised(tmp_path, once_good) as supervised:
         supervised.started(4)
         supervised.process.send_signal(signal.SIGTERM)
-        assert supervised.wait()[0] in {0, 1}
+        assert supervised.wait()[0] in {0, 1, 78}  # the worker may be on its way out
 
 
 def test_a_worker_that_dies_is_replaced_ever_more_slowly(tmp_path: Path) -> None:
