@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from dragoman.access.credentials import presented_key
+from dragoman.access.credentials import KEY_IN_QUERY, check_signature, presented_key
 from dragoman.access.keys import KeyRing
 from dragoman.access.secret import load_pepper
 from dragoman.config.check import check_exposure, is_loopback
@@ -87,12 +87,22 @@ class Gateway:
         Raises:
             Unauthenticated: no key, or one that is not in force.
         """
-        secret = presented_key(request.headers)
+        query = request.query if request.path.startswith(KEY_IN_QUERY) else ""
+        secret = presented_key(request.headers, query)
         principal = self.keys.find(secret)
         if principal is None:
             message = "No API key was given." if not secret else "The API key is not valid."
             raise Unauthenticated(f"{message} Send a key of this gateway as 'Authorization: Bearer dgk_...'.")
         return principal
+
+    def check_signature(self, request: Request, sent_path: str, body: bytes) -> None:
+        """Hold a request that is signed to its signature.
+
+        Raises:
+            Unauthenticated: it is not right.
+        """
+        if not self.keys.is_open:
+            check_signature(request.headers, (request.method, sent_path, request.query), body)
 
     async def read_body(self, request: Request) -> bytes:
         """The request's body, within the limits."""

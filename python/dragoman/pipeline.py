@@ -43,6 +43,8 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
     try:
         knobs = read_knobs(request.headers, principal)
         raw = await gateway.read_body(request)
+        if at.model:
+            gateway.check_signature(request, surface.native(at, at.model), raw)
         body = read(raw, snapshot.config.server.limits.max_json_depth, at)
         if surface.streams_by_default and at.stream is None:
             at = msgspec.structs.replace(at, stream=body.field("stream") != b"false")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from dragoman.access.credentials import HEADERS, presented_key
-from dragoman.errors import InvalidRequest
+from dragoman.access.credentials import HEADERS, check_signature, presented_key
+from dragoman.access.sigv4 import Credential, sign
+from dragoman.errors import InvalidRequest, Unauthenticated
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -33,3 +36,29 @@ def test_two_keys_are_refused(other: str) -> None:
 def test_one_header_that_came_twice_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest):
         presented_key({name: "Bearer dgk_a, Bearer dgk_a"})
+
+
+def test_a_key_in_the_query_is_one_too() -> None:
+    assert presented_key({}, "alt=sse&key=dgk_a") == "dgk_a"
+    with pytest.raises(InvalidRequest):
+        presented_key({"x-goog-api-key": "dgk_b"}, "key=dgk_a")
+
+
+def signed(secret: str) -> dict[str, str]:
+    headers = {"host": "gateway"}
+    scope, request = ("eu-west-1", "bedrock"), ("POST", "/model/m/converse", "")
+    return headers | dict(sign(Credential("dgk_a", secret), scope, request, headers, b"{}", time.time()))
+
+
+def test_the_key_of_a_signed_request_is_its_access_key() -> None:
+    assert presented_key(signed("dgk_a")) == "dgk_a"
+    assert presented_key({"authorization": "AWS4-HMAC-SHA256 broken"}) == ""
+
+
+def test_it_is_the_secret_as_well() -> None:
+    request = ("POST", "/model/m/converse", "")
+    check_signature(signed("dgk_a"), request, b"{}")
+    check_signature({"authorization": "Bearer dgk_a"}, request, b"{}")
+    for headers, body in ((signed("dgk_b"), b"{}"), (signed("dgk_a"), b"{ }")):
+        with pytest.raises(Unauthenticated):
+            check_signature(headers, request, body)
