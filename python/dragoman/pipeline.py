@@ -18,7 +18,7 @@ from dragoman.dialects.table import DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
-from dragoman.routing.reading import Reading
+from dragoman.routing.reading import Reading, count_texts, texts_of
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
@@ -137,12 +137,9 @@ def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:
 def count(call: Call, deployment: Deployment) -> TokenCount:
     """How many tokens the prompt is: by OpenAI's rules where the request is of its dialect, else by its texts."""
     surface, reading = call.surface, call.reading
-    if surface is None or reading is None or surface.counted != "text":
-        endpoint = "chat" if surface is None or surface.counted == "text" else surface.counted
-        body = call.raw.removeprefix(BOM_UTF8)
-    else:
-        endpoint = "completions"
-        body = msgspec.json.encode({"prompt": "\n".join(reading.texts())})
+    if surface is not None and reading is not None and surface.counted == "text":
+        return count_texts(texts_of(reading.request), deployment, COUNT_BYTES)
+    endpoint = "chat" if surface is None or surface.counted == "text" else surface.counted
     return deployment.counter.count_request(
-        body, model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
+        call.raw.removeprefix(BOM_UTF8), model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES
     )

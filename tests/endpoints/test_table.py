@@ -27,6 +27,7 @@ SERVED = [
     ("GET", "/v1/chat/completions/chatcmpl-1/messages", "PassThrough"),
     ("POST", "/v1/responses", "Generate"),
     ("POST", "/v1/messages", "Generate"),
+    ("POST", "/v1/messages/count_tokens", "CountTokens"),
     ("POST", "/v1beta/models/gemini-2.5-pro:generateContent", "GenerateByPath"),
     ("POST", "/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent", "GenerateByPath"),
     ("POST", "/model/anthropic.claude/converse-stream", "GenerateByPath"),

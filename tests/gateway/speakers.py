@@ -19,6 +19,9 @@ TEXT = "".join(WORDS)
 PLACE = {"city": "Paris"}
 ARGUMENTS = json.dumps(PLACE)
 INPUT, OUTPUT = 9, 3
+# How long a prompt is, wherever that is asked: the path's end, and the field of the answer.
+COUNT = 77
+COUNTED = {"count_tokens": "input_tokens", ":countTokens": "totalTokens", "count-tokens": "inputTokens"}
 
 
 def speak(connection: Connection) -> None:
@@ -27,6 +30,10 @@ def speak(connection: Connection) -> None:
     assert request is not None
     said = request.body.decode()
     called = "get_weather" in said and not any(mark in said for mark in RESULTS)
+    if request.path.endswith(tuple(COUNTED)):
+        (field,) = (field for ending, field in COUNTED.items() if request.path.endswith(ending))
+        answer(json.dumps({field: COUNT}).encode())(connection)
+        return
     name, streamed = spoken(request.path, request.json)
     if not streamed:
         answer(json.dumps(WHOLE[name](called)).encode())(connection)

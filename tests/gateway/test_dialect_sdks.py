@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from google import genai
 from google.genai import types
 from tests.gateway.gateway import SECRET, Gateway
-from tests.gateway.speakers import INPUT, OUTPUT, PLACE, TEXT, WORDS, speak
+from tests.gateway.speakers import COUNT, INPUT, OUTPUT, PLACE, TEXT, WORDS, speak
 from tests.gateway.upstream import Upstream, expect
 
 from dragoman.access.secret import create_secret
@@ -49,6 +49,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.fixture(params=KINDS)
 def model(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def is_counted(model: str, tokens: int | None) -> bool:
+    """Whether that is the provider's number, or one of the gateway's own, which learns from what providers report."""
+    assert tokens is not None
+    return tokens == COUNT if model in ("anthropic", "gemini", "bedrock") else 1 <= tokens <= 3
 
 
 # OpenAI -----------------------------------------------------------------------------------------------------------
@@ -169,6 +175,11 @@ def test_anthropic_tools(claude: anthropic.Anthropic, model: str, streamed: bool
     assert block.text == TEXT
 
 
+def test_anthropic_counts(claude: anthropic.Anthropic, model: str) -> None:
+    counted = claude.messages.count_tokens(model=model, messages=[{"role": "user", "content": "Hello there."}])
+    assert is_counted(model, counted.input_tokens)
+
+
 # Google -----------------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +214,10 @@ def test_google_tools(gemini: genai.Client, model: str) -> None:
     config = types.GenerateContentConfig(tools=[get_weather])
     assert gemini.models.generate_content(model=model, contents=ASKED, config=config).text == TEXT
     assert asked == [PLACE["city"]]
+
+
+def test_google_counts(gemini: genai.Client, model: str) -> None:
+    assert is_counted(model, gemini.models.count_tokens(model=model, contents="Hello there.").total_tokens)
 
 
 # Amazon -----------------------------------------------------------------------------------------------------------
@@ -252,6 +267,11 @@ def test_bedrock_tools(bedrock: Any, model: str) -> None:
     messages += [first["output"]["message"], {"role": "user", "content": [result]}]
     second = bedrock.converse(modelId=model, messages=messages, toolConfig=tools)
     assert second["output"]["message"]["content"] == [{"text": TEXT}]
+
+
+def test_bedrock_counts(bedrock: Any, model: str) -> None:
+    asked = {"converse": {"messages": [user("Hello there.")]}}
+    assert is_counted(model, bedrock.count_tokens(modelId=model, input=asked)["inputTokens"])
 
 
 def test_bedrock_invoke(bedrock: Any, model: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from dragoman.dialects.dialect import Path
 from dragoman.dialects.table import DIALECTS
 from dragoman.errors import InvalidRequest
-from dragoman.routing.reading import Reading
+from dragoman.routing.reading import Reading, texts_of
 
 
 def reading(body: object) -> Reading:
@@ -33,7 +33,7 @@ def test_all_that_the_model_reads_is_counted() -> None:
             {"role": "user", "content": [result]},
         ],
     }
-    assert {"S", "Hi", "f", '{"a":1}', "ok", "d"} <= set(reading(body).texts())
+    assert {"S", "Hi", "f", '{"a":1}', "ok", "d"} <= set(texts_of(reading(body).request))
 
 
 def test_what_cannot_be_read_is_the_client_s_fault() -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dragoman import pipeline
 from dragoman.dialects.dialect import Path
-from dragoman.endpoints.surfaces import place
+from dragoman.endpoints.count_tokens import CountTokens
+from dragoman.endpoints.surfaces import COUNTS, place
 from dragoman.errors import MethodNotAllowed, NotFound
 
 if TYPE_CHECKING:
@@ -46,4 +47,7 @@ class GenerateByPath:
             raise MethodNotAllowed(f"{request.path} takes POST.")
         at = placed.at
         told = Path(model=at.model, stream=at.stream, action=at.action, headers=request.headers)
+        if at.action in COUNTS:
+            await CountTokens(self.gateway, placed.surface.dialect).answer(request, told)
+            return
         await pipeline.serve(self.gateway, request, placed.surface, told)

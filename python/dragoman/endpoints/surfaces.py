@@ -77,11 +77,12 @@ class Placed(Struct, frozen=True):
 
 GEMINI_PATHS = re.compile(
     r"/(?:v1|v1beta|v1beta1|v1alpha)/(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/google/)?"
-    r"models/(?P<model>.+):(?P<action>generateContent|streamGenerateContent)"
+    r"models/(?P<model>.+):(?P<action>generateContent|streamGenerateContent|countTokens)"
 )
 BEDROCK_PATHS = re.compile(
-    r"/model/(?P<model>.+)/(?P<action>converse|converse-stream|invoke|invoke-with-response-stream)"
+    r"/model/(?P<model>.+)/(?P<action>converse|converse-stream|invoke|invoke-with-response-stream|count-tokens)"
 )
+COUNTS = frozenset({"countTokens", "count-tokens"})
 _STREAMING = frozenset({"streamGenerateContent", "converse-stream", "invoke-with-response-stream"})
 
 
@@ -97,7 +98,7 @@ def place(path: str) -> Placed | None:
     model, action = unquote(found["model"]), found["action"]
     if not model.isprintable() or ".." in model.split("/") or "//" in model or model != model.strip("/"):
         raise NotFound("The path's model is not a name.", code="model_not_found", param="model")
-    aws = CONVERSE if action.startswith("converse") else INVOKE
+    aws = INVOKE if action.startswith("invoke") else CONVERSE
     surface = GENERATE_CONTENT if found.re is GEMINI_PATHS else aws
     return Placed(surface, Path(model=model, stream=action in _STREAMING, action=action))
 

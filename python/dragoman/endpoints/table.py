@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragoman.endpoints import models, rehearse, requests
 from dragoman.endpoints.admin.explain import Explain
+from dragoman.endpoints.count_tokens import CountTokens
 from dragoman.endpoints.generate import Generate, GenerateByPath
 from dragoman.endpoints.health import Exposition, Health, Ready
 from dragoman.endpoints.passthrough import PassThrough
@@ -22,6 +23,7 @@ def build_router(gateway: Gateway) -> Router:
     passed_through = PassThrough(gateway)
     for path, surface in FIXED.items():
         router.add("POST", path, Generate(gateway, surface))
+    router.add("POST", "/v1/messages/count_tokens", CountTokens(gateway, "anthropic"))
     router.add_pattern(GEMINI_PATHS, GenerateByPath(gateway))
     router.add_pattern(BEDROCK_PATHS, GenerateByPath(gateway))
     router.add("GET", "/v1/chat/completions", passed_through)  # the list of those that a provider has stored

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import msgspec
+
 from dragoman.dialects.canonical import Request, Text, ToolCall, ToolResult
 from dragoman.dialects.dialect import Dialect, Path
 from dragoman.dialects.fields import Unreadable
 from dragoman.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from dragoman.core import TokenCount
+    from dragoman.routing.plan import Deployment
 
 
 class Reading:
@@ -33,13 +41,21 @@ class Reading:
                 raise InvalidRequest(error.message, param=error.at or None) from None
         return self._request
 
-    def texts(self) -> list[str]:
-        """All that the model reads of it as text, to be counted."""
-        request = self.request
-        texts = [part for message in request.messages for block in message.blocks for part in _texts(block)]
-        for tool in request.tools:
-            texts += [tool.name, tool.description, "" if tool.parameters is None else str(tool.parameters)]
-        return texts
+
+def texts_of(request: Request) -> list[str]:
+    """All that the model reads of a request as text, to be counted."""
+    texts = [part for message in request.messages for block in message.blocks for part in _texts(block)]
+    for tool in request.tools:
+        texts += [tool.name, tool.description, "" if tool.parameters is None else str(tool.parameters)]
+    return texts
+
+
+def count_texts(texts: list[str], deployment: Deployment, max_fresh_bytes: int | None = None) -> TokenCount:
+    """How many tokens they are to a deployment's model."""
+    body = msgspec.json.encode({"prompt": "\n".join(texts)})
+    return deployment.counter.count_request(
+        body, model=deployment.model, endpoint="completions", max_fresh_bytes=max_fresh_bytes
+    )
 
 
 def _texts(block: object) -> list[str]:
