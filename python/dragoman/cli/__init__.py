@@ -19,6 +19,7 @@ COMMANDS = {
     "keys": "Make, list and revoke virtual keys.",
     "usage": "Say what was used and what it cost.",
     "models": "List the models whose prices are known.",
+    "matrix": "Say what of a request each dialect can carry.",
     "rehearse": "Start the rehearsal provider alone, as a staging upstream.",
     "completion": "Print the shell's completion script.",
 }
