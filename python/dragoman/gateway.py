@@ -20,6 +20,7 @@ from dragoman.errors import Unauthenticated
 from dragoman.routing.build import Builder
 from dragoman.server.request import read_body
 from dragoman.store.engine import open_store
+from dragoman.store.responses import Responses
 from dragoman.telemetry.metrics import Metrics
 from dragoman.usage.price import Prices
 from dragoman.usage.write import UsageWriter
@@ -64,6 +65,7 @@ class Gateway:
             raise
         self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
         self.writer.start()
+        self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
 
     def replace(self, config: Config) -> None:
         """Put a new configuration in force. What cannot be built changes nothing and raises."""
@@ -120,5 +122,6 @@ class Gateway:
     def close(self) -> None:
         """Write what is still to be written, and let go of the database."""
         self.keys.save_last_used()
+        self.responses.close()
         self.writer.close()
         self.store.close()

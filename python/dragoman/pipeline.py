@@ -21,6 +21,7 @@ from dragoman.routing.call import Admitted, Call
 from dragoman.routing.reading import Reading, count_texts, texts_of
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle
+from dragoman.routing.stored import OWN_PREFIX, expanded, keep, previous_of
 from dragoman.telemetry.trace import outgoing_trace
 from dragoman.usage.row import Tokens
 
@@ -48,6 +49,10 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         body = read(raw, snapshot.config.server.limits.max_json_depth, at)
         if surface.streams_by_default and at.stream is None:
             at = msgspec.structs.replace(at, stream=body.field("stream") != b"false")
+        previous = previous_of(gateway.responses, principal, body) if surface.stores else None
+        asked = raw if previous is None else expanded(raw, previous)
+        if previous is not None and previous.id.startswith(OWN_PREFIX):
+            raw, body = asked, read(asked, snapshot.config.server.limits.max_json_depth, at)
         knobs = with_body_fallbacks(knobs, body)
         plan = snapshot.plan(at.model or body.model or snapshot.alias_of(knobs.deployment), knobs.fallbacks, principal)
         run.planned(plan.alias, body.end_user or "", knobs, outgoing_trace(request.headers))
@@ -63,10 +68,12 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             trace=run.trace_headers,
             surface=surface,
             at=at,
-            reading=Reading(DIALECTS[surface.dialect], raw, at),
+            reading=Reading(DIALECTS[surface.dialect], asked, at),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
         await dispatch(gateway, admit(gateway, call, plan), run)
+        if surface.stores:
+            keep(gateway.responses, run, asked)
     except RequestError as error:
         run.fail(error)
         raise

@@ -128,6 +128,27 @@ def test_openai_responses_tools(chats: openai.OpenAI, model: str) -> None:
     assert chats.responses.create(model=model, input=items, tools=tools, store=False).output_text == TEXT
 
 
+def test_openai_responses_go_on_from_each_other(chats: openai.OpenAI, model: str) -> None:
+    if model in ("openai_chat", "openai_responses"):
+        pytest.skip("its provider keeps its own")
+    first = chats.responses.create(model=model, input="Hi", metadata={"a": "b"})
+    with chats.responses.stream(model=model, input="And?", previous_response_id=first.id) as stream:
+        second = stream.get_final_response()
+    assert second.previous_response_id == first.id
+    third = chats.responses.create(model="openai_responses", input="So?", previous_response_id=second.id)
+    assert third.output_text == TEXT
+    assert chats.responses.retrieve(first.id).output_text == TEXT
+    items = list(chats.responses.input_items.list(second.id, order="asc"))
+    assert [item.type for item in items] == ["message"] * 3
+    chats.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        chats.responses.retrieve(first.id)
+    with pytest.raises(openai.BadRequestError, match="previous_response_id"):
+        chats.responses.create(model=model, input="And?", previous_response_id=first.id)
+    with pytest.raises(openai.BadRequestError, match="background"):
+        chats.responses.cancel(second.id)
+
+
 # Anthropic --------------------------------------------------------------------------------------------------------
 
 

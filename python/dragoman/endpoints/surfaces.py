@@ -52,7 +52,7 @@ EMBEDDINGS = Surface(
     counted="embeddings",
     translated=False,
 )
-RESPONSES = Surface(endpoint="responses", dialect="openai_responses", native=fixed("/responses"))
+RESPONSES = Surface(endpoint="responses", dialect="openai_responses", native=fixed("/responses"), stores=True)
 MESSAGES = Surface(endpoint="messages", dialect="anthropic", native=fixed("/messages"), forwarded=ANTHROPIC_HEADERS)
 GENERATE_CONTENT = Surface(endpoint="generateContent", dialect="gemini", native=gemini_path)
 CONVERSE = Surface(endpoint="converse", dialect="bedrock", native=bedrock_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragoman.endpoints import models, rehearse, requests
+from dragoman.endpoints import models, rehearse, requests, responses
 from dragoman.endpoints.admin.explain import Explain
 from dragoman.endpoints.count_tokens import CountTokens
 from dragoman.endpoints.generate import Generate, GenerateByPath
@@ -34,6 +34,7 @@ def build_router(gateway: Gateway) -> Router:
     router.add("GET", "/healthz", Health(gateway))
     router.add("GET", "/readyz", Ready(gateway))
     router.add("GET", "/metrics", Exposition(gateway))
+    router.add_prefix(responses.PREFIX, responses.StoredResponses(gateway, passed_through))
     router.add_prefix(rehearse.PREFIX, rehearse.Rehearse(gateway))
     router.add_prefix("/v1/", passed_through)
     return router

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dragoman.routing.surface import Surface
 
 # Fields of a request's body that speak to a gateway, not to a provider.
-GATEWAY_FIELDS = ("fallbacks",)
+GATEWAY_FIELDS = ("fallbacks", "_previous")
 STREAMS_WITH_USAGE = frozenset({"chat", "completions"})
 
 

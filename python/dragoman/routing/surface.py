@@ -23,6 +23,7 @@ class Surface(Struct, frozen=True, kw_only=True):
     counted: Counted = "text"
     forwarded: tuple[str, ...] = ()  # headers that mean something to such a provider
     streams_by_default: bool = False
+    stores: bool = False  # answers are kept, to be gone on from
     translated: bool = True  # to providers of other dialects
 
     @property

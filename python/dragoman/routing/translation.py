@@ -64,6 +64,7 @@ class Translation:
         self.answer: Answer | None = None
         self.sent_s = monotonic()
         self.first_token_ms: float | None = None
+        self.last = b""  # what was sent last: a whole answer, or a piece of a stream
         self.begun = False  # whether the client has got anything
 
     @property
@@ -116,8 +117,10 @@ class Translation:
                 continue
             events = self._read(reader, frames)
             self._hold(exchange, events)
-            if self._begin(exchange, events) and not reply.send(self._held()):
-                exchange.cancel()
+            if self._begin(exchange, events):
+                self.last = self._held()
+                if not reply.send(self.last):
+                    exchange.cancel()
             if self.failed:
                 exchange.cancel()
         outcome = await exchange
@@ -131,7 +134,9 @@ class Translation:
         """Write what is left of a good stream."""
         self.begun = self.begun or exchange.begin(self.stream_type)
         if self.begun:
-            run.request.reply.send(self._held() + self._ending())
+            ending = self._held() + self._ending()
+            self.last = ending or self.last
+            run.request.reply.send(ending)
             run.request.reply.finish()
 
     def _begin(self, exchange: Exchange, events: list[Event]) -> bool:

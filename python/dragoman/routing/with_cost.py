@@ -26,7 +26,8 @@ def end_answer(run: Run, outcome: Outcome) -> None:
     translation = run.translation
     if translation is not None:
         if not run.stream:
-            _write(run, outcome, cost_of(run, tokens), translation.write_whole(run))
+            translation.last = translation.write_whole(run)
+            _write(run, outcome, cost_of(run, tokens), translation.last)
         return
     cost_nanousd = cost_of(run, tokens)
     usage = {"cost": None if cost_nanousd is None else cost_nanousd / 1e9, "cost_nanousd": cost_nanousd}

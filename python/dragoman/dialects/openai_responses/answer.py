@@ -113,7 +113,7 @@ def response_of(asked: Asked, model: str, created_s: int = 0) -> Json:
         "model": model,
         "output": [],
         "parallel_tool_calls": request.parallel_tools is not False,
-        "previous_response_id": request.previous_id or None,
+        "previous_response_id": request.previous_id or extra.get("_previous"),
         "reasoning": _reasoning(request),
         "store": request.store is not False,
         "temperature": request.temperature,

@@ -23,7 +23,7 @@ from dragoman.dialects.canonical import (
     ToolResult,
 )
 from dragoman.dialects.continuity import unseal
-from dragoman.dialects.fields import Fields
+from dragoman.dialects.fields import Fields, parse_fields
 from dragoman.dialects.lenient import objects_of, text_of
 from dragoman.dialects.openai_responses.content import NAME, own_part, read_content
 
@@ -124,10 +124,26 @@ def input_items(request: Json) -> list[Json]:
     return [item for item in given if type(item) is dict] if type(given) is list else []
 
 
-def continued(request: Json, before: list[Json]) -> Json:
+def continued(request: Json, before: list[Json], previous_id: str) -> Json:
     """A request that goes on from stored items: they come before its own, and nothing else does."""
     own = {name: value for name, value in request.items() if name != "previous_response_id"}
-    return {**own, "input": [*before, *input_items(request)]}
+    return {**own, "input": [*before, *input_items(request)], "_previous": previous_id}
+
+
+def response_in(data: bytes) -> Json | None:
+    """The response that a whole answer is, or that the last event of a stream tells; ``None`` where there is none.
+
+    Raises:
+        Unreadable: it is not JSON.
+    """
+    if data.startswith(b"{"):
+        whole: Json = parse_fields(data).left
+        return whole
+    for line in reversed(data.splitlines()):
+        if line.startswith(b"data:") and line != b"data: [DONE]":
+            told = parse_fields(line[5:]).left.get("response")
+            return told if type(told) is dict else None
+    return None
 
 
 def listed(items: list[Json], response_id: str) -> list[Json]:
