@@ -33,7 +33,9 @@ def test_routes_and_deployments_and_known_models_are_listed(served: Served) -> N
 def test_a_model_is_shown_as_openai_does(served: Served) -> None:
     answer = served.get("/v1/models/chat")
     assert answer.status == 200
-    assert answer.json.keys() == {"id", "object", "created", "owned_by"}
+    assert answer.json.keys() >= {"id", "object", "created", "owned_by"}
+    assert answer.json["context_window"] == 128_000
+    assert 0 < answer.json["pricing"]["input_usd_mtok"] < answer.json["pricing"]["output_usd_mtok"]
     assert (answer.json["id"], answer.json["object"], answer.json["owned_by"]) == ("chat", "model", "up0")
     assert isinstance(answer.json["created"], int)
 
@@ -69,3 +71,29 @@ def test_nothing_but_get_is_taken(served: Served) -> None:
 def test_the_rehearsal_lists_its_own(serve: Serve) -> None:
     ids = listed(serve({}))
     assert {"rehearsal/demo", "rehearsal/embedding"} <= set(ids)
+
+
+def test_everything_that_is_known_is_listed_for_who_asks(served: Served) -> None:
+    everything = served.get("/v1/models?all=true").json["data"]
+    assert len(everything) > 1600
+    assert len({model["owned_by"] for model in everything}) > 36
+    assert {model["configured"] for model in everything} == {True, False}
+    priced = [model for model in everything if "pricing" in model]
+    assert len(priced) > 1200
+    assert sum(model["context_window"] is not None for model in everything) > 900
+
+
+def test_anthropic_s_clients_get_their_list(served: Served) -> None:
+    told = served.get("/v1/models", anthropic_version="2023-06-01").json
+    assert told["data"][0].keys() >= {"type", "id", "display_name", "created_at"}
+    assert (told["first_id"], told["has_more"]) == ("chat", False)
+    assert served.get("/v1/models/chat", anthropic_version="2023-06-01").json["type"] == "model"
+
+
+def test_and_google_s(served: Served) -> None:
+    told = served.get("/v1beta/models").json["models"]
+    assert told[0]["name"] == "models/chat"
+    assert "generateContent" in told[0]["supportedGenerationMethods"]
+    assert served.get("/v1beta/models/chat").json["inputTokenLimit"] == 128_000
+    assert served.get("/v1/models/chat", x_goog_api_key="k").json["name"] == "models/chat"
+    assert served.get("/v1beta/models/none").json["error"]["status"] == "NOT_FOUND"

@@ -201,6 +201,11 @@ def test_anthropic_counts(claude: anthropic.Anthropic, model: str) -> None:
     assert is_counted(model, counted.input_tokens)
 
 
+def test_anthropic_lists_models(claude: anthropic.Anthropic) -> None:
+    assert KINDS.keys() <= {model.id for model in claude.models.list()}
+    assert claude.models.retrieve("gemini").display_name == "gemini"
+
+
 # Google -----------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +244,11 @@ def test_google_tools(gemini: genai.Client, model: str) -> None:
 
 def test_google_counts(gemini: genai.Client, model: str) -> None:
     assert is_counted(model, gemini.models.count_tokens(model=model, contents="Hello there.").total_tokens)
+
+
+def test_google_lists_models(gemini: genai.Client) -> None:
+    assert {f"models/{name}" for name in KINDS} <= {model.name for model in gemini.models.list()}
+    assert gemini.models.get(model="anthropic").display_name == "anthropic"
 
 
 # Amazon -----------------------------------------------------------------------------------------------------------

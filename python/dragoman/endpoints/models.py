@@ -1,12 +1,18 @@
-"""``GET /v1/models`` and ``/v1/models/{id}``: what the key may use."""
+"""``GET /v1/models`` and each of its items: what the key may use, as the caller's dialect lists models.
+
+``?all=true`` lists every model that is known, those of providers that are not configured too.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from dragoman.config.resolve import REHEARSAL
 from dragoman.endpoints.answers import json_answer
 from dragoman.errors import MethodNotAllowed, NotFound
+from dragoman.usage.listing import Listed, listing
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -15,8 +21,10 @@ if TYPE_CHECKING:
     from dragoman.server.request import Request
 
 PREFIX = "/v1/models/"
+GEMINI = "/v1beta/models"
 # What a gateway without any model still answers to.
 REHEARSAL_MODELS = ("rehearsal/demo", "rehearsal/embedding")
+GEMINI_METHODS = ("generateContent", "streamGenerateContent", "countTokens")
 
 
 class Models:
@@ -26,6 +34,7 @@ class Models:
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
+        self._listed: tuple[int, dict[str, Listed]] = (0, {})  # of which snapshot
 
     async def serve(self, request: Request) -> None:
         """Answer from the snapshot."""
@@ -33,23 +42,47 @@ class Models:
             raise MethodNotAllowed(f"{request.path} takes GET.")
         principal = self.gateway.authenticate(request)
         snapshot = self.gateway.snapshot
-        if not request.path.startswith(PREFIX):
-            listed = [_shown(snapshot, alias) for alias in aliases(snapshot, principal)]
-            json_answer(request, {"object": "list", "data": listed}, snapshot=snapshot.number)
+        everything = parse_qs(request.query).get("all", [""])[0].lower() in ("1", "true")
+        found = models(snapshot, self._known(snapshot), principal, everything=everything)
+        gemini = _is_google(request)
+        alias = request.path.removeprefix(GEMINI + "/").removeprefix(PREFIX)
+        one = _shown_for_gemini if gemini else _shown_for_anthropic if _is_anthropic(request) else _shown_for_openai
+        if request.path in (GEMINI, "/v1/models"):
+            shown = [one(model, snapshot.built_at_s) for model in found.values()]
+            answer = {"models": shown} if gemini else _list_for_anthropic(shown) if _is_anthropic(request) else None
+            json_answer(request, answer or {"object": "list", "data": shown}, snapshot=snapshot.number)
             return
-        alias = request.path.removeprefix(PREFIX)
         if not principal.may_use(alias) or not known(snapshot, alias):
             raise NotFound(f"The model {alias!r} does not exist here.", code="model_not_found", param="model")
-        json_answer(request, _shown(snapshot, alias), snapshot=snapshot.number)
+        model = found.get(alias) or Listed(alias, alias.partition("/")[0], alias, configured=True)
+        json_answer(request, one(model, snapshot.built_at_s), snapshot=snapshot.number)
+
+    def _known(self, snapshot: Snapshot) -> dict[str, Listed]:
+        number, listed = self._listed
+        if number != snapshot.number:
+            listed = {one.name: one for one in listing(snapshot.config, self.gateway.prices)}
+            self._listed = (snapshot.number, listed)
+        return listed
 
 
-def aliases(snapshot: Snapshot, principal: Principal) -> list[str]:
-    """The names that the key may send as ``model``, routes first."""
-    names = list(snapshot.plans)
+def models(
+    snapshot: Snapshot, listed: dict[str, Listed], principal: Principal, *, everything: bool = False
+) -> dict[str, Listed]:
+    """What the key may send as ``model``, routes first; ``everything``: and what is known but not configured."""
+    found: dict[str, Listed] = {}
+    for alias, plan in snapshot.plans.items():
+        first = plan.first
+        like = listed.get(alias) or listed.get(f"{first.provider}/{first.model}")
+        found[alias] = (
+            Listed(alias, first.provider, first.model, configured=True) if like is None else like.named(alias)
+        )
     if snapshot.config.rehearsal.enabled:
-        names += [name for name in REHEARSAL_MODELS if name not in snapshot.plans]
-    names += [name for name in snapshot.builder.known_models(snapshot.config) if name not in snapshot.plans]
-    return [name for name in names if principal.may_use(name)]
+        for name in REHEARSAL_MODELS:
+            found.setdefault(name, Listed(name, REHEARSAL, name.partition("/")[2], configured=True))
+    for name, one in listed.items():
+        if one.configured or everything:
+            found.setdefault(name, one)
+    return {name: one for name, one in found.items() if principal.may_use(name)}
 
 
 def known(snapshot: Snapshot, alias: str) -> bool:
@@ -61,7 +94,45 @@ def known(snapshot: Snapshot, alias: str) -> bool:
     return bool(slash and model and configured)
 
 
-def _shown(snapshot: Snapshot, alias: str) -> dict[str, Any]:
-    plan = snapshot.plans.get(alias)
-    owner = plan.first.provider if plan is not None else alias.partition("/")[0]
-    return {"id": alias, "object": "model", "created": snapshot.built_at_s, "owned_by": owner}
+def _is_google(request: Request) -> bool:
+    """By its path, or by its SDK's headers: both versions of the API have the path that others have."""
+    return request.path.startswith(GEMINI) or not {"x-goog-api-client", "x-goog-api-key"}.isdisjoint(request.headers)
+
+
+def _is_anthropic(request: Request) -> bool:
+    return "anthropic-version" in request.headers
+
+
+def _shown_for_openai(model: Listed, created_s: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": model.name,
+        "object": "model",
+        "created": created_s,
+        "owned_by": model.provider,
+        "configured": model.configured,
+        "context_window": model.context_window,
+    }
+    if model.input_usd_mtok is not None:
+        shown["pricing"] = {
+            "input_usd_mtok": model.input_usd_mtok,
+            "cached_input_usd_mtok": model.cached_input_usd_mtok,
+            "output_usd_mtok": model.output_usd_mtok,
+        }
+    return shown
+
+
+def _shown_for_anthropic(model: Listed, created_s: int) -> dict[str, Any]:
+    created = datetime.fromtimestamp(created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = {"type": "model", "id": model.name, "display_name": model.name, "created_at": created}
+    return shown | ({"max_input_tokens": model.context_window} if model.context_window else {})
+
+
+def _list_for_anthropic(shown: list[dict[str, Any]]) -> dict[str, Any]:
+    ends = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
+    return {"data": shown, "has_more": False, "first_id": ends[0], "last_id": ends[1]}
+
+
+def _shown_for_gemini(model: Listed, created_s: int) -> dict[str, Any]:
+    shown = {"name": f"models/{model.name}", "displayName": model.name, "version": str(created_s)}
+    limit = {"inputTokenLimit": model.context_window} if model.context_window else {}
+    return shown | limit | {"supportedGenerationMethods": list(GEMINI_METHODS)}

@@ -27,8 +27,11 @@ def build_router(gateway: Gateway) -> Router:
     router.add_pattern(GEMINI_PATHS, GenerateByPath(gateway))
     router.add_pattern(BEDROCK_PATHS, GenerateByPath(gateway))
     router.add("GET", "/v1/chat/completions", passed_through)  # the list of those that a provider has stored
-    router.add("GET", "/v1/models", models.Models(gateway))
-    router.add_prefix(models.PREFIX, models.Models(gateway))
+    listed = models.Models(gateway)
+    router.add("GET", "/v1/models", listed)
+    router.add("GET", models.GEMINI, listed)
+    for prefix in (models.PREFIX, f"{models.GEMINI}/"):
+        router.add_prefix(prefix, listed)
     router.add_prefix(requests.PREFIX, requests.Requests(gateway))
     router.add("POST", "/v1/explain", Explain(gateway))
     router.add("GET", "/healthz", Health(gateway))

@@ -125,18 +125,6 @@ class Builder:
             return None
         return self._plan(alias, ((alias,),), None, config)
 
-    def known_models(self, config: Config) -> list[str]:
-        """``provider/model`` for every model of the configured providers that the price catalogue knows."""
-        by_prices: dict[str, list[str]] = {}
-        for name, provider in config.providers.items():
-            kind = row(provider.kind or name)
-            if kind is not None and kind.prices:
-                by_prices.setdefault(kind.prices, []).append(name)
-        if not by_prices:
-            return []
-        known = self._prices.models()
-        return [f"{name}/{one.model}" for one in known for name in by_prices.get(one.provider, ())]
-
     def _plan(self, alias: str, tiers: tuple[tuple[str, ...], ...], route: schema.Route | None, config: Config) -> Plan:
         defaults = config.defaults
         strategy = route.strategy if route else defaults.strategy
