@@ -28,6 +28,20 @@ def recorded() -> Path:
 
 
 @pytest.fixture
+def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Shows lines to whoever runs the tests, whatever comes of them."""
+    terminal: Any = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def show(text: str) -> None:
+        with capsys.disabled():
+            terminal.write_line("")
+            for line in text.splitlines():
+                terminal.write_line(line)
+
+    return show
+
+
+@pytest.fixture
 def upstream() -> Iterator[Upstream]:
     """A provider that does what it is told."""
     with Upstream() as started:

@@ -83,19 +83,20 @@ def changed(tried: list[Call], compare: Callable[[Dialect, Call], str], dialect:
 
 @pytest.mark.recorded
 @pytest.mark.parametrize("name", APIS)
-def test_recorded_requests_come_back(name: str, recorded: File) -> None:
+def test_recorded_requests_come_back(name: str, recorded: File, say: Callable[[str], None]) -> None:
     dialect = DIALECTS[name]
     tried = calls(recorded, dialect)
     assert changed(tried, request_difference, dialect) == []
     assert len(tried) > 20
-    print(f"{name}: {len(tried)} requests")  # noqa: T201 - shown with -s
+    say(f"recorded requests that come back in {name}: {len(tried)} of {len(tried)}")
 
 
 @pytest.mark.recorded
 @pytest.mark.parametrize("name", APIS)
-def test_recorded_answers_come_back(name: str, recorded: File) -> None:
+def test_recorded_answers_come_back(name: str, recorded: File, say: Callable[[str], None]) -> None:
     dialect = DIALECTS[name]
     tried = [call for call in calls(recorded, dialect) if call.status == 200]
     assert changed(tried, answer_difference, dialect) == []
     assert len(tried) > 20
-    print(f"{name}: {len(tried)} answers, {sum(call.is_stream for call in tried)} of them streams")  # noqa: T201
+    streams = sum(call.is_stream for call in tried)
+    say(f"recorded answers that come back in {name}: {len(tried)} of {len(tried)}, {streams} of them streams")

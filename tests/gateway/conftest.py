@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from tests.gateway import desk as desks
@@ -17,20 +16,6 @@ from tests.gateway.upstream import Upstream
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway before the rehearsal and a scripted provider."""
     yield from running(tmp_path_factory.mktemp("stage"))
-
-
-@pytest.fixture
-def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Shows lines to whoever runs the tests, whatever comes of them."""
-    terminal: Any = request.config.pluginmanager.get_plugin("terminalreporter")
-
-    def show(text: str) -> None:
-        with capsys.disabled():
-            terminal.write_line("")
-            for line in text.splitlines():
-                terminal.write_line(line)
-
-    return show
 
 
 @pytest.fixture(scope="session")

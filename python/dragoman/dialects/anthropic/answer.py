@@ -97,7 +97,7 @@ def write_block(block: Block, *, shows: bool) -> list[Json]:
         return [sealed_thought(block), call]
     if isinstance(block, Reasoning):
         return [own_reasoning(block)] if shows else []
-    return [{"type": "text", "text": text_for(block)}]
+    return [{"type": "text", "text": said}] if (said := text_for(block)) else []
 
 
 def sealed_thought(call: ToolCall) -> Json:
@@ -110,10 +110,10 @@ def sealed_thought(call: ToolCall) -> Json:
 
 
 def text_for(block: Block) -> str:
-    """What is said where the dialect's answers have no such block."""
+    """What is said where the dialect's answers have no such block; empty: nothing, of what is another's own."""
     if isinstance(block, Image):
         source = block.source
         return f"![image]({source.url or f'data:{source.media_type};base64,{source.data}'})"
     if isinstance(block, Audio):
         return block.transcript or "(audio)"
-    return f"({type(block).__name__.lower()})"
+    return ""

@@ -22,6 +22,7 @@ from dragoman.dialects.canonical import (
     Finished,
     Json,
     Metered,
+    Opaque,
     Passed,
     Proof,
     Proved,
@@ -127,6 +128,9 @@ class EventReader:
         if type(delta) is not dict or self.block is None:
             raise Unreadable("A piece of no block.", "delta")
         kind = delta.get("type")
+        if isinstance(self.block, Opaque):
+            events.append(Passed(dialect=NAME, type=str(kind), raw=delta))
+            return
         name = _PIECES.get(kind) if type(kind) is str else None
         if name is not None:
             text = delta.get(name)

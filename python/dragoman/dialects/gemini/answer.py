@@ -152,5 +152,5 @@ def write_part(block: Block) -> list[Json]:
     if isinstance(block, Image | Audio) and block.source.data is None:
         said = block.transcript if isinstance(block, Audio) else block.source.url or ""
         return [{"text": said}]
-    part = own_part(block)
+    part = own_part(replace(block, extra={}))
     return [camel(part)] if part.get("text") != "" or "thoughtSignature" in part else []

@@ -111,7 +111,7 @@ def write_message(choice: Choice, *, own: bool) -> Json:
     texts = [block for block in choice.blocks if isinstance(block, Text)]
     if texts:
         message["content"] = "".join(block.text for block in texts)
-    notes = _annotations(texts)
+    notes = _annotations(texts, own=own)
     if notes:
         message["annotations"] = notes
     refusals = [block.text for block in choice.blocks if isinstance(block, Refusal)]
@@ -133,13 +133,13 @@ def write_message(choice: Choice, *, own: bool) -> Json:
     return message
 
 
-def _annotations(texts: list[Text]) -> list[Any]:
-    """The citations of all texts, counted in what they are joined to."""
+def _annotations(texts: list[Text], *, own: bool) -> list[Any]:
+    """The citations of all texts, counted in what they are joined to; of other dialects those of pages alone."""
     notes = []
     offset = 0
     for block in texts:
         for citation in block.citations:
-            note = write_annotation(citation) or citation.extra
+            note = write_annotation(citation) or (citation.extra if own else {})
             if offset and "url_citation" in note:
                 note["url_citation"]["start_index"] += offset
                 note["url_citation"]["end_index"] += offset

@@ -62,10 +62,12 @@ def read_assistant(message: Fields) -> tuple[Block, ...]:
     if refusal := message.maybe_text("refusal"):
         blocks.append(Refusal(text=refusal))
     audio = message.fields("audio")
-    if audio is not None:
+    if audio is not None and any(audio.left.get(name) for name in ("id", "data", "transcript")):
         source = Source(data=audio.maybe_text("data"))
         said = audio.text("transcript")
         blocks.append(Audio(id=audio.text("id"), source=source, transcript=said, extra=audio.left))
+    elif audio is not None:
+        message.left["audio"] = audio.left  # some hosts say that there is none
     blocks += [_read_image(image) for image in message.each("images")]
     proofs = {block.proof.call_id: block.proof for block in thoughts if block.proof and block.proof.call_id}
     thoughts = [block for block in thoughts if not (block.proof and block.proof.call_id)]

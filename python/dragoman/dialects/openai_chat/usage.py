@@ -29,6 +29,7 @@ def read_usage(usage: Any) -> Usage | None:
     cached = count(inputs.get("cached_tokens"))
     if not cached:
         cached = count(usage.get("prompt_cache_hit_tokens")) or count(usage.get("num_cached_tokens"))
+    cached = min(cached, prompt)  # a part is at most its whole, whatever Grok on Azure says
     made: Any = inputs.get("cache_creation")
     return Usage(
         input=prompt,

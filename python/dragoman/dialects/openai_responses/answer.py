@@ -32,6 +32,9 @@ from dragoman.dialects.openai_responses.usage import read_usage, write_usage
 
 INCOMPLETE: dict[str, Stop] = {"max_output_tokens": "length", "content_filter": "filter"}
 
+# Of the tiers that hosts tell, those that the SDK knows.
+TIERS = frozenset({"auto", "default", "flex", "scale", "priority"})
+
 
 def stop_of(response: Json, *, called: bool) -> tuple[Stop | None, str]:
     """Why a response ended, and the provider's word for it."""
@@ -90,7 +93,7 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
     end(response, first.stop or "stop")
     if answer.usage is not None:
         response["usage"] = write_usage(answer.usage, own=False)
-    if answer.service_tier:
+    if answer.service_tier in TIERS:
         response["service_tier"] = answer.service_tier
     return msgspec.json.encode(response)
 
