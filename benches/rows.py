@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
 from instruments import SETTLE_S, BenchError
-from subjects import Stage, Subject
+from subjects import PATH, Stage, Subject
 
 Report = dict[str, Any]
 
@@ -61,6 +61,9 @@ class Row:
         return within and (self.ratio_most is None or ratio is None or ratio <= self.ratio_most)
 
 
+MESSAGES = "/v1/messages"
+
+
 @dataclass(frozen=True)
 class Cost:
     """A row that is CPU time a request."""
@@ -74,6 +77,7 @@ class Cost:
     body_bytes: int = 934
     vary: str = "last"
     requests: int = 15000
+    path: str = ""  # of another dialect's clients: then the gateway alone is measured
 
 
 COSTS = (
@@ -83,6 +87,23 @@ COSTS = (
     Cost("burst-64", "CPU a stream, 64 events in a burst, 8 connections", 400, model="bench.burst-64", requests=6000),
     Cost("drip-64", "CPU a stream, 64 events one by one, 8 connections", 0, model="bench.drip-64", requests=4000),
     Cost("fresh-20k", "CPU a request, 20 KB that was never seen, 8 connections", 0, body_bytes=20480, vary="all"),
+    Cost("told-c8", "CPU a request translated from and to Anthropic's dialect, 8 connections", 250, path=MESSAGES),
+    Cost(
+        "told-burst-64",
+        "CPU a stream translated to it, 64 events in a burst",
+        2000,
+        model="bench.burst-64",
+        requests=4000,
+        path=MESSAGES,
+    ),
+    Cost(
+        "told-drip-64",
+        "CPU a stream translated to it, 64 events one by one",
+        2000,
+        model="bench.drip-64",
+        requests=2000,
+        path=MESSAGES,
+    ),
 )
 
 
@@ -110,6 +131,8 @@ def costs(stage: Stage, subjects: list[Subject], wanted: list[Cost], effort: Eff
     for turn in range(effort.rounds + 1):
         for cost in wanted:
             for subject in subjects:
+                if cost.path and subject.name != "gateway":
+                    continue
                 requests = 500 if turn == 0 else int(cost.requests * effort.share)
                 cpu_us = _cost(stage, subject, cost, rows[cost], requests)
                 if turn > 0:
@@ -132,7 +155,7 @@ def _cost(stage: Stage, subject: Subject, cost: Cost, row: Row, requests: int) -
         "requests": requests,
         "seconds": 60,
     }
-    report = load(stage, subject, shape)
+    report = load(stage, replace(subject, url=subject.url.replace(PATH, cost.path or PATH)), shape)
     right(report, row, subject.name)
     time.sleep(SETTLE_S)
     requests_sent: int = report["requests"]

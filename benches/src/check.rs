@@ -30,10 +30,44 @@ impl fmt::Display for Wrong {
     }
 }
 
+/// The dialect that answers are told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// The upstream's own: whole answers are compared byte by byte.
+    Chat,
+    /// Anthropic's, translated: whole answers are compared by their text.
+    Messages,
+}
+
+impl Words {
+    /// The dialect of a path's answers.
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        if path.ends_with("/messages") { Self::Messages } else { Self::Chat }
+    }
+
+    /// What stands before the text of an event.
+    fn field(self) -> &'static [u8] {
+        match self {
+            Self::Chat => b"\"content\":\"",
+            Self::Messages => b"\"type\":\"text_delta\",\"text\":\"",
+        }
+    }
+
+    /// How the data of the last event begins.
+    fn last(self) -> &'static [u8] {
+        match self {
+            Self::Chat => b"[DONE]",
+            Self::Messages => b"{\"type\":\"message_stop\"",
+        }
+    }
+}
+
 /// Reads one answer after the other. Delays of timed events are handed out as they are found.
 #[derive(Debug)]
 pub struct Check {
     behaviour: Behaviour,
+    words: Words,
     whole: Vec<u8>,
     /// The body so far; of a stream the last, unfinished line.
     held: Vec<u8>,
@@ -45,8 +79,12 @@ pub struct Check {
 
 impl Check {
     #[must_use]
-    pub fn new(behaviour: Behaviour) -> Self {
-        Self { behaviour, whole: whole_body(), held: Vec::new(), events: 0, done: false, wrong: None }
+    pub fn new(behaviour: Behaviour, words: Words) -> Self {
+        let whole = match words {
+            Words::Chat => whole_body(),
+            Words::Messages => text_of(&whole_body()).to_vec(),
+        };
+        Self { behaviour, words, whole, held: Vec::new(), events: 0, done: false, wrong: None }
     }
 
     /// Forgets the last answer.
@@ -87,7 +125,11 @@ impl Check {
     /// The verdict once the body has ended.
     pub fn end(&self) -> Result<(), Wrong> {
         if self.behaviour == Behaviour::Whole {
-            return if self.held == self.whole { Ok(()) } else { Err(Wrong::Body) };
+            let good = match self.words {
+                Words::Chat => self.held == self.whole,
+                Words::Messages => memchr::memmem::find(&self.held, &self.whole).is_some(),
+            };
+            return if good { Ok(()) } else { Err(Wrong::Body) };
         }
         match self.wrong {
             Some(wrong) => Err(wrong),
@@ -102,11 +144,11 @@ impl Check {
         if self.done {
             self.wrong.get_or_insert(Wrong::Done);
         }
-        if data.starts_with(b"[DONE]") {
+        if data.starts_with(self.words.last()) {
             self.done = true;
             return;
         }
-        match content(data) {
+        match content(data, self.words.field()) {
             Content::None => {}
             Content::Timed { sequence, sent_ns } if sequence == self.events => {
                 self.events += 1;
@@ -127,11 +169,18 @@ enum Content {
     Unreadable,
 }
 
-/// Reads `{sequence}@{time} word` out of an event's `content`.
-fn content(data: &[u8]) -> Content {
-    const FIELD: &[u8] = b"\"content\":\"";
-    let Some(found) = memchr::memmem::find(data, FIELD) else { return Content::None };
-    let text = data.get(found + FIELD.len()..).unwrap_or_default();
+/// The text of a whole answer, between the quotes.
+fn text_of(whole: &[u8]) -> &[u8] {
+    let field = Words::Chat.field();
+    let start = memchr::memmem::find(whole, field).map_or(0, |found| found + field.len());
+    let text = whole.get(start..).unwrap_or_default();
+    text.split(|byte| *byte == b'"').next().unwrap_or_default()
+}
+
+/// Reads `{sequence}@{time} word` out of an event, from behind that field.
+fn content(data: &[u8], field: &[u8]) -> Content {
+    let Some(found) = memchr::memmem::find(data, field) else { return Content::None };
+    let text = data.get(found + field.len()..).unwrap_or_default();
     let (sequence, rest) = number(text);
     let Some(rest) = rest.strip_prefix(b"@") else { return Content::Unreadable };
     let (sent_ns, rest) = number(rest);

@@ -10,7 +10,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use dragoman_benches::behaviour::Behaviour;
-use dragoman_benches::check::Check;
+use dragoman_benches::check::{Check, Words};
 use dragoman_benches::client::Client;
 use dragoman_benches::request::{Request, Shape, Target, Vary};
 use dragoman_benches::tally::Tally;
@@ -155,7 +155,7 @@ impl Side {
         Lane {
             client: Client::new(self.target.address),
             request: self.request.clone(),
-            check: Check::new(self.check),
+            check: Check::new(self.check, Words::of(&self.target.path)),
             tally: Rc::clone(&self.tally),
         }
     }

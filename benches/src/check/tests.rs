@@ -8,7 +8,7 @@ fn stream(events: u32) -> Vec<u8> {
 }
 
 fn verdict(wire: &[u8], piece: usize) -> (Result<(), Wrong>, Vec<u64>) {
-    let mut check = Check::new(Behaviour::Burst { events: 3 });
+    let mut check = Check::new(Behaviour::Burst { events: 3 }, Words::Chat);
     let mut delays = Vec::new();
     for bytes in wire.chunks(piece) {
         check.feed(bytes, 1500, |delay| delays.push(delay));
@@ -38,10 +38,39 @@ fn each_fault_is_named() {
 
 #[test]
 fn a_whole_answer_is_compared_byte_by_byte() {
-    let mut check = Check::new(Behaviour::Whole);
+    let mut check = Check::new(Behaviour::Whole, Words::Chat);
     check.feed(&whole_body(), 0, |_| {});
     assert_eq!(check.end(), Ok(()));
     check.start();
     check.feed(&whole_body()[1..], 0, |_| {});
+    assert_eq!(check.end(), Err(Wrong::Body));
+}
+
+#[test]
+fn a_translated_stream_is_read_by_its_own_words() {
+    let mut check = Check::new(Behaviour::Burst { events: 2 }, Words::Messages);
+    let start = r#"{"type":"content_block_start","content_block":{"type":"text","text":""}}"#;
+    let delta = |number| {
+        format!(
+            r#"{{"type":"content_block_delta","delta":{{"type":"text_delta","text":"{number}@0 word"}}}}"#
+        )
+    };
+    let stop = r#"{"type":"message_stop"}"#;
+    for data in [start.to_owned(), delta(0), delta(1), stop.to_owned()] {
+        check.feed(format!("event: x\ndata: {data}\n\n").as_bytes(), 0, |_| {});
+    }
+    assert_eq!((check.end(), check.events()), (Ok(()), 2));
+}
+
+#[test]
+fn a_translated_answer_has_the_text() {
+    let mut check = Check::new(Behaviour::Whole, Words::Messages);
+    let whole = whole_body();
+    let text = String::from_utf8(text_of(&whole).to_vec()).unwrap();
+    assert!(text.len() > 100);
+    check.feed(format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]}}"#).as_bytes(), 0, |_| {});
+    assert_eq!(check.end(), Ok(()));
+    check.start();
+    check.feed(&text.as_bytes()[1..], 0, |_| {});
     assert_eq!(check.end(), Err(Wrong::Body));
 }

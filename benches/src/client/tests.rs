@@ -1,5 +1,6 @@
 use super::*;
 use crate::behaviour::{Behaviour, closing_events, content_event, whole_body};
+use crate::check::Words;
 use crate::http1::{LAST_CHUNK, chunk};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -31,7 +32,7 @@ fn stream(events: u32) -> Vec<u8> {
 async fn outcomes(behaviour: Behaviour, answers: Vec<Vec<u8>>) -> Vec<String> {
     let count = answers.len();
     let mut client = Client::new(peer(answers).await);
-    let mut check = Check::new(behaviour);
+    let mut check = Check::new(behaviour, Words::Chat);
     let mut seen = Vec::new();
     for _ in 0..count {
         let outcome = client.exchange(b"ping", &mut check, |_| {}).await;
@@ -63,7 +64,7 @@ async fn failures_are_told_apart() {
 #[tokio::test]
 async fn delays_are_handed_out_and_streams_can_be_left() {
     let mut client = Client::new(peer(vec![stream(5), stream(5)]).await);
-    let mut check = Check::new(Behaviour::Burst { events: 5 });
+    let mut check = Check::new(Behaviour::Burst { events: 5 }, Words::Chat);
     let mut delays = 0;
     client.exchange(b"ping", &mut check, |_| delays += 1).await.unwrap();
     assert_eq!(delays, 5);
