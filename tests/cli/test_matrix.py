@@ -20,7 +20,15 @@ def run(*arguments: str) -> str:
 
 def test_it_is_printed() -> None:
     header, *lines = run().splitlines()
-    assert header.split() == ["openai_chat", "openai_responses", "anthropic", "gemini", "bedrock", "bedrock_invoke"]
+    assert header.split() == [
+        "openai_chat",
+        "openai_responses",
+        "anthropic",
+        "gemini",
+        "bedrock",
+        "bedrock_invoke",
+        "cohere",
+    ]
     assert any(line.startswith("seed ") for line in lines)
 
 

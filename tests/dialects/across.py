@@ -21,6 +21,7 @@ MODELS = {
     "anthropic": "claude-sonnet-4-5",
     "gemini": "gemini-2.5-flash",
     "bedrock": "anthropic.claude-sonnet-4-5-v1:0",
+    "cohere": "command-a-03-2025",
     "bedrock_invoke": "anthropic.claude-sonnet-4-5-v1:0",
 }
 PROVIDERS = {
@@ -30,6 +31,7 @@ PROVIDERS = {
     "gemini": "gemini",
     "bedrock": "bedrock",
     "bedrock_invoke": "bedrock",
+    "cohere": "cohere",
 }
 
 

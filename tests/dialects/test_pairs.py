@@ -52,6 +52,7 @@ ASKED: dict[str, Any] = {
     },
     "gemini": {"contents": []},
     "bedrock": {"messages": []},
+    "cohere": {"model": "m", "messages": []},
     "bedrock_invoke": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
 }
 VALIDATE: dict[str, Callable[[Any], Any]] = {

@@ -57,6 +57,8 @@ def spoken(path: str, body: Any) -> tuple[str, bool]:
         return "openai_responses", bool(body.get("stream"))
     if path.endswith("/messages"):
         return "anthropic", bool(body.get("stream"))
+    if path.endswith("/chat"):
+        return "cohere", bool(body.get("stream"))
     if "/model/" in path:
         return "bedrock", path.endswith("-stream")
     return "gemini", "streamGenerateContent" in path
@@ -231,12 +233,46 @@ def converse_stream(called: bool) -> list[bytes]:
     return [event_stream_message(name, json.dumps(event).encode()) for name, event in events]
 
 
+# Cohere -----------------------------------------------------------------------------------------------------------
+
+COHERE_USAGE = {"tokens": {"input_tokens": INPUT, "output_tokens": OUTPUT}}
+
+
+def cohere(called: bool) -> dict[str, Any]:
+    said = {"tool_calls": [CHAT_CALL]} if called else {"content": [{"type": "text", "text": TEXT}]}
+    reason = "TOOL_CALL" if called else "COMPLETE"
+    return {"id": "a1", "message": {"role": "assistant", **said}, "finish_reason": reason, "usage": COHERE_USAGE}
+
+
+def cohere_stream(called: bool) -> list[bytes]:
+    def told(kind: str, **message: Any) -> dict[str, Any]:
+        return {"type": kind, "index": 0, "delta": {"message": message}}
+
+    if called:
+        begun = CHAT_CALL | {"function": {"name": "get_weather", "arguments": ""}}
+        middle = [
+            told("tool-call-start", tool_calls=begun),
+            told("tool-call-delta", tool_calls={"function": {"arguments": ARGUMENTS}}),
+            {"type": "tool-call-end", "index": 0},
+        ]
+    else:
+        middle = [
+            told("content-start", content={"type": "text", "text": ""}),
+            *(told("content-delta", content={"text": word}) for word in WORDS),
+            {"type": "content-end", "index": 0},
+        ]
+    start = {"type": "message-start", "id": "a1", "delta": {"message": {"role": "assistant"}}}
+    end = {"finish_reason": "TOOL_CALL" if called else "COMPLETE", "usage": COHERE_USAGE}
+    return sse(start, *middle, {"type": "message-end", "delta": end}, named=True)
+
+
 WHOLE: dict[str, Callable[[bool], dict[str, Any]]] = {
     "openai_chat": chat,
     "openai_responses": response,
     "anthropic": message,
     "gemini": gemini,
     "bedrock": converse,
+    "cohere": cohere,
 }
 STREAMED: dict[str, Callable[[bool], list[bytes]]] = {
     "openai_chat": chat_stream,
@@ -244,4 +280,5 @@ STREAMED: dict[str, Callable[[bool], list[bytes]]] = {
     "anthropic": message_stream,
     "gemini": gemini_stream,
     "bedrock": converse_stream,
+    "cohere": cohere_stream,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import anthropic
 import boto3
+import cohere
 import openai
 import pytest
 from botocore.exceptions import ClientError
@@ -25,6 +26,7 @@ KINDS = {
     "anthropic": "anthropic",
     "gemini": "gemini",
     "bedrock": "bedrock",
+    "cohere": "cohere",
 }
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 KEY = create_secret()
@@ -319,3 +321,41 @@ def test_bedrock_invoke(bedrock: Any, model: str) -> None:
     pieces = [json.loads(event["chunk"]["bytes"]) for event in events]
     said = [piece["delta"]["text"] for piece in pieces if piece["type"] == "content_block_delta"]
     assert said == list(WORDS)
+
+
+# Cohere -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def commander(gateway: Gateway) -> Iterator[cohere.ClientV2]:
+    client = cohere.ClientV2(api_key=KEY, base_url=gateway.base_url.removesuffix("/v1"))
+    yield client
+    client._client_wrapper.httpx_client.httpx_client.close()  # it has no method for that
+
+
+def test_cohere(commander: cohere.ClientV2, model: str) -> None:
+    whole = commander.chat(model=model, messages=[cohere.UserChatMessageV2(content="Hi")])
+    content: Any = whole.message.content
+    assert "".join(part.text for part in content) == TEXT
+    assert whole.finish_reason == "COMPLETE"
+    usage: Any = whole.usage
+    assert (usage.tokens.input_tokens, usage.tokens.output_tokens) == (INPUT, OUTPUT)
+
+
+def test_cohere_stream(commander: cohere.ClientV2, model: str) -> None:
+    events: list[Any] = list(commander.chat_stream(model=model, messages=[cohere.UserChatMessageV2(content="Hi")]))
+    said = [event.delta.message.content.text for event in events if event.type == "content-delta"]
+    assert said == list(WORDS)
+    assert (events[-1].type, events[-1].delta.usage.tokens.output_tokens) == ("message-end", OUTPUT)
+
+
+def test_cohere_tools(commander: cohere.ClientV2, model: str) -> None:
+    function = {"name": "get_weather", "parameters": SCHEMA}
+    asked: dict[str, Any] = {"model": model, "tools": [{"type": "function", "function": function}]}
+    messages: list[Any] = [{"role": "user", "content": ASKED}]
+    said: Any = commander.chat(messages=messages, **asked).message
+    (call,) = said.tool_calls
+    assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", PLACE)
+    messages += [said, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+    content: Any = commander.chat(messages=messages, **asked).message.content
+    assert "".join(part.text for part in content) == TEXT

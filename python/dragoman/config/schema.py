@@ -23,6 +23,7 @@ DialectName = Literal[
     "gemini",
     "bedrock",
     "bedrock_invoke",
+    "cohere",
 ]
 Strategy = Literal["latency", "weighted", "least_busy", "cheapest", "priority", "session"]
 

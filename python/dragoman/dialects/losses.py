@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # ``allow``: nothing is refused. ``meaning``: what changes the meaning is. ``strict``: everything is.
 Policy = Literal["allow", "meaning", "strict"]
 How = Literal["dropped", "approximated"]
-# Fields that change nothing: versions of what is spoken.
-INERT = frozenset({"anthropic_version"})
+# Fields that change nothing: the version of what is spoken, and a limit by its other name.
+INERT = frozenset({"anthropic_version", "max_tokens"})
 
 
 class Loss(Struct, frozen=True):

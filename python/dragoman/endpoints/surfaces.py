@@ -58,6 +58,8 @@ GENERATE_CONTENT = Surface(endpoint="generateContent", dialect="gemini", native=
 CONVERSE = Surface(endpoint="converse", dialect="bedrock", native=bedrock_path)
 INVOKE = Surface(endpoint="invoke", dialect="bedrock_invoke", native=bedrock_path)
 
+COHERE = Surface(endpoint="cohere", dialect="cohere", native=fixed("/chat"))
+
 # Paths that are the same for every model.
 FIXED: dict[str, Surface] = {
     "/v1/chat/completions": CHAT,
@@ -65,6 +67,7 @@ FIXED: dict[str, Surface] = {
     "/v1/embeddings": EMBEDDINGS,
     "/v1/responses": RESPONSES,
     "/v1/messages": MESSAGES,
+    "/v2/chat": COHERE,
 }
 
 
@@ -111,6 +114,7 @@ ERRORS: tuple[tuple[str, str], ...] = (
     ("/v1beta", "gemini"),
     ("/v1alpha/", "gemini"),
     ("/model/", "bedrock"),
+    ("/v2/", "cohere"),
 )
 
 

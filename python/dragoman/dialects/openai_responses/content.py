@@ -77,10 +77,14 @@ def _read_annotation(note: Json) -> Citation:
     )
 
 
+# Annotations of files, which no other dialect has.
+NOTES = ("file_citation", "container_file_citation", "file_path")
+
+
 def write_annotation(citation: Citation) -> Json:
-    """A citation as an annotation."""
+    """A citation as an annotation; empty where the dialect has none such."""
     if not citation.url:
-        return citation.extra
+        return citation.extra if citation.extra.get("type") in NOTES else {}
     return {
         "type": "url_citation",
         "url": citation.url,
