@@ -32,7 +32,7 @@ LAYERS = (
     {"endpoints"},
     {"pipeline", "settings"},
     {"access", "ledger", "guardrails", "cache", "routing", "mcp", "agents"},
-    {"dialects", "providers", "usage", "audit", "store", "rehearsal"},
+    {"dialects", "identity", "providers", "usage", "audit", "store", "rehearsal"},
     {"core", "config", "driver", "errors", "telemetry"},
     {"_core"},
 )

@@ -335,6 +335,9 @@ class Terms:
 class Target:
     """One deployment with one credential."""
 
+    @property
+    def base_url(self) -> str:
+        """What paths are appended to."""
     def send(self, reply: Reply, path: str, body: bytes, headers: list[tuple[str, str]], terms: Terms) -> Exchange:
         """Start an attempt; what comes of it goes to ``reply``.
 

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from dragoman.access.credentials import HEADERS, check_signature, presented_key
-from dragoman.access.sigv4 import Credential, sign
 from dragoman.errors import InvalidRequest, Unauthenticated
+from dragoman.identity.sigv4 import Credential, sign
 
 
 @pytest.mark.parametrize("name", HEADERS)

@@ -3,7 +3,20 @@ from __future__ import annotations
 import pytest
 
 from dragoman.config.check import check, check_exposure, check_url, is_loopback, warnings
-from dragoman.config.schema import Config, Credential, Deployment, Key, Price, Provider, Rehearsal, Route, Server
+from dragoman.config.schema import (
+    Aws,
+    Config,
+    Credential,
+    Deployment,
+    Entra,
+    Google,
+    Key,
+    Price,
+    Provider,
+    Rehearsal,
+    Route,
+    Server,
+)
 from dragoman.config.tree import Node, Problems
 from dragoman.errors import ConfigError
 
@@ -54,6 +67,22 @@ def test_a_good_one_has_no_problems() -> None:
         (with_provider(headers={"a": "b\r\nc"}), "providers.p.headers.a: a header's value is printable"),
         (with_provider(credentials=(Credential(key="k\n"),)), "providers.p.credentials[0].key: a key is printable"),
         (with_provider(credentials=(Credential(key=""),)), "providers.p.credentials[0].key: a key is printable"),
+        (
+            with_provider(credentials=(Credential(key="k", aws=Aws()),)),
+            "providers.p.credentials[0]: give one of key, aws",
+        ),
+        (
+            with_provider(credentials=(Credential(aws=Aws(access_key_id="a")),)),
+            "providers.p.credentials[0].aws: access_key_id and secret_access_key go together",
+        ),
+        (
+            with_provider(credentials=(Credential(google=Google(file="/no/such")),)),
+            "providers.p.credentials[0].google.file: is not a file",
+        ),
+        (
+            with_provider(credentials=(Credential(entra=Entra(authority="x")),)),
+            "providers.p.credentials[0].entra.authority: is not a URL",
+        ),
         (
             with_provider(credentials=(Credential(key="k", name="n"), Credential(key="l", name="n"))),
             'providers.p.credentials[1].name: "n" is also the name of credentials[0]',

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from dragoman.config.resolve import OTHER, deployment_for, resolve
-from dragoman.config.schema import Config, Credential, Deployment, Provider, Rehearsal
+from dragoman.config.schema import Aws, Config, Credential, Deployment, Provider, Rehearsal
 from dragoman.config.tree import Node, Problems
 from dragoman.errors import ConfigError
 
@@ -17,6 +17,7 @@ class Kind(msgspec.Struct, frozen=True):
     key_optional: bool = False
     allow_private: bool = False
     domain: str = ""
+    identity: str = ""
 
 
 KINDS = {
@@ -28,6 +29,7 @@ KINDS = {
         Kind("mine", "https://${RESOURCE}.example/v1", ("MINE_KEY",)),
         Kind("manual", "https://manual/v1", ("MANUAL_KEY",), automatic=False),
         Kind("local", "http://localhost:1/v1", automatic=False, key_optional=True, allow_private=True),
+        Kind("cloud", "https://cloud/v1", ("CLOUD_KEY",), automatic=False, identity="aws"),
         Kind("nowhere", "", ("NOWHERE_KEY",)),
     )
 }
@@ -63,6 +65,15 @@ def test_the_environment_alone() -> None:
 def test_nothing_at_all_is_the_rehearsal() -> None:
     assert filled(Config(), {"OPENAI_API_KEY": ""}) == Config(rehearsal=Rehearsal(enabled=True))
     assert filled(Config(rehearsal=Rehearsal(enabled=False))).rehearsal.enabled is False
+
+
+def test_a_kind_that_takes_more_than_keys_is_asked_as_the_machine() -> None:
+    (credential,) = filled(Config(providers={"cloud": Provider()})).providers["cloud"].credentials
+    assert credential == Credential(aws=Aws(), name="default")
+    (credential,) = filled(Config(providers={"cloud": Provider()}), {"CLOUD_KEY": "k"}).providers["cloud"].credentials
+    assert credential == Credential(key="k", name="default")
+    elsewhere = Provider(kind="cloud", base_url="http://127.0.0.1:1")
+    assert filled(Config(providers={"cloud": elsewhere})).providers["cloud"].credentials == ()
 
 
 def test_a_configured_provider_turns_the_environment_off() -> None:

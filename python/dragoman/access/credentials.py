@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from urllib.parse import parse_qs
 
-from dragoman.access.sigv4 import ALGORITHM, is_genuine, read_authorization
 from dragoman.errors import InvalidRequest, Unauthenticated
+from dragoman.identity.sigv4 import ALGORITHM, is_genuine, read_authorization
 
 # Tried in this order; all that are present must agree.
 HEADERS = (

@@ -17,7 +17,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from dragoman.config.resolve import REHEARSAL, deployment_for
-from dragoman.config.schema import Config, Key, Price, Provider, Route
+from dragoman.config.schema import Config, Credential, Entra, Key, Price, Provider, Route
 from dragoman.config.tree import Path as FieldPath
 from dragoman.config.tree import Problems
 from dragoman.errors import ConfigError
@@ -73,6 +73,8 @@ def warnings(config: Config) -> list[str]:
         url = urlsplit(provider.base_url)
         if url.scheme == "http" and not is_loopback(url.hostname or "") and provider.credentials:
             found.append(f"providers.{name}: keys and prompts are sent unencrypted (http)")
+        if any(one.entra == Entra() for one in provider.credentials):
+            found.append(f"providers.{name}: has no api_key, so AZURE_... or the machine's managed identity is used")
         if not provider.credentials and not provider.allow_private:
             found.append(f"providers.{name}: has no credential")
     used = set(chain.from_iterable(chain.from_iterable(route.tiers for route in config.routes.values())))
@@ -111,9 +113,22 @@ def _check_provider(name: str, provider: Provider, problems: Problems) -> None:
         if not value.isprintable() or not value.isascii():
             problems.add((*path, "headers", header), "a header's value is printable ASCII")
     for place, credential in enumerate(provider.credentials):
-        if not credential.key or not credential.key.isascii() or not credential.key.isprintable():
-            problems.add((*path, "credentials", place, "key"), "a key is printable ASCII and not empty")
+        _check_credential((*path, "credentials", place), credential, problems)
     _check_unique(path, "credentials", (one.name for one in provider.credentials), problems)
+
+
+def _check_credential(path: FieldPath, credential: Credential, problems: Problems) -> None:
+    identities = credential.identities
+    if not identities and not (credential.key and credential.key.isascii() and credential.key.isprintable()):
+        problems.add((*path, "key"), "a key is printable ASCII and not empty")
+    if len(identities) + bool(credential.key) > 1:
+        problems.add(path, "give one of key, aws, google and entra")
+    if credential.aws is not None and bool(credential.aws.access_key_id) != bool(credential.aws.secret_access_key):
+        problems.add((*path, "aws"), "access_key_id and secret_access_key go together")
+    if credential.google is not None and credential.google.file and not Path(credential.google.file).is_file():
+        problems.add((*path, "google", "file"), "is not a file")
+    if credential.entra is not None and credential.entra.authority:
+        check_url((*path, "entra", "authority"), credential.entra.authority, problems)
 
 
 def _check_unique(path: FieldPath, list_name: str, names: Iterable[str], problems: Problems) -> None:

@@ -14,12 +14,18 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from dragoman.config.environ import Substitution, SubstitutionError
-from dragoman.config.schema import Config, Credential, Deployment, Provider
+from dragoman.config.schema import Aws, Config, Credential, Deployment, Entra, Google, Provider
 from dragoman.config.tree import Problems
 
 REHEARSAL = "rehearsal"
 OTHER = "openai-compatible"
 """The kind of a provider that has a base URL and a name of its own."""
+IDENTITIES = {
+    "aws": Credential(aws=Aws()),
+    "google": Credential(google=Google()),
+    "entra": Credential(entra=Entra()),
+}
+"""What the machine is by itself."""
 
 
 class Kind(Protocol):
@@ -44,6 +50,10 @@ class Kind(Protocol):
     @property
     def key_optional(self) -> bool:
         """Whether it answers without a key."""
+
+    @property
+    def identity(self) -> str:
+        """The field of a credential that stands for what it takes instead of a key; empty where a key is all."""
 
     @property
     def allow_private(self) -> bool:
@@ -146,6 +156,8 @@ class _Filling:
         elif not given and not provider.base_url:  # a key of the kind goes to the kind's own address, nowhere else
             variable = next((name for name in kind.env if self._environ.get(name)), "")
             given = (Credential(key=self._environ[variable]),) if variable else ()
+        if not given and kind.identity and not provider.base_url:
+            given = (IDENTITIES[kind.identity],)
         if not given and not kind.key_optional and not provider.base_url:
             variables = f", here or as {' or '.join(kind.env)} in the environment" if kind.env else ""
             self._problems.add((*path, "api_key"), f"is missing: {kind.id} wants a key{variables}")

@@ -28,7 +28,9 @@ DialectName = Literal[
 Strategy = Literal["latency", "weighted", "least_busy", "cheapest", "priority", "session"]
 
 
-SECRET = frozenset({"key", "api_key", "secret", "headers", "proxy"})
+SECRET = frozenset(
+    {"key", "api_key", "secret", "headers", "proxy", "secret_access_key", "session_token", "client_secret"}
+)
 """Fields that may hold a secret."""
 
 
@@ -53,12 +55,48 @@ class Timeouts(Part, frozen=True, kw_only=True):
     total_s: Annotated[Positive, "the whole attempt"] = 600.0
 
 
-class Credential(Part, frozen=True, kw_only=True):
-    """One key of a provider. Several rotate, and cool down apart."""
+class Aws(Part, frozen=True, kw_only=True):
+    """Who the gateway is to AWS. With none of these, what AWS's own tools would find."""
 
-    key: Annotated[str, "the provider's key, better as ${VAR} or ${file:/path}"]
+    access_key_id: Annotated[str, "empty: found in the environment, a profile, or given by the machine"] = ""
+    secret_access_key: Annotated[str, "better as ${VAR} or ${file:/path}"] = ""
+    session_token: Annotated[str, "of keys that expire"] = ""
+    profile: Annotated[str, "of ~/.aws/config"] = ""
+    role_arn: Annotated[str, "a role to assume with these"] = ""
+    external_id: Annotated[str, "what the role asks for"] = ""
+    region: Annotated[str, "empty: that of the base_url"] = ""
+
+
+class Google(Part, frozen=True, kw_only=True):
+    """Who the gateway is to Google Cloud. With nothing, the application default credentials."""
+
+    file: Annotated[str, "a service account's JSON, or any file that Google's libraries read"] = ""
+
+
+class Entra(Part, frozen=True, kw_only=True):
+    """Who the gateway is to Azure. With nothing, AZURE_... of the environment, or the machine's managed identity."""
+
+    tenant_id: Annotated[str, "the directory"] = ""
+    client_id: Annotated[str, "the application, or a managed identity of several"] = ""
+    client_secret: Annotated[str, "better as ${VAR} or ${file:/path}"] = ""
+    authority: Annotated[str, "empty: https://login.microsoftonline.com"] = ""
+
+
+class Credential(Part, frozen=True, kw_only=True):
+    """One key of a provider, or another identity. Several rotate, and cool down apart."""
+
+    key: Annotated[str, "the provider's key, better as ${VAR} or ${file:/path}"] = ""
+    aws: Annotated[Aws | None, "instead of a key"] = None
+    google: Annotated[Google | None, "instead of a key"] = None
+    entra: Annotated[Entra | None, "instead of a key"] = None
     name: Annotated[str, "shown instead of the key; empty: its position"] = ""
     weight: Annotated[Positive, "its share of the requests"] = 1.0
+
+    @property
+    def identities(self) -> dict[str, Aws | Google | Entra]:
+        """What is given instead of a key, by its kind."""
+        given = {"aws": self.aws, "google": self.google, "entra": self.entra}
+        return {kind: identity for kind, identity in given.items() if identity is not None}
 
 
 class Price(Part, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ number it is: the provider's, or the gateway's, which is exact for OpenAI's voca
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from dragoman.core import Terms
@@ -13,7 +14,7 @@ from dragoman.dialects.counting import COUNTING, Counting
 from dragoman.dialects.dialect import Path
 from dragoman.dialects.fields import Unreadable
 from dragoman.endpoints.answers import own_headers
-from dragoman.errors import InvalidRequest
+from dragoman.errors import InvalidRequest, UpstreamAuth
 from dragoman.routing.reading import count_texts, texts_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,13 @@ class CountTokens:
         outgoing = counting.write_request(asked, deployment.written_for)
         times_s = (PATIENCE_S, PATIENCE_S, PATIENCE_S, PATIENCE_S)
         terms = Terms("json", "POST", [], times_s, (LARGEST_ANSWER, LARGEST_ANSWER), hold=True)
-        exchange = member.target.send(request.reply, outgoing.path, outgoing.body, outgoing.headers, terms)
+        parcel = outgoing.path, outgoing.body, outgoing.headers
+        try:
+            await member.ready(monotonic() + PATIENCE_S)
+        except UpstreamAuth:
+            ticket.finish_auth()
+            return None
+        exchange = member.send(request.reply, parcel, terms)
         request.exchanges.append(exchange)
         outcome = await exchange
         request.exchanges.remove(exchange)

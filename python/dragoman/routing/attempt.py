@@ -59,10 +59,9 @@ class Attempt:
         sending = sending_to(call, member.deployment)
         run.lossy = sending.lossy
         self.translation = sending.translation
-        target = member.elsewhere.get(sending.spoken, member.target)
-        self.exchange: Exchange = target.send(
-            request.reply, sending.path, sending.body, sending.headers, self._terms(sending, remaining_s, limits)
-        )
+        parcel = sending.path, sending.body, sending.headers
+        terms = self._terms(sending, remaining_s, limits)
+        self.exchange: Exchange = member.send(request.reply, parcel, terms, spoken=sending.spoken, method=call.method)
         request.exchanges.append(self.exchange)
         request.stage = "sending"
         if request.gone or request.stopping:  # said by another thread since it was looked at

@@ -128,10 +128,15 @@ class Tries:
         Raises:
             RequestError: no other attempt may help.
         """
+        member = tier.members[ticket.index]
         try:
+            if not member.is_ready:
+                await member.ready(self.call.deadline_s)
             attempt = self.begin(tier, ticket)
-        except Untranslatable as refused:
-            member = tier.members[ticket.index]
+        except (Untranslatable, UpstreamAuth) as refused:
+            if isinstance(refused, UpstreamAuth):
+                self.tried.append(ticket.index)
+                ticket.finish_auth()
             name, code = member.deployment.name, refused.error_code
             self.run.note(AttemptNote(name, member.credential, ticket.reason, code, 0.0))
             self.run.last_error = refused

@@ -22,6 +22,7 @@ from dragoman.core import TokenCounter
 from dragoman.dialects import dialect
 from dragoman.dialects.continuity import family_of
 from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
+from dragoman.identity.signer import Signer, signer_for
 from dragoman.providers.catalogue import OPENAI, Row, row
 from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
 from dragoman.usage.price import rates_of
@@ -101,6 +102,7 @@ class Builder:
         self._declared: frozenset[str] = frozenset()
         self._made_up: set[str] = set()
         self._keys: dict[str, list[str]] = {}
+        self._signers: dict[bytes, Signer | None] = {}
 
     def build(self, config: Config, number: int) -> Snapshot:
         """A snapshot of a configuration.
@@ -210,14 +212,28 @@ class Builder:
     def _member(
         self, deployment: Deployment, declared: schema.Deployment, credential: Credential, config: Config
     ) -> Member:
-        name = self._member_name(f"{deployment.known_as}#{credential.name}", credential.key)
+        proof = credential.key or msgspec.json.encode(credential).decode()
+        name = self._member_name(f"{deployment.known_as}#{credential.name}", proof)
         return Member(
             index=self._balancer.register(name, deployment.domain, declared.max_concurrent),
             deployment=deployment,
             credential=credential.name,
             target=self._target(declared, credential, config),
             elsewhere=self._elsewhere(declared, credential, config),
+            signer=self._signer(declared, credential, config),
         )
+
+    def _signer(self, declared: schema.Deployment, credential: Credential, config: Config) -> Signer | None:
+        """What signs with the credential; kept while nothing about it changes, with the token it has."""
+        kind = _kind(declared, config)
+        if not credential.identities or kind is None:
+            return None
+        base_url = declared.base_url or config.providers[declared.provider].base_url
+        key = msgspec.json.encode((credential, kind.audience, base_url))
+        if key not in self._signers:
+            where = f"providers.{declared.provider}"
+            self._signers[key] = signer_for(credential, kind.audience, base_url, where)
+        return self._signers[key]
 
     def _member_name(self, name: str, key: str) -> str:
         """The balancer's name for a member: another one once its key is another, which is not to blame for the old."""

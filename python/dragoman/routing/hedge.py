@@ -51,4 +51,4 @@ def _second(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> Attem
     ticket = tries.choose(tier, tried=tries.tried, last_resort=False)
     if ticket is None or not tries.gateway.balancer.may_hedge(first.ticket.index, hedge.max_extra_share):
         return None
-    return tries.begin(tier, ticket)
+    return tries.begin(tier, ticket) if tier.members[ticket.index].is_ready else None

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from dragoman.driver import OnLoop
+from dragoman.errors import UpstreamAuth
+from dragoman.identity.rotating import Unavailable
+
 if TYPE_CHECKING:
     from dragoman.config import schema
-    from dragoman.core import Target, Tier, TokenCounter
+    from dragoman.core import Exchange, Reply, Target, Terms, Tier, TokenCounter
     from dragoman.dialects import dialect
+    from dragoman.identity.signer import Signer
     from dragoman.usage.price import Rates
+
+
+# A request's path behind the base URL, its body, its headers.
+Parcel = tuple[str, bytes, list[tuple[str, str]]]
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
@@ -44,6 +55,41 @@ class Member(Struct, frozen=True, kw_only=True):
     credential: str
     target: Target
     elsewhere: dict[str, Target] = {}  # by dialects that are spoken at another base URL
+    signer: Signer | None = None  # where a key is not enough
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests can be signed now."""
+        return self.signer is None or self.signer.secret.current() is not None
+
+    async def ready(self, deadline_s: float) -> None:
+        """Wait until requests can be signed.
+
+        Raises:
+            UpstreamAuth: they cannot, or not in time.
+        """
+        if self.is_ready or self.signer is None:
+            return
+        try:
+            await OnLoop(_fetched(self.signer, deadline_s - monotonic()))
+        except (Unavailable, TimeoutError) as error:
+            reason = str(error) or "the credentials were not there in time"
+            raise UpstreamAuth(f"{self.deployment.provider} cannot be asked: {reason}.") from None
+
+    def send(self, reply: Reply, parcel: Parcel, terms: Terms, *, spoken: str = "", method: str = "POST") -> Exchange:
+        """Start an attempt.
+
+        :param spoken: the dialect of what is sent; empty: the deployment's first.
+        """
+        target = self.elsewhere.get(spoken, self.target)
+        path, body, headers = parcel
+        if self.signer is not None:
+            headers = headers + self.signer.headers(method, target.base_url + path, body)
+        return target.send(reply, path, body, headers, terms)
+
+
+async def _fetched(signer: Signer, seconds: float) -> None:
+    await asyncio.wait_for(asyncio.to_thread(signer.secret.wait), seconds)
 
 
 class PlanTier(Struct, frozen=True):

@@ -194,6 +194,12 @@ pub struct Target {
 
 #[pymethods]
 impl Target {
+    /// What paths are appended to.
+    #[getter]
+    fn base_url(&self) -> &str {
+        &self.base
+    }
+
     /// Starts an attempt. The answer goes to `reply`; await the result to learn how it went.
     fn send(
         &self,

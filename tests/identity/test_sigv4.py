@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from dragoman.access.sigv4 import Credential, Signed, is_genuine, read_authorization, sign
+from dragoman.identity.sigv4 import Credential, Signed, is_genuine, read_authorization, sign
 
 LETTERS = string.ascii_letters + string.digits + "-_.~:/ %+&=é"
 

@@ -1,0 +1,1 @@
+"""How the gateway proves to a provider who it is, where that is more than a key."""
