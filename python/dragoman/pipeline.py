@@ -18,7 +18,7 @@ from dragoman.dialects.table import DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
-from dragoman.routing.reading import Reading, count_texts, texts_of
+from dragoman.routing.reading import Reading, count_texts
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle
 from dragoman.routing.stored import OWN_PREFIX, expanded, keep, previous_of
@@ -68,7 +68,7 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             trace=run.trace_headers,
             surface=surface,
             at=at,
-            reading=Reading(DIALECTS[surface.dialect], asked, at),
+            reading=reading_of(surface, body, asked, at),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
         await dispatch(gateway, admit(gateway, call, plan), run)
@@ -94,6 +94,13 @@ def read(raw: bytes, max_depth: int, at: Path) -> RequestBody:
     if not body.model and not at.model and "x-dragoman-deployment" not in at.headers:
         raise InvalidRequest("The field model is missing.", code="missing_model", param="model")
     return body
+
+
+def reading_of(surface: Surface, body: RequestBody, raw: bytes, at: Path) -> Reading | None:
+    """What reads the request; ``None`` for a model's own body, which is nobody's to read."""
+    if surface.known_by and body.field(surface.known_by) is None:
+        return None
+    return Reading(DIALECTS[surface.dialect], raw, at, surface.task)
 
 
 def forwarded(request: Request, surface: Surface) -> list[tuple[str, str]]:
@@ -135,17 +142,17 @@ def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:
     except ValueError as error:
         raise InvalidRequest(f"This is no {call.endpoint} request: {error}.") from None
     cost_nanousd = None
-    if deployment.rates is not None and call.body is not None:
+    if deployment.rates is not None and call.body is not None and counted is not None:
         output = call.body.max_tokens or gateway.typical_output(deployment.known_as)
         cost_nanousd = deployment.rates.cost(Tokens(input=counted.tokens, output=output))
     return Admitted(call=call, plan=plan, counted=counted, cost_estimate_nanousd=cost_nanousd)
 
 
-def count(call: Call, deployment: Deployment) -> TokenCount:
-    """How many tokens the prompt is: by OpenAI's rules where the request is of its dialect, else by its texts."""
+def count(call: Call, deployment: Deployment) -> TokenCount | None:
+    """How many tokens the prompt is: by OpenAI's rules in its dialect, else by its texts; ``None``: unread."""
     surface, reading = call.surface, call.reading
-    if surface is not None and reading is not None and surface.counted == "text":
-        return count_texts(texts_of(reading.request), deployment, COUNT_BYTES)
+    if surface is not None and surface.counted == "text":
+        return None if reading is None else count_texts(reading.texts, deployment, COUNT_BYTES)
     endpoint = "chat" if surface is None or surface.counted == "text" else surface.counted
     return deployment.counter.count_request(
         call.raw.removeprefix(BOM_UTF8), model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES

@@ -24,6 +24,13 @@ DialectName = Literal[
     "bedrock",
     "bedrock_invoke",
     "cohere",
+    "cohere_embed",
+    "cohere_rerank",
+    "gemini_embed",
+    "vertex_predict",
+    "bedrock_embed",
+    "rerank",
+    "voyage_rerank",
 ]
 Strategy = Literal["latency", "weighted", "least_busy", "cheapest", "priority", "session"]
 

@@ -50,15 +50,34 @@ EMBEDDINGS = Surface(
     spoken="openai_embeddings",
     native=fixed("/embeddings"),
     counted="embeddings",
-    translated=False,
+    task="openai_embeddings",
 )
 RESPONSES = Surface(endpoint="responses", dialect="openai_responses", native=fixed("/responses"), stores=True)
 MESSAGES = Surface(endpoint="messages", dialect="anthropic", native=fixed("/messages"), forwarded=ANTHROPIC_HEADERS)
 GENERATE_CONTENT = Surface(endpoint="generateContent", dialect="gemini", native=gemini_path)
 CONVERSE = Surface(endpoint="converse", dialect="bedrock", native=bedrock_path)
-INVOKE = Surface(endpoint="invoke", dialect="bedrock_invoke", native=bedrock_path)
+# Bodies of other models than Claude are their own; they reach Bedrock as they are.
+INVOKE = Surface(endpoint="invoke", dialect="bedrock_invoke", native=bedrock_path, known_by="anthropic_version")
 
 COHERE = Surface(endpoint="cohere", dialect="cohere", native=fixed("/chat"))
+COHERE_EMBED = Surface(
+    endpoint="embed", dialect="cohere", spoken="cohere_embed", native=fixed("/embed"), task="cohere_embed"
+)
+COHERE_RERANK = Surface(
+    endpoint="rerank", dialect="cohere", spoken="cohere_rerank", native=fixed("/rerank"), task="cohere_rerank"
+)
+RERANK = Surface(endpoint="rerank", dialect="cohere", spoken="rerank", native=fixed("/rerank"), task="rerank")
+EMBED_CONTENT = Surface(
+    endpoint="embedContent",
+    dialect="gemini",
+    spoken="gemini_embed",
+    native=gemini_path,
+    task="gemini_embed",
+    rewritten=True,
+)
+PREDICT = Surface(
+    endpoint="predict", dialect="gemini", spoken="vertex_predict", native=gemini_path, task="vertex_predict"
+)
 
 # Paths that are the same for every model.
 FIXED: dict[str, Surface] = {
@@ -68,6 +87,9 @@ FIXED: dict[str, Surface] = {
     "/v1/responses": RESPONSES,
     "/v1/messages": MESSAGES,
     "/v2/chat": COHERE,
+    "/v2/embed": COHERE_EMBED,
+    "/v2/rerank": COHERE_RERANK,
+    "/v1/rerank": RERANK,
 }
 
 
@@ -80,12 +102,19 @@ class Placed(Struct, frozen=True):
 
 GEMINI_PATHS = re.compile(
     r"/(?:v1|v1beta|v1beta1|v1alpha)/(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/google/)?"
-    r"models/(?P<model>.+):(?P<action>generateContent|streamGenerateContent|countTokens)"
+    r"models/(?P<model>.+):(?P<action>generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)"
 )
 BEDROCK_PATHS = re.compile(
     r"/model/(?P<model>.+)/(?P<action>converse|converse-stream|invoke|invoke-with-response-stream|count-tokens)"
 )
 COUNTS = frozenset({"countTokens", "count-tokens"})
+BY_ACTION = {
+    "invoke": INVOKE,
+    "invoke-with-response-stream": INVOKE,
+    "embedContent": EMBED_CONTENT,
+    "batchEmbedContents": EMBED_CONTENT,
+    "predict": PREDICT,
+}
 _STREAMING = frozenset({"streamGenerateContent", "converse-stream", "invoke-with-response-stream"})
 
 
@@ -101,8 +130,7 @@ def place(path: str) -> Placed | None:
     model, action = unquote(found["model"]), found["action"]
     if not model.isprintable() or ".." in model.split("/") or "//" in model or model != model.strip("/"):
         raise NotFound("The path's model is not a name.", code="model_not_found", param="model")
-    aws = INVOKE if action.startswith("invoke") else CONVERSE
-    surface = GENERATE_CONTENT if found.re is GEMINI_PATHS else aws
+    surface = BY_ACTION.get(action, GENERATE_CONTENT if found.re is GEMINI_PATHS else CONVERSE)
     return Placed(surface, Path(model=model, stream=action in _STREAMING, action=action))
 
 
@@ -115,6 +143,7 @@ ERRORS: tuple[tuple[str, str], ...] = (
     ("/v1alpha/", "gemini"),
     ("/model/", "bedrock"),
     ("/v2/", "cohere"),
+    ("/v1/rerank", "cohere"),
 )
 
 

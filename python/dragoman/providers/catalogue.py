@@ -48,7 +48,11 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 # What a row that names no dialects speaks, by what it serves.
-BY_ENDPOINT: tuple[tuple[Endpoint, str], ...] = (("responses", "openai_responses"), ("messages", "anthropic"))
+BY_ENDPOINT: tuple[tuple[Endpoint, str], ...] = (
+    ("responses", "openai_responses"),
+    ("messages", "anthropic"),
+    ("rerank", "rerank"),
+)
 OPENAI = ("openai_chat", "openai_completions", "openai_embeddings")
 
 

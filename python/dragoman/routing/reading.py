@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from dragoman.dialects.canonical import Request, Text, ToolCall, ToolResult
 from dragoman.dialects.dialect import Dialect, Path
 from dragoman.dialects.fields import Unreadable
+from dragoman.dialects.tasks.table import TASKS
+from dragoman.dialects.tasks.task import Embed, Rank
 from dragoman.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from dragoman.core import TokenCount
     from dragoman.routing.plan import Deployment
 
+T = TypeVar("T")
+
 
 class Reading:
     """The body of one request, and what its path says beside it."""
 
-    __slots__ = ("_request", "at", "dialect", "raw")
+    __slots__ = ("_asked", "_request", "at", "dialect", "raw", "task")
 
-    def __init__(self, dialect: Dialect, raw: bytes, at: Path) -> None:
+    def __init__(self, dialect: Dialect, raw: bytes, at: Path, task: str = "") -> None:
         self.dialect = dialect
         self.raw = raw
         self.at = at
+        self.task = TASKS.get(task)
         self._request: Request | None = None
+        self._asked: Embed | Rank | None = None
 
     @property
     def request(self) -> Request:
@@ -35,11 +42,31 @@ class Reading:
             InvalidRequest: it is not what the dialect says; names the field.
         """
         if self._request is None:
-            try:
-                self._request = self.dialect.read_request(self.raw, self.at)
-            except Unreadable as error:
-                raise InvalidRequest(error.message, param=error.at or None) from None
+            self._request = self._read(self.dialect.read_request)
         return self._request
+
+    @property
+    def asked(self) -> Embed | Rank:
+        """The request, where it asks for something else than to generate.
+
+        Raises:
+            InvalidRequest: it is not what the wire format says; names the field.
+        """
+        if self._asked is None:
+            assert self.task is not None  # noqa: S101 - for the type checker
+            self._asked = self._read(self.task.read_request)
+        return self._asked
+
+    @property
+    def texts(self) -> list[str]:
+        """All that the model reads as text, to be counted."""
+        return texts_of(self.request) if self.task is None else self.asked.texts
+
+    def _read(self, read: Callable[[bytes, Path], T]) -> T:
+        try:
+            return read(self.raw, self.at)
+        except Unreadable as error:
+            raise InvalidRequest(error.message, param=error.at or None) from None
 
 
 def texts_of(request: Request) -> list[str]:

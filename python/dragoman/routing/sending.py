@@ -13,7 +13,9 @@ from dragoman.dialects.fields import parse_fields
 from dragoman.dialects.losses import Losses, Policy
 from dragoman.dialects.openai_chat import hosts
 from dragoman.dialects.table import DIALECTS
+from dragoman.dialects.tasks.table import TASKS, spoken_by
 from dragoman.errors import Untranslatable
+from dragoman.routing.tasks import TaskTranslation
 from dragoman.routing.translation import Relayed, Translation
 
 if TYPE_CHECKING:
@@ -48,23 +50,31 @@ def sending_to(call: Call, deployment: Deployment) -> Sending:
     surface = call.surface
     if surface is None:
         return Sending(call.path, call.outgoing(deployment), call.headers, call.lane(deployment))
-    if surface.native_to in deployment.dialects:
+    if surface.native_to in deployment.dialects and not surface.rewritten:
         return _as_it_is(call, deployment)
+    if surface.task:
+        return _task(call, deployment)
     provider = DIALECTS.get(deployment.dialects[0])
-    if not surface.translated or provider is None:
-        message = f"{deployment.provider} has no {surface.endpoint}."
-        raise Untranslatable(message, code="unsupported_endpoint", param="model")
+    if not surface.translated or provider is None or call.reading is None:
+        raise _unsupported(call, deployment)
     return _translated(call, deployment, provider)
 
 
 def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     surface, body = call.surface, call.body
     assert surface is not None and call.at is not None  # noqa: S101 - for the type checker
+    if call.reading is None:  # a model's own body, which nobody here reads
+        native = surface.native(call.at, deployment.model)
+        return Sending(native, call.outgoing(deployment), call.headers, "raw", spoken=surface.native_to)
     if SEALED in call.raw:  # what another family has proved is not for this one
         return _translated(call, deployment, DIALECTS[surface.dialect])
     path = surface.native(call.at, deployment.model)
+    if surface.task and surface.dialect != OPENAI:
+        spoken = TASKS[surface.native_to]
+        relayed_task = TaskTranslation(call.reading, spoken, deployment.written_for, relayed=True)
+        body_sent = call.outgoing(deployment)
+        return Sending(path, body_sent, call.headers, "json", translation=relayed_task, spoken=spoken.name)
     if surface.dialect != OPENAI:
-        assert call.reading is not None  # noqa: S101 - for the type checker
         relayed = Relayed(call.reading, deployment.written_for)
         lane = f"relay:{relayed.provider.framing}" if call.stream else "json"
         return Sending(
@@ -78,6 +88,25 @@ def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     adjusted = msgspec.json.encode(hosts.adjust(fields, deployment.written_for, losses))
     check_losses(losses, call.policy)
     return Sending(path, adjusted, call.headers, call.lane(deployment), losses.header())
+
+
+def _task(call: Call, deployment: Deployment) -> Sending:
+    """Vectors or a ranking, of a provider that has another format for them."""
+    assert call.surface is not None and call.reading is not None  # noqa: S101 - for the type checker
+    provider = spoken_by(deployment.dialects, call.surface.task)
+    if provider is None:
+        raise _unsupported(call, deployment)
+    losses, target = Losses(), deployment.written_for
+    outgoing = provider.write_request(call.reading.asked, target, losses)
+    check_losses(losses, call.policy)
+    translation = TaskTranslation(call.reading, provider, target)
+    headers = outgoing.headers + call.trace
+    return Sending(outgoing.path, outgoing.body, headers, "json", losses.header(), translation, provider.name)
+
+
+def _unsupported(call: Call, deployment: Deployment) -> Untranslatable:
+    message = f"{deployment.provider} has no {call.endpoint}."
+    return Untranslatable(message, code="unsupported_endpoint", param="model")
 
 
 def _translated(call: Call, deployment: Deployment, provider: Dialect) -> Sending:

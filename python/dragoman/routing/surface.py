@@ -1,4 +1,4 @@
-"""A path that clients generate by: which dialect it is of, and what a provider of that dialect calls it."""
+"""A path that clients ask models by: which dialect it is of, and what a provider of that dialect calls it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class Surface(Struct, frozen=True, kw_only=True):
     streams_by_default: bool = False
     stores: bool = False  # answers are kept, to be gone on from
     translated: bool = True  # to providers of other dialects
+    task: str = ""  # the wire format, where it asks for something else than to generate
+    rewritten: bool = False  # never passed on as it came: the body names the model in places of its own
+    known_by: str = ""  # the field that bodies of the dialect have; others are passed through
 
     @property
     def native_to(self) -> str:

@@ -8,12 +8,10 @@ from urllib.parse import parse_qsl
 from dragoman import pipeline
 from dragoman.access.knobs import policy_of, read_knobs
 from dragoman.dialects.dialect import Path
-from dragoman.dialects.table import DIALECTS
 from dragoman.endpoints.answers import json_answer
 from dragoman.endpoints.surfaces import CHAT, FIXED
 from dragoman.errors import Forbidden, Untranslatable
 from dragoman.routing.call import Call
-from dragoman.routing.reading import Reading
 from dragoman.routing.sending import sending_to
 
 if TYPE_CHECKING:
@@ -56,7 +54,7 @@ class Explain:
             headers=[],
             surface=surface,
             at=at,
-            reading=Reading(DIALECTS[surface.dialect], raw, at),
+            reading=pipeline.reading_of(surface, body, raw, at),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
         json_answer(request, self._shown(pipeline.admit(gateway, call, plan)), snapshot=snapshot.number)
@@ -99,6 +97,5 @@ class Explain:
             sending = sending_to(call, deployment)
         except Untranslatable as refused:
             return {"dialect": deployment.dialects[0], "refused": refused.message}
-        translation = sending.translation
-        spoken = call.dialect if translation is None else translation.provider.name
-        return {"dialect": spoken, "translated": spoken != call.dialect, "lossy": sending.lossy}
+        native = call.dialect if call.surface is None else call.surface.native_to
+        return {"dialect": sending.spoken, "translated": sending.spoken != native, "lossy": sending.lossy}
