@@ -28,6 +28,7 @@ def test_it_is_printed() -> None:
         "bedrock",
         "bedrock_invoke",
         "cohere",
+        "ollama",
     ]
     assert any(line.startswith("seed ") for line in lines)
 

@@ -22,6 +22,7 @@ MODELS = {
     "gemini": "gemini-2.5-flash",
     "bedrock": "anthropic.claude-sonnet-4-5-v1:0",
     "cohere": "command-a-03-2025",
+    "ollama": "qwen3",
     "bedrock_invoke": "anthropic.claude-sonnet-4-5-v1:0",
 }
 PROVIDERS = {
@@ -32,6 +33,7 @@ PROVIDERS = {
     "bedrock": "bedrock",
     "bedrock_invoke": "bedrock",
     "cohere": "cohere",
+    "ollama": "ollama",
 }
 
 

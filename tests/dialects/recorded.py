@@ -79,13 +79,15 @@ class Call:
     @property
     def is_stream(self) -> bool:
         """Whether events came."""
-        return "event" in self.content_type or self.answer[:5] in (b"data:", b"event")
+        return "event" in self.content_type or "ndjson" in self.content_type or self.answer[:5] in (b"data:", b"event")
 
 
 def frames_of(data: bytes, content_type: str) -> list[Frame]:
     """The events of a stream."""
     if "vnd.amazon" in content_type:
         return EventStreamReader(LARGEST_EVENT).feed(data)
+    if "ndjson" in content_type:
+        return [("", line) for line in data.splitlines()]
     reader = SseReader(LARGEST_EVENT)
     frames = reader.feed(data) + reader.finish()[0]
     return [(frame.event or "", bytes(frame.data)) for frame in frames if not frame.is_comment]

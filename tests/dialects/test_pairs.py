@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from anthropic.types import Message
 from google.genai.types import GenerateContentResponse
+from ollama import ChatResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 from pydantic import ValidationError
@@ -53,6 +54,7 @@ ASKED: dict[str, Any] = {
     "gemini": {"contents": []},
     "bedrock": {"messages": []},
     "cohere": {"model": "m", "messages": []},
+    "ollama": {"model": "m", "messages": []},
     "bedrock_invoke": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
 }
 VALIDATE: dict[str, Callable[[Any], Any]] = {
@@ -61,6 +63,7 @@ VALIDATE: dict[str, Callable[[Any], Any]] = {
     "anthropic": Message.model_validate,
     "gemini": GenerateContentResponse.model_validate,
     "bedrock_invoke": Message.model_validate,
+    "ollama": ChatResponse.model_validate,
 }
 # In whose words the answers of a dialect are.
 DIALECT_OF = {"bedrock_invoke": "anthropic"}

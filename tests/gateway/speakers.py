@@ -1,4 +1,4 @@
-"""Providers of five dialects, as their vendors' documents have them: each says "Hello.", or calls ``get_weather``.
+"""Providers of every dialect, as their vendors' documents have them: each says "Hello.", or calls ``get_weather``.
 
 One scripted provider plays them all. Which one is meant is in the path, what it does in the request: it streams where
 it is asked to, and calls the tool that it is given unless a result has come back.
@@ -38,7 +38,7 @@ def speak(connection: Connection) -> None:
     if not streamed:
         answer(json.dumps(WHOLE[name](called)).encode())(connection)
         return
-    kind = "application/vnd.amazon.eventstream" if name == "bedrock" else "text/event-stream"
+    kind = STREAM_TYPES.get(name, "text/event-stream")
     connection.send(head(200, content_type=kind, transfer_encoding="chunked"))
     for part in STREAMED[name](called):
         connection.send(chunk(part))
@@ -57,6 +57,8 @@ def spoken(path: str, body: Any) -> tuple[str, bool]:
         return "openai_responses", bool(body.get("stream"))
     if path.endswith("/messages"):
         return "anthropic", bool(body.get("stream"))
+    if path.endswith("/ollama/chat"):
+        return "ollama", bool(body.get("stream"))
     if path.endswith("/chat"):
         return "cohere", bool(body.get("stream"))
     if "/model/" in path:
@@ -266,6 +268,26 @@ def cohere_stream(called: bool) -> list[bytes]:
     return sse(start, *middle, {"type": "message-end", "delta": end}, named=True)
 
 
+# Ollama -----------------------------------------------------------------------------------------------------------
+
+
+def ollama(called: bool) -> dict[str, Any]:
+    return ollama_line(TEXT, called=called, done=True)
+
+
+def ollama_line(said: str = "", *, called: bool = False, done: bool = False) -> dict[str, Any]:
+    call = {"function": {"name": "get_weather", "arguments": PLACE}}
+    told = {"content": "", "tool_calls": [call]} if called else {"content": said}
+    line = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", **told}, "done": done}
+    counts = {"done_reason": "stop", "total_duration": 5, "prompt_eval_count": INPUT, "eval_count": OUTPUT}
+    return line | (counts if done else {})
+
+
+def ollama_stream(called: bool) -> list[bytes]:
+    said = [ollama_line(called=True)] if called else [ollama_line(word) for word in WORDS]
+    return [json.dumps(line).encode() + b"\n" for line in [*said, ollama_line(done=True)]]
+
+
 WHOLE: dict[str, Callable[[bool], dict[str, Any]]] = {
     "openai_chat": chat,
     "openai_responses": response,
@@ -273,6 +295,7 @@ WHOLE: dict[str, Callable[[bool], dict[str, Any]]] = {
     "gemini": gemini,
     "bedrock": converse,
     "cohere": cohere,
+    "ollama": ollama,
 }
 STREAMED: dict[str, Callable[[bool], list[bytes]]] = {
     "openai_chat": chat_stream,
@@ -281,4 +304,6 @@ STREAMED: dict[str, Callable[[bool], list[bytes]]] = {
     "gemini": gemini_stream,
     "bedrock": converse_stream,
     "cohere": cohere_stream,
+    "ollama": ollama_stream,
 }
+STREAM_TYPES = {"bedrock": "application/vnd.amazon.eventstream", "ollama": "application/x-ndjson"}

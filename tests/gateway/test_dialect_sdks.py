@@ -9,6 +9,7 @@ from typing import Any
 import anthropic
 import boto3
 import cohere
+import ollama
 import openai
 import pytest
 from botocore.exceptions import ClientError
@@ -27,6 +28,7 @@ KINDS = {
     "gemini": "gemini",
     "bedrock": "bedrock",
     "cohere": "cohere",
+    "ollama": "ollama",
 }
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 KEY = create_secret()
@@ -42,6 +44,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             for name, kind in KINDS.items()
         }
         providers["openai_responses"]["dialects"] = ["openai_responses"]
+        providers["ollama"] |= {"dialects": ["ollama"], "base_url": f"{upstream.base_url}/ollama"}
         deployments = {name: {"provider": name, "model": "m"} for name in KINDS}
         config = {"providers": providers, "deployments": deployments, "keys": [{"name": "sdk", "secret": KEY}]}
         with Gateway(config, tmp_path_factory.mktemp("sdks")) as running:
@@ -359,3 +362,46 @@ def test_cohere_tools(commander: cohere.ClientV2, model: str) -> None:
     messages += [said, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
     content: Any = commander.chat(messages=messages, **asked).message.content
     assert "".join(part.text for part in content) == TEXT
+
+
+# Ollama -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def local(gateway: Gateway) -> Iterator[ollama.Client]:
+    client = ollama.Client(host=gateway.base_url.removesuffix("/v1"), headers={"authorization": f"Bearer {KEY}"})
+    yield client
+    client._client.close()  # it has no method for that
+
+
+def test_ollama(local: ollama.Client, model: str) -> None:
+    whole = local.chat(model=model, messages=[ollama.Message(role="user", content="Hi")])
+    assert (whole.message.content, whole.done_reason) == (TEXT, "stop")
+    assert (whole.prompt_eval_count, whole.eval_count) == (INPUT, OUTPUT)
+
+
+def test_ollama_stream(local: ollama.Client, model: str) -> None:
+    lines = list(local.chat(model=model, messages=[ollama.Message(role="user", content="Hi")], stream=True))
+    assert [line.message.content for line in lines if line.message.content] == list(WORDS)
+    assert (lines[-1].done, lines[-1].eval_count) == (True, OUTPUT)
+
+
+def test_ollama_tools(local: ollama.Client, model: str) -> None:
+    def get_weather(city: str) -> str:
+        """The weather in a city."""
+        return f"sunny in {city}"
+
+    messages: list[Any] = [{"role": "user", "content": ASKED}]
+    said = local.chat(model=model, messages=messages, tools=[get_weather]).message
+    assert said.tool_calls is not None
+    (call,) = said.tool_calls
+    assert (call.function.name, call.function.arguments) == ("get_weather", PLACE)
+    messages += [said, {"role": "tool", "tool_name": "get_weather", "content": get_weather(**PLACE)}]
+    assert local.chat(model=model, messages=messages, tools=[get_weather]).message.content == TEXT
+
+
+def test_ollama_lists_models(local: ollama.Client) -> None:
+    assert KINDS.keys() <= {model.model for model in local.list().models}
+    with pytest.raises(ollama.ResponseError, match="does not exist") as raised:
+        local.chat(model="absent", messages=[ollama.Message(role="user", content="Hi")])
+    assert raised.value.status_code == 404

@@ -24,6 +24,7 @@ DialectName = Literal[
     "bedrock",
     "bedrock_invoke",
     "cohere",
+    "ollama",
     "cohere_embed",
     "cohere_rerank",
     "gemini_embed",

@@ -42,6 +42,7 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "gemini": ("gemini", "gemini-2.5-flash", "gemini-3-pro-preview"),
     "bedrock": ("bedrock", "anthropic.claude-sonnet-4-5-v1:0", "anthropic.claude-opus-4-7-v1:0"),
     "cohere": ("cohere", "command-a-03-2025", "command-a-reasoning-08-2025"),
+    "ollama": ("ollama", "qwen3", "gpt-oss"),
     "bedrock_invoke": ("bedrock", "anthropic.claude-sonnet-4-5-v1:0", "anthropic.claude-opus-4-7-v1:0"),
 }
 _SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

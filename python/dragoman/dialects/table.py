@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dragoman.dialects import anthropic, bedrock, bedrock_invoke, cohere, gemini, openai_chat, openai_responses
+from dragoman.dialects import anthropic, bedrock, bedrock_invoke, cohere, gemini, ollama, openai_chat, openai_responses
 from dragoman.dialects.dialect import Dialect
 
-_MODULES = (openai_chat, openai_responses, anthropic, gemini, bedrock, bedrock_invoke, cohere)
+_MODULES = (openai_chat, openai_responses, anthropic, gemini, bedrock, bedrock_invoke, cohere, ollama)
 
 DIALECTS: Mapping[str, Dialect] = {module.DIALECT.name: module.DIALECT for module in _MODULES}

@@ -1,4 +1,4 @@
-"""``GET /v1/models`` and each of its items: what the key may use, as the caller's dialect lists models.
+"""``GET /v1/models`` and each of its items, and ``/api/tags``: what the key may use, as the caller's dialect lists it.
 
 ``?all=true`` lists every model that is known, those of providers that are not configured too.
 """
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/v1/models/"
 GEMINI = "/v1beta/models"
+OLLAMA = "/api/tags"
 # What a gateway without any model still answers to.
 REHEARSAL_MODELS = ("rehearsal/demo", "rehearsal/embedding")
 GEMINI_METHODS = ("generateContent", "streamGenerateContent", "countTokens")
@@ -44,6 +45,10 @@ class Models:
         snapshot = self.gateway.snapshot
         everything = parse_qs(request.query).get("all", [""])[0].lower() in ("1", "true")
         found = models(snapshot, self._known(snapshot), principal, everything=everything)
+        if request.path == OLLAMA:
+            shown = [_shown_for_ollama(model, snapshot.built_at_s) for model in found.values()]
+            json_answer(request, {"models": shown}, snapshot=snapshot.number)
+            return
         gemini = _is_google(request)
         alias = request.path.removeprefix(GEMINI + "/").removeprefix(PREFIX)
         one = _shown_for_gemini if gemini else _shown_for_anthropic if _is_anthropic(request) else _shown_for_openai
@@ -130,6 +135,19 @@ def _shown_for_anthropic(model: Listed, created_s: int) -> dict[str, Any]:
 def _list_for_anthropic(shown: list[dict[str, Any]]) -> dict[str, Any]:
     ends = (shown[0]["id"], shown[-1]["id"]) if shown else (None, None)
     return {"data": shown, "has_more": False, "first_id": ends[0], "last_id": ends[1]}
+
+
+def _shown_for_ollama(model: Listed, created_s: int) -> dict[str, Any]:
+    created = datetime.fromtimestamp(created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    details = {"family": model.provider, "families": [model.provider], "parameter_size": "", "quantization_level": ""}
+    return {
+        "name": model.name,
+        "model": model.name,
+        "modified_at": created,
+        "size": 0,
+        "digest": "",
+        "details": details,
+    }
 
 
 def _shown_for_gemini(model: Listed, created_s: int) -> dict[str, Any]:

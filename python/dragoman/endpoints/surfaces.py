@@ -60,6 +60,7 @@ CONVERSE = Surface(endpoint="converse", dialect="bedrock", native=bedrock_path)
 INVOKE = Surface(endpoint="invoke", dialect="bedrock_invoke", native=bedrock_path, known_by="anthropic_version")
 
 COHERE = Surface(endpoint="cohere", dialect="cohere", native=fixed("/chat"))
+OLLAMA = Surface(endpoint="ollama", dialect="ollama", native=fixed("/chat"), streams_by_default=True)
 COHERE_EMBED = Surface(
     endpoint="embed", dialect="cohere", spoken="cohere_embed", native=fixed("/embed"), task="cohere_embed"
 )
@@ -87,6 +88,7 @@ FIXED: dict[str, Surface] = {
     "/v1/responses": RESPONSES,
     "/v1/messages": MESSAGES,
     "/v2/chat": COHERE,
+    "/api/chat": OLLAMA,
     "/v2/embed": COHERE_EMBED,
     "/v2/rerank": COHERE_RERANK,
     "/v1/rerank": RERANK,
@@ -143,6 +145,7 @@ ERRORS: tuple[tuple[str, str], ...] = (
     ("/v1alpha/", "gemini"),
     ("/model/", "bedrock"),
     ("/v2/", "cohere"),
+    ("/api/", "ollama"),
     ("/v1/rerank", "cohere"),
 )
 

@@ -30,6 +30,7 @@ def build_router(gateway: Gateway) -> Router:
     listed = models.Models(gateway)
     router.add("GET", "/v1/models", listed)
     router.add("GET", models.GEMINI, listed)
+    router.add("GET", models.OLLAMA, listed)
     for prefix in (models.PREFIX, f"{models.GEMINI}/"):
         router.add_prefix(prefix, listed)
     router.add_prefix(requests.PREFIX, requests.Requests(gateway))
