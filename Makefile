@@ -2,6 +2,7 @@
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(shell command -v python3))
 PORT ?=
 ARGS ?=
+INPUTS ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 RUST := $(shell find rust -type f) Cargo.toml Cargo.lock rustfmt.toml pyproject.toml
@@ -14,13 +15,14 @@ export PIP_QUIET := 1
 unexport PYTHONHOME PYTHONPATH CONDA_PREFIX
 
 .DELETE_ON_ERROR:
-.PHONY: help serve test check bench clean setup-system
+.PHONY: help serve test check bench fuzz clean setup-system
 
 help:
 	@echo "make serve [PORT=8080] [ARGS=...]   set up and run the gateway"
 	@echo "make test                           set up and run every test"
 	@echo "make check                          format, lints, types, layout"
 	@echo "make bench                          build for release, measure, rewrite benches/README.md"
+	@echo "make fuzz [INPUTS=1000000]          give every reader that many hostile inputs (cargo-fuzz, nightly)"
 	@echo "make clean                          remove what was built"
 	@echo "make setup-system                   install what a bare Debian lacks (as root)"
 
@@ -42,6 +44,15 @@ check: $(VENV)/.built-fast $(VENV)/.dev
 
 bench: $(VENV)/.built-release $(VENV)/.dev
 	$(BIN)/python benches/run.py $(ARGS)
+
+# The wire formats' readers are Python's; those of bytes, Rust's.
+fuzz: $(VENV)/.built-fast $(VENV)/.dev
+	$(BIN)/python -m tests.dialects.fuzz --inputs $(INPUTS)
+	for target in $(notdir $(basename $(wildcard rust/fuzz/fuzz_targets/*.rs))); do \
+		mkdir -p target/corpus-$$target; \
+		cargo +nightly fuzz run --fuzz-dir rust/fuzz --target-dir target/fuzz $$target target/corpus-$$target -- \
+			-runs=$(INPUTS) -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
 
 clean:
 	rm -rf $(VENV) target python/dragoman/_core*.so .mypy_cache .ruff_cache .hypothesis

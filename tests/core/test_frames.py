@@ -35,7 +35,7 @@ def shown(event: SseEvent) -> tuple[bytes, str | None, bytes, bool]:
 
 
 @pytest.mark.parametrize("stream", [STREAM, b"\xef\xbb\xbf" + STREAM, STREAM[:-1], STREAM.replace(b"\n", b"\r\n")])
-def test_a_stream_may_be_split_anywhere(stream: bytes) -> None:
+def test_edge_40_a_stream_may_be_split_anywhere(stream: bytes) -> None:
     whole = read([stream])
     assert b"".join(raw for raw, *_ in whole[0]) + whole[1] == stream
     assert all(read([stream[:at], stream[at:]]) == whole for at in range(len(stream) + 1))

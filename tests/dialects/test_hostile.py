@@ -10,11 +10,13 @@ import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path as File
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.dialects.fuzz import readers, run
 from tests.dialects.recorded import Call, frames_of
 from tests.dialects.test_recorded import calls
 
@@ -23,6 +25,7 @@ from dragoman.dialects.dialect import Asked, Dialect, Path, Target
 from dragoman.dialects.fields import Unreadable
 from dragoman.dialects.losses import Losses
 from dragoman.dialects.table import DIALECTS
+from dragoman.dialects.tasks.table import TASKS
 
 WRONG = (None, True, 7, -1.5, "x", [], ["x"], [None], {}, {"x": 1}, [{}], [[]])
 TARGET = Target(model="m", provider="p")
@@ -138,6 +141,14 @@ def test_spoilt_answers_are_read_or_named(name: str, recorded: File) -> None:
     answered = [call for call in calls(recorded, DIALECTS[name]) if call.status == 200]
     assert read_answers(DIALECTS[name], answered) > 100
     assert read_streams(DIALECTS[name], answered) > 20
+
+
+@pytest.mark.recorded
+def test_random_inputs_are_read_or_refused(recorded: File) -> None:
+    tried = {name: run(once, 1_000, Random(1)) for name, once in readers(recorded, Random(1))}
+    assert len(tried) == 4 * len(DIALECTS) + 2 * len(TASKS)
+    assert {read + refused for read, refused in tried.values()} == {1_000}
+    assert all(read for read, _ in tried.values()), "hostile, but not hopeless"
 
 
 @pytest.mark.parametrize("name", DIALECTS)

@@ -18,6 +18,8 @@ def test_only_lists_are_lists_and_only_objects_objects() -> None:
     assert objects_of({}, "a") == []
 
 
-@pytest.mark.parametrize(("value", "number"), [(3, 3), (3.0, 3), (-1, 0), (None, 0), ("3", 0), (True, 0)])
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3), (3.0, 3), (-1, 0), (None, 0), ("3", 0), (True, 0), (1e300, 10**12)]
+)
 def test_tokens_are_counted_in_whole_numbers(value: Any, number: int) -> None:
     assert count(value) == number

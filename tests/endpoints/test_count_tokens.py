@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -36,6 +37,17 @@ def test_providers_without_a_word_for_it_are_not_asked(served: Served, upstream:
     response = served.ask("POST", "/v1beta/models/chat:countTokens", body)
     assert response.json == {"totalTokens": 3}
     assert upstream.requests == []
+
+
+def test_edge_44_bedrock_is_asked_with_the_body_of_an_invocation(serve: Serve, upstream: Upstream) -> None:
+    served = serve(config(upstream.base_url, kind="bedrock"))
+    upstream.reply(expect, answer(b'{"inputTokens":7}'))
+    assert served.ask("POST", PATH, messages_body()).json == {"input_tokens": 7}
+    (sent,) = upstream.received()
+    assert sent.path.endswith("/count-tokens")
+    invoked = json.loads(base64.b64decode(sent.json["input"]["invokeModel"]["body"]))
+    assert invoked["anthropic_version"] == "bedrock-2023-05-31"
+    assert invoked["messages"][0]["role"] == "user"
 
 
 def test_one_dialect_is_asked_for_another(serve: Serve, upstream: Upstream) -> None:

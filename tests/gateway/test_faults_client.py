@@ -65,7 +65,7 @@ TEXTS = ["One", " two", " three"]
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("how", ["reset", "finish"])
-def test_c03_a_client_that_leaves_within_its_stream(desk: Desk, count: int, how: str) -> None:
+def test_c03_and_edge_41_a_client_that_leaves_within_its_stream(desk: Desk, count: int, how: str) -> None:
     sent = b"".join(chunk(event(text)) for text in TEXTS[:count])
     desk.play(expect, send(stream_head() + chunk(role_event()) + sent), hold)
     with desk.client() as client:
@@ -87,7 +87,7 @@ def test_c03_a_client_that_leaves_within_its_stream(desk: Desk, count: int, how:
     assert (row["usage_source"], row["output_tokens"], row["stream"]) == ("counted", count, 1)
 
 
-def test_c03_streams_that_are_left_leave_nothing(desk: Desk) -> None:
+def test_c03_and_edge_50_streams_that_are_left_leave_nothing(desk: Desk) -> None:
     desk.play(expect, BEGINS, hold)
     files = desk.gateway.open_files
     for _ in range(150):

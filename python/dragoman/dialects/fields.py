@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from dragoman.dialects.canonical import Json
+from dragoman.dialects.lenient import count
 
 T = TypeVar("T")
 _decode = msgspec.json.decode
@@ -77,6 +78,11 @@ class Fields:
         if value is not None and type(value) is not int and type(value) is not float:
             raise self.wrong(name, "a number")
         return value
+
+    def tokens(self, name: str) -> int | None:
+        """A number of tokens, as lenient as hosts are; nothing where none is told."""
+        value = self.left.pop(name, None)
+        return None if value is None else count(value)
 
     def flag(self, name: str) -> bool | None:
         """True, false or nothing."""

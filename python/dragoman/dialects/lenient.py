@@ -6,6 +6,9 @@ from typing import Any
 
 from dragoman.dialects.canonical import Json
 
+# More than any model reads; sums and prices of less fit a row of the store.
+MOST_TOKENS = 10**12
+
 
 def text_of(raw: Json, name: str) -> str:
     """A string; empty where there is none."""
@@ -25,5 +28,5 @@ def objects_of(raw: Json, name: str) -> list[Json]:
 
 
 def count(value: Any) -> int:
-    """A number of tokens: hosts leave fields out, say ``null``, or write it with a point."""
-    return value if type(value) is int and value >= 0 else int(value) if type(value) is float and value >= 0 else 0
+    """A number of tokens: hosts leave fields out, say ``null``, or write it with a point. The absurd is cut off."""
+    return int(min(value, MOST_TOKENS)) if type(value) in (int, float) and value >= 0 else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.dialects.across import read, write
 
@@ -125,6 +127,13 @@ def test_edge_49_a_schema_that_is_no_object_is_wrapped_in_one() -> None:
     (written,) = write("openai_chat", chat(tools=[tool]), "anthropic").body["tools"]
     assert written["input_schema"]["type"] == "object"
     assert "anyOf" not in written["input_schema"]
+
+
+@pytest.mark.parametrize("parameters", [{"anyOf": True}, {"oneOf": [7]}, {"allOf": [], "properties": 7}])
+def test_a_schema_that_is_none_is_an_empty_object(parameters: Any) -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    (written,) = write("openai_chat", chat(tools=[tool]), "anthropic").body["tools"]
+    assert written["input_schema"] == {"type": "object", "properties": {}}
 
 
 def test_a_limit_is_always_set() -> None:

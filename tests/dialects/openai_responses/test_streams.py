@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.dialects.across import events_of, failed, sse, stream
 
-from dragoman.dialects.canonical import Delta, Failed, Metered, Report
+from dragoman.dialects.canonical import BlockStopped, Delta, Failed, Metered, Report
 from dragoman.dialects.fields import Unreadable
 
 RESPONSE = {"id": "resp_1", "object": "response", "created_at": 1, "model": "gpt-5.2", "status": "in_progress"}
@@ -82,3 +82,16 @@ def test_edge_38_an_error_in_the_stream_is_one() -> None:
     error = {"type": "error", "code": "rate_limit_exceeded", "message": "busy"}
     (failure,) = (e for e in events_of("openai_responses", sse(CREATED, error), end=False) if isinstance(e, Failed))
     assert (failure.report.trouble, failure.report.message) == ("rate_limit", "busy")
+
+
+def test_an_item_that_ends_as_another_is_ended() -> None:
+    text = {"type": "output_text", "text": "a"}
+    frames = sse(
+        {"type": "response.output_item.added", "output_index": 0, "item": {"type": "reasoning", "id": "r"}},
+        {
+            "type": "response.output_item.done",
+            "output_index": 0,
+            "item": {"type": "message", "role": "assistant", "content": [text, text]},
+        },
+    )
+    assert isinstance(events_of("openai_responses", frames, end=False)[-1], BlockStopped)

@@ -8,6 +8,7 @@ from dragoman.dialects.anthropic.blocks import NAME, marked
 from dragoman.dialects.anthropic.models import Claude
 from dragoman.dialects.canonical import Json, Request, Tool, ToolCall, ToolResult
 from dragoman.dialects.ids import fitted_name
+from dragoman.dialects.lenient import list_of
 from dragoman.dialects.losses import Losses
 from dragoman.dialects.undo import CUSTOM_SCHEMA, Undo
 
@@ -80,11 +81,10 @@ def object_schema(schema: Json | None) -> Json:
     if not any(word in schema for word in ROOT_WORDS):
         return schema if schema.get("type") == "object" else {**schema, "type": "object"}
     merged: Json = {name: value for name, value in schema.items() if name not in ROOT_WORDS}
-    properties: dict[str, Any] = dict(merged.get("properties", {}))
-    for word in ROOT_WORDS:
-        for option in schema.get(word, ()):
-            if isinstance(option, dict) and isinstance(option.get("properties"), dict):
-                properties |= option["properties"]
+    properties: dict[str, Any] = {}
+    for option in [schema, *(option for word in ROOT_WORDS for option in list_of(schema, word))]:
+        if isinstance(option, dict) and isinstance(option.get("properties"), dict):
+            properties |= option["properties"]
     return {**merged, "type": "object", "properties": properties}
 
 

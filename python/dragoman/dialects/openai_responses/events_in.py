@@ -160,12 +160,12 @@ class EventReader:
         if isinstance(block, ToolCall) and not self.said:
             self._say(text_of(item, "input" if block.kind == "custom" else "arguments"), events)
         elif isinstance(block, Reasoning):
-            (told,) = read_item(Fields(item, "item"), self.model).blocks
-            if isinstance(told, Reasoning):
+            told = read_item(Fields(item, "item"), self.model).blocks
+            for reasoning in (one for one in told if isinstance(one, Reasoning)):
                 if not self.said:
-                    self._say(told.text, events)
-                if told.proof is not None:
-                    events.append(Proved(index=self.index, proof=told.proof))
+                    self._say(reasoning.text, events)
+                if reasoning.proof is not None:
+                    events.append(Proved(index=self.index, proof=reasoning.proof))
         self._close(events)
 
     def _item_whole(self, item: Json, number: int, events: list[Event]) -> None:

@@ -48,7 +48,7 @@ def read_answer(body: bytes, asked: Embed, target: Target) -> Vectors:
     if _is_cohere(target.model):
         return cohere_embed.read_answer(body, asked, target)
     fields = parse_fields(body)
-    tokens = fields.integer("inputTextTokenCount")
+    tokens = fields.tokens("inputTextTokenCount")
     vector = read_floats(fields.take("embedding"), "embedding")
     return Vectors(model=target.model, floats=(vector,), usage=None if tokens is None else Usage(input=tokens))
 

@@ -127,8 +127,8 @@ def _usage(meta: Fields | None) -> Usage | None:
     units = None if meta is None else meta.fields("billed_units")
     if units is None:
         return None
-    texts, images = units.number("input_tokens"), units.number("image_tokens")
-    return None if texts is None and images is None else Usage(input=int((texts or 0) + (images or 0)))
+    texts, images = units.tokens("input_tokens"), units.tokens("image_tokens")
+    return None if texts is None and images is None else Usage(input=(texts or 0) + (images or 0))
 
 
 def write_answer(answer: Vectors, asked: Embed, about: About) -> bytes:

@@ -110,7 +110,7 @@ def read_answer(body: bytes, asked: Embed, target: Target) -> Vectors:
     found = list(fields.each("embeddings")) if alone is None else [alone]
     floats = tuple(read_floats(one.take("values"), one.path("values")) for one in found)
     told = fields.fields("usageMetadata")
-    tokens = None if told is None else told.integer("promptTokenCount")
+    tokens = None if told is None else told.tokens("promptTokenCount")
     return Vectors(model=target.model, floats=floats, usage=None if tokens is None else Usage(input=tokens))
 
 

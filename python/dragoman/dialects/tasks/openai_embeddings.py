@@ -67,7 +67,7 @@ def read_answer(body: bytes, asked: Embed, target: Target) -> Vectors:
 
 
 def _usage(fields: Fields | None) -> Usage | None:
-    tokens = None if fields is None else fields.integer("prompt_tokens") or fields.integer("total_tokens")
+    tokens = None if fields is None else fields.tokens("prompt_tokens") or fields.tokens("total_tokens")
     return None if tokens is None else Usage(input=tokens)
 
 

@@ -67,7 +67,7 @@ def read_place(one: Fields) -> Place:
 
 def read_usage(fields: Fields | None) -> Usage | None:
     """Tokens, where a provider bills by them."""
-    tokens = None if fields is None else fields.integer("total_tokens")
+    tokens = None if fields is None else fields.tokens("total_tokens")
     return None if tokens is None else Usage(input=tokens)
 
 

@@ -55,13 +55,13 @@ def write_request(asked: Embed, target: Target, losses: Losses) -> Outgoing:
 def read_answer(body: bytes, asked: Embed, target: Target) -> Vectors:
     """Read a provider's."""
     floats: list[list[float]] = []
-    tokens: list[float] = []
+    tokens: list[int] = []
     for one in parse_fields(body).each("predictions"):
         told = one.required("embeddings", one.fields("embeddings"))
         floats.append(read_floats(told.take("values"), told.path("values")))
         statistics = told.fields("statistics")
-        tokens.append((statistics.number("token_count") if statistics else None) or 0)
-    usage = Usage(input=int(sum(tokens))) if all(tokens) else None
+        tokens.append((statistics.tokens("token_count") if statistics else None) or 0)
+    usage = Usage(input=sum(tokens)) if all(tokens) else None
     return Vectors(model=target.model, floats=tuple(floats), usage=usage)
 
 
