@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.gateway import desk as desks
+from tests.gateway import polyglot as polyglots
 from tests.gateway.desk import Desk
 from tests.gateway.gateway import Gateway
 from tests.gateway.stage import Stage, running
@@ -22,6 +23,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Upstream]]:
     """A gateway with narrow limits, and its provider."""
     yield from desks.running(tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(scope="session")
+def polyglot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway before providers of every dialect."""
+    yield from polyglots.running(tmp_path_factory.mktemp("polyglot"))
 
 
 @pytest.fixture

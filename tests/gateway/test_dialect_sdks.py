@@ -15,40 +15,15 @@ import pytest
 from botocore.exceptions import ClientError
 from google import genai
 from google.genai import types
-from tests.gateway.gateway import SECRET, Gateway
-from tests.gateway.speakers import COUNT, INPUT, OUTPUT, PLACE, TEXT, WORDS, speak
-from tests.gateway.upstream import Upstream, expect
-
-from dragoman.access.secret import create_secret
-
-KINDS = {
-    "openai_chat": "groq",
-    "openai_responses": "openai",
-    "anthropic": "anthropic",
-    "gemini": "gemini",
-    "bedrock": "bedrock",
-    "cohere": "cohere",
-    "ollama": "ollama",
-}
-SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-KEY = create_secret()
-ASKED = "What is the weather?"
+from mistralai.client import Mistral
+from tests.gateway.gateway import Gateway
+from tests.gateway.polyglot import ASKED, KEY, KINDS, SCHEMA
+from tests.gateway.speakers import COUNT, INPUT, OUTPUT, PLACE, TEXT, WORDS
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with Upstream() as upstream:
-        upstream.reply(expect, speak)
-        providers = {
-            name: {"kind": kind, "base_url": upstream.base_url, "api_key": SECRET, "allow_private": True}
-            for name, kind in KINDS.items()
-        }
-        providers["openai_responses"]["dialects"] = ["openai_responses"]
-        providers["ollama"] |= {"dialects": ["ollama"], "base_url": f"{upstream.base_url}/ollama"}
-        deployments = {name: {"provider": name, "model": "m"} for name in KINDS}
-        config = {"providers": providers, "deployments": deployments, "keys": [{"name": "sdk", "secret": KEY}]}
-        with Gateway(config, tmp_path_factory.mktemp("sdks")) as running:
-            yield running
+@pytest.fixture
+def gateway(polyglot: Gateway) -> Gateway:
+    return polyglot
 
 
 @pytest.fixture(params=KINDS)
@@ -405,3 +380,39 @@ def test_ollama_lists_models(local: ollama.Client) -> None:
     with pytest.raises(ollama.ResponseError, match="does not exist") as raised:
         local.chat(model="absent", messages=[ollama.Message(role="user", content="Hi")])
     assert raised.value.status_code == 404
+
+
+# Mistral ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mistral(gateway: Gateway) -> Iterator[Mistral]:
+    with Mistral(api_key=KEY, server_url=gateway.base_url.removesuffix("/v1")) as client:
+        yield client
+
+
+def test_mistral(mistral: Mistral, model: str) -> None:
+    whole = mistral.chat.complete(model=model, messages=[{"role": "user", "content": "Hi"}], random_seed=7)
+    (choice,) = whole.choices
+    assert choice.message is not None
+    assert (choice.message.content, choice.finish_reason) == (TEXT, "stop")
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (INPUT, OUTPUT)
+
+
+def test_mistral_stream(mistral: Mistral, model: str) -> None:
+    with mistral.chat.stream(model=model, messages=[{"role": "user", "content": "Hi"}]) as events:
+        chunks = [event.data for event in events]
+    said = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices]
+    assert [text for text in said if text] == list(WORDS)
+    assert not any(chunk.usage for chunk in chunks), "told to who asks for it, and this SDK has no word for that"
+
+
+def test_mistral_tools(mistral: Mistral, model: str) -> None:
+    asked: dict[str, Any] = {"tools": [{"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}}]}
+    messages: list[Any] = [{"role": "user", "content": ASKED}]
+    said: Any = mistral.chat.complete(model=model, messages=messages, **asked).choices[0].message
+    (call,) = said.tool_calls
+    assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", PLACE)
+    messages += [said, {"role": "tool", "tool_call_id": call.id, "name": "get_weather", "content": "sunny"}]
+    answer: Any = mistral.chat.complete(model=model, messages=messages, **asked).choices[0].message
+    assert answer.content == TEXT
