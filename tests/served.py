@@ -241,6 +241,7 @@ class Scope:
     """A request's head."""
 
     client = "127.0.0.1:1"
+    http_version = "1.1"
 
     def __init__(self, method: str, target: str, headers: list[tuple[str, str]]) -> None:
         self.method = method

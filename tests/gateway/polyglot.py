@@ -39,6 +39,7 @@ def running(folder: Path) -> Iterator[Gateway]:
         providers["ollama"] |= {"dialects": ["ollama"], "base_url": f"{upstream.base_url}/ollama"}
         deployments = {name: {"provider": name, "model": "m"} for name in KINDS}
         config = {
+            "server": {"http2": True},
             "providers": providers,
             "deployments": deployments,
             "keys": [{"name": "sdk", "secret": KEY}],

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from dragoman.identity.sigv4 import Credential, Signed, is_genuine, read_authorization, sign
+from dragoman.identity.sigv4 import AUTHORITY, Credential, Signed, is_genuine, read_authorization, sign
 
 LETTERS = string.ascii_letters + string.digits + "-_.~:/ %+&=é"
 
@@ -85,6 +85,16 @@ def test_anything_that_is_changed_is_noticed() -> None:
     assert not genuine(headers={"host": "elsewhere"})
     assert not genuine(at=at + 301)
     assert not genuine(headers={"x-amz-date": "yesterday"})
+
+
+def test_http2_signs_the_authority() -> None:
+    at, request = 1_800_000_000.0, ("POST", "/model/m/converse", "")
+    signed = dict(sign(Credential("id", "secret"), ("r", "bedrock"), request, {AUTHORITY: "h"}, b"{}", at))
+    told = read_authorization(signed["authorization"])
+    assert told is not None
+    assert AUTHORITY in told.headers
+    assert is_genuine("secret", told, request, {**signed, "host": "h"}, b"{}", at)
+    assert not is_genuine("secret", told, request, {**signed, "host": "elsewhere"}, b"{}", at)
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,7 @@ class Server(Part, frozen=True, kw_only=True):
     drain_s: Annotated[Positive, "for running requests to end after SIGTERM"] = 30.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "what is logged"] = "info"
     metrics: Annotated[bool, "serve /metrics"] = True
+    http2: Annotated[bool, "HTTP/2 without TLS as well; header_timeout_s does not hold for it"] = False
     relay: Annotated[Literal["direct", "pump"], "pump: answers go by the event loop"] = "direct"
 
 

@@ -20,10 +20,12 @@ from msgspec import Struct
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW_S = 300
+# What the host is called by those who sign a request of HTTP/2.
+AUTHORITY = ":authority"
 _UNRESERVED = "-_.~"
 _AUTHORIZATION = re.compile(
     ALGORITHM + r"\s+Credential=(?P<id>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request,"
-    r"\s*SignedHeaders=(?P<signed>[\w;-]+),\s*Signature=(?P<signature>[0-9a-f]{64})"
+    r"\s*SignedHeaders=(?P<signed>[\w;:-]+),\s*Signature=(?P<signature>[0-9a-f]{64})"
 )
 
 
@@ -73,7 +75,8 @@ def signature_of(
     :param headers: by their names in lower case.
     """
     method, path, query = request
-    lines = "".join(f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in told.headers)
+    known = {AUTHORITY: headers.get("host", ""), **headers}
+    lines = "".join(f"{name}:{' '.join(known.get(name, '').split())}\n" for name in told.headers)
     digest = hashlib.sha256(body).hexdigest()
     signed = ";".join(told.headers)
     canonical = f"{method}\n{canonical_path(path)}\n{canonical_query(query)}\n{lines}\n{signed}\n{digest}"
@@ -94,7 +97,9 @@ def is_genuine(
         signed_s = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
     except ValueError:
         return False
-    if abs(now_s - signed_s) > SKEW_S or not moment.startswith(told.date) or "host" not in told.headers:
+    if abs(now_s - signed_s) > SKEW_S or not moment.startswith(told.date):
+        return False
+    if "host" not in told.headers and AUTHORITY not in told.headers:
         return False
     expected = signature_of(secret, told, moment, request, headers, body)
     return hmac.compare_digest(expected, told.signature)

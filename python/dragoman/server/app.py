@@ -87,6 +87,9 @@ class App:
         request.begin_reading()
         if len(request.headers) < len(pairs):
             request.headers = joined(pairs)
+        if "host" not in request.headers and scope.http_version == "2":
+            request.headers["host"] = scope.authority or ""
+            request.unframed = "content-length" not in request.headers
         endpoint = self.router.find(request)
         if self.draining and not endpoint.always:
             raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)

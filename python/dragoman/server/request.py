@@ -55,6 +55,7 @@ class Request:
         "stage",
         "started_at_ms",
         "stopping",
+        "unframed",
         "watched",
     )
 
@@ -74,6 +75,7 @@ class Request:
         self.exchanges: list[Exchange] = []  # attempts under way
         self.gone = False
         self.stopping = False
+        self.unframed = False  # a body may come that no header tells of
         self.watched = False
 
     def begin_reading(self) -> None:
@@ -120,7 +122,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     length = declared_length(request.headers)
     if length is not None and length > limits.max_body_bytes:
         raise too_large(limits.max_body_bytes)
-    if length == 0 or (length is None and "transfer-encoding" not in request.headers):
+    if length == 0 or (length is None and not request.unframed and "transfer-encoding" not in request.headers):
         return b""
     encoding = request.headers.get("content-encoding", "")
     if encoding.lower() not in {"", "identity"}:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 import uvloop
 from granian import _granian
-from granian.http import HTTP1Settings
+from granian.http import HTTP1Settings, HTTP2Settings
 
 from dragoman.access.keys import REFRESH_EVERY_S
 from dragoman.config.reload import ConfigWatcher
@@ -108,10 +108,11 @@ class Worker:
             blocking_threads=1,
             py_threads=1,
             backpressure=min(limits.max_connections, _affordable_connections()),
-            http_mode="1",
+            http_mode="auto" if config.server.http2 else "1",
             http1_opts=HTTP1Settings(
                 header_read_timeout=round(limits.header_timeout_s * 1000), max_buffer_size=limits.max_header_bytes
             ),
+            http2_opts=HTTP2Settings(max_headers_size=limits.max_header_bytes),
         )
         thread_loop = ThreadLoop(self.loop)
         worker.serve_str(Scheduler(self.app, thread_loop), thread_loop, self.signal)

@@ -54,7 +54,7 @@ impl Correction {
 
     /// A count, corrected.
     pub fn apply(&self, counted: usize) -> usize {
-        (counted as f64 * self.ratio()).round() as usize
+        ((counted as f64 * self.ratio()).round() as usize).max(usize::from(counted > 0))
     }
 }
 

@@ -1,7 +1,7 @@
-"""The official OpenAI SDK for Node, unmodified, as a client of the gateway.
+"""Official SDKs for Node, unmodified, as clients of the gateway.
 
-The scripts in ``node/`` hold the tests; node's own runner runs them against the gateway of the stage. The SDK is
-installed once into a cache outside the tree, from a lock file that names versions and hashes but no registry.
+The scripts in ``node/`` hold the tests; node's own runner runs them. The SDKs are installed once into a cache outside
+the tree, from a lock file that names versions and hashes but no registry.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from tests.gateway.gateway import Gateway
+from tests.gateway.polyglot import KEY, KINDS
 from tests.gateway.stage import Stage
 
 SCRIPTS = Path(__file__).parent / "node"
@@ -65,30 +67,41 @@ def folder(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(script: str, folder: Path, stage: Stage) -> str:
-    """What node says of a script whose tests all pass."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
-    environ |= {
-        "DRAGOMAN_BASE_URL": stage.base_url,
-        "DRAGOMAN_KEY": stage.key,
-        "DRAGOMAN_NARROW_KEY": stage.narrow_key,
-    }
+def run(script: str, folder: Path, about: dict[str, str]) -> tuple[int, str]:
+    """How many tests of a script passed, none having failed, and all that node says."""
+    vendors = ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "AWS_", "CO_", "MISTRAL_", "OLLAMA_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(vendors)} | about
     command = ["node", "--test", "--test-reporter=tap", script]
     done = subprocess.run(
         command, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    passed = re.search(r"^# pass (\d+)$", done.stdout, re.MULTILINE)
+    assert passed is not None
+    return int(passed[1]), done.stdout
 
 
 @pytest.mark.parametrize(("script", "count"), [("chat", 9), ("tools", 5), ("errors", 24)])
-def test_the_node_sdk(stage: Stage, folder: Path, script: str, count: int) -> None:
-    said = run(f"{script}.test.mjs", folder, stage)
-    passed = re.search(r"^# pass (\d+)$", said, re.MULTILINE)
-    assert passed is not None
-    assert int(passed[1]) == count, said
+def test_openai_s(stage: Stage, folder: Path, script: str, count: int) -> None:
+    about = {
+        "DRAGOMAN_BASE_URL": stage.base_url,
+        "DRAGOMAN_KEY": stage.key,
+        "DRAGOMAN_NARROW_KEY": stage.narrow_key,
+    }
+    passed, said = run(f"{script}.test.mjs", folder, about)
+    assert passed == count, said
     if script == "errors":
         assert_left_nothing_behind(stage)
+
+
+# Eight APIs of vendors, and four of Vercel's, each before providers of every dialect; invocations of Bedrock are of
+# Claude, which the provider of Converse is not.
+@pytest.mark.parametrize(("script", "count"), [("dialects", 8 * len(KINDS) - 1), ("vercel", 4 * len(KINDS))])
+def test_vendors_before_every_dialect(polyglot: Gateway, folder: Path, script: str, count: int) -> None:
+    root = polyglot.base_url.removesuffix("/v1")
+    about = {"DRAGOMAN_ROOT": root, "DRAGOMAN_KEY": KEY, "DRAGOMAN_MODELS": ",".join(KINDS)}
+    passed, said = run(f"{script}.test.mjs", folder, about)
+    assert passed == count, said
 
 
 def assert_left_nothing_behind(stage: Stage) -> None:
