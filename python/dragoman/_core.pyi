@@ -842,3 +842,23 @@ class TokenCounter:
         one that favours long and recent requests and yields little to a single report. Exact counts and images teach
         nothing.
         """
+
+@final
+class Sealer:
+    """Seals what is kept where others may read it: AES-256-GCM (NIST SP 800-38D), a random nonce before each text."""
+
+    def __new__(cls, key: bytes) -> Self:
+        """:param key: 32 bytes.
+
+        :raises ValueError: it is of another length.
+        """
+
+    def seal(self, plain: bytes, about: bytes) -> bytes:
+        """Seals a text: 28 bytes longer than it.
+
+        :param about: what it belongs to; not in the result, but it opens with the same alone.
+        :raises RuntimeError: the machine has no randomness.
+        """
+
+    def open(self, sealed: bytes, about: bytes) -> bytes | None:
+        """The text; ``None`` where it was sealed with another key, for something else, or changed."""

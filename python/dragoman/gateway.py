@@ -21,6 +21,7 @@ from dragoman.routing.build import Builder
 from dragoman.server.request import read_body
 from dragoman.store.engine import open_store
 from dragoman.store.responses import Responses
+from dragoman.store.vault import Vault
 from dragoman.telemetry.metrics import Metrics
 from dragoman.usage.price import Prices
 from dragoman.usage.write import UsageWriter
@@ -65,6 +66,7 @@ class Gateway:
             raise
         self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
         self.writer.start()
+        self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
 
     def replace(self, config: Config) -> None:
@@ -122,6 +124,7 @@ class Gateway:
     def close(self) -> None:
         """Write what is still to be written, and let go of the database."""
         self.keys.save_last_used()
+        self.turns.close()
         self.responses.close()
         self.writer.close()
         self.store.close()

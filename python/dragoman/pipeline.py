@@ -8,6 +8,7 @@ is settled, once.
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,7 @@ from dragoman.dialects.table import DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
+from dragoman.routing.continuity import completed, remember
 from dragoman.routing.reading import Reading, count_texts
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle
@@ -26,6 +28,9 @@ from dragoman.telemetry.trace import outgoing_trace
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dragoman.dialects.canonical import Request as Asked
     from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
     from dragoman.routing.plan import Deployment, Plan
@@ -68,17 +73,26 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             trace=run.trace_headers,
             surface=surface,
             at=at,
-            reading=reading_of(surface, body, asked, at),
+            reading=reading_of(surface, body, asked, at, partial(completed, gateway.turns, principal)),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
+        run.before_end = partial(_keep, gateway, asked if surface.stores else b"")
         await dispatch(gateway, admit(gateway, call, plan), run)
-        if surface.stores:
-            keep(gateway.responses, run, asked)
     except RequestError as error:
         run.fail(error)
         raise
     finally:
         settle(gateway, run)
+
+
+def _keep(gateway: Gateway, asked: bytes, run: Run) -> None:
+    """Keep what the client may come back to, before it can.
+
+    :param asked: the request, where its answer may be stored.
+    """
+    remember(gateway.turns, run)
+    if asked:
+        keep(gateway.responses, run, asked)
 
 
 def read(raw: bytes, max_depth: int, at: Path) -> RequestBody:
@@ -96,11 +110,13 @@ def read(raw: bytes, max_depth: int, at: Path) -> RequestBody:
     return body
 
 
-def reading_of(surface: Surface, body: RequestBody, raw: bytes, at: Path) -> Reading | None:
+def reading_of(
+    surface: Surface, body: RequestBody, raw: bytes, at: Path, complete: Callable[[Asked], Asked]
+) -> Reading | None:
     """What reads the request; ``None`` for a model's own body, which is nobody's to read."""
     if surface.known_by and body.field(surface.known_by) is None:
         return None
-    return Reading(DIALECTS[surface.dialect], raw, at, surface.task)
+    return Reading(DIALECTS[surface.dialect], raw, at, surface.task, complete=complete)
 
 
 def forwarded(request: Request, surface: Surface) -> list[tuple[str, str]]:

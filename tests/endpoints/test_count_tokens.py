@@ -29,7 +29,8 @@ def test_the_provider_is_asked(claude: Served, upstream: Upstream) -> None:
 def test_where_it_does_not_say_it_is_counted_here(claude: Served, upstream: Upstream, step: object) -> None:
     upstream.reply(expect, step)  # type: ignore[arg-type]
     response = claude.ask("POST", PATH, messages_body())
-    assert (response.json, response.headers["x-dragoman-counted-by"]) == ({"input_tokens": 3}, "gateway")
+    assert response.headers["x-dragoman-counted-by"] == "gateway"
+    assert 1 <= response.json["input_tokens"] <= 3  # what other answers of the model have taught is taken in
 
 
 def test_providers_without_a_word_for_it_are_not_asked(served: Served, upstream: Upstream) -> None:

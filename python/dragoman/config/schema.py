@@ -242,6 +242,9 @@ class Store(Part, frozen=True, kw_only=True):
     data_dir: Annotated[str, "empty: $XDG_DATA_HOME/dragoman or ~/.local/share/dragoman"] = ""
     usage_queue: Annotated[PositiveInt, "rows waiting to be written, at most"] = 65536
     usage_retention_days: Annotated[PositiveInt, "older usage is deleted"] = 400
+    continuity_hours: Annotated[
+        NotNegative, "what models proved of their turns is kept for clients that do not; 0: none"
+    ] = 24.0
     responses_retention_days: Annotated[NotNegative, "stored responses (store: true) are kept so long; 0: none"] = 30
 
 

@@ -24,9 +24,19 @@ T = TypeVar("T")
 class Reading:
     """The body of one request, and what its path says beside it."""
 
-    __slots__ = ("_asked", "_request", "at", "dialect", "raw", "task")
+    __slots__ = ("_asked", "_complete", "_request", "at", "dialect", "raw", "task")
 
-    def __init__(self, dialect: Dialect, raw: bytes, at: Path, task: str = "") -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        raw: bytes,
+        at: Path,
+        task: str = "",
+        *,
+        complete: Callable[[Request], Request] = lambda request: request,
+    ) -> None:
+        """:param complete: adds to the request what is known of it here."""
+        self._complete = complete
         self.dialect = dialect
         self.raw = raw
         self.at = at
@@ -42,7 +52,7 @@ class Reading:
             InvalidRequest: it is not what the dialect says; names the field.
         """
         if self._request is None:
-            self._request = self._read(self.dialect.read_request)
+            self._request = self._complete(self._read(self.dialect.read_request))
         return self._request
 
     @property

@@ -9,6 +9,8 @@ from msgspec import Struct
 from dragoman.errors import ClientGone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dragoman.access.knobs import Knobs
     from dragoman.access.principal import Principal
     from dragoman.core import Outcome, TokenCount
@@ -33,11 +35,16 @@ class AttemptNote(Struct, frozen=True, gc=False):
     ms: float
 
 
+def _nothing(run: Run) -> None:
+    """Nobody wants to know."""
+
+
 class Run:
     """One request from its key to its usage row."""
 
     __slots__ = (
         "alias",
+        "before_end",
         "cost_estimate_nanousd",
         "counted",
         "deployment",
@@ -79,6 +86,7 @@ class Run:
         self.notes: list[AttemptNote] = []
         self.outcome: Outcome | None = None
         self.translation: Translation | None = None  # of the attempt that the outcome is of
+        self.before_end: Callable[[Run], None] = _nothing  # before the last of a translated answer leaves
         self.lossy = ""  # what its request lost on the way
         self.error: RequestError | None = None
         self.last_error: RequestError | None = None

@@ -19,6 +19,7 @@ from dragoman.dialects.canonical import (
     Failed,
     Finished,
     Metered,
+    Proved,
     Report,
     Request,
     Started,
@@ -27,6 +28,7 @@ from dragoman.dialects.canonical import (
 )
 from dragoman.dialects.dialect import Asked, Dialect, EventReader, EventWriter, Target
 from dragoman.dialects.fields import Unreadable
+from dragoman.dialects.recall import Gatherer, Turn, turn_of
 from dragoman.dialects.table import DIALECTS
 from dragoman.dialects.undo import Undo, UndoStream, undo_answer
 from dragoman.errors import RequestError, UpstreamProtocol
@@ -57,6 +59,7 @@ class Translation:
         self.finish_reason = ""
         self.unfinished = False  # made in the background: nothing is known of it yet
         self.text = ""
+        self.gatherer = Gatherer()
         self.said = False  # whether anything but text has come
         self.report: Report | None = None  # an error that the provider reported inside its answer
         self.error: RequestError | None = None  # an answer that is none
@@ -76,6 +79,11 @@ class Translation:
         """What the answer is written for."""
         request = run.request
         return Asked(request=self.reading.request, request_id=request.id, created_s=request.started_at_ms // 1000)
+
+    @property
+    def turn(self) -> Turn | None:
+        """What was proved of it that its client may not bring back."""
+        return self.gatherer.turn if self.answer is None else turn_of(self.answer.choices[0].blocks)
 
     # Whole answers ------------------------------------------------------------------------------------------------
 
@@ -136,6 +144,8 @@ class Translation:
         if self.begun:
             ending = self._held() + self._ending()
             self.last = ending or self.last
+            run.translation = self
+            run.before_end(run)
             run.request.reply.send(ending)
             run.request.reply.finish()
 
@@ -187,10 +197,15 @@ class Translation:
             if kind is Delta:
                 if len(self.text) < TEXT_CHARS:
                     self.text += event.text  # type: ignore[union-attr]
+                if self.gatherer.thinks:
+                    self.gatherer.thought(event.text)  # type: ignore[union-attr]
             elif kind is Metered:
                 self.usage = event.usage  # type: ignore[union-attr]
             elif kind is BlockStarted:
                 self.said = True
+                self.gatherer.started(event.block)  # type: ignore[union-attr]
+            elif kind is Proved:
+                self.gatherer.proved(event.proof)  # type: ignore[union-attr]
             elif kind is Finished:
                 self._finished(event)  # type: ignore[arg-type]
             elif kind is Failed:
@@ -226,6 +241,11 @@ class Relayed(Translation):
     def stream_type(self) -> str:
         """As the provider says."""
         return ""
+
+    @property
+    def turn(self) -> Turn | None:
+        """Its client's dialect has a place for all of it."""
+        return None
 
     def asked(self, run: Run) -> Asked:
         """Nothing of the answer is written here but what is said of its failure."""

@@ -27,6 +27,7 @@ def end_answer(run: Run, outcome: Outcome) -> None:
     if translation is not None:
         if not run.stream:
             translation.last = translation.write_whole(run)
+            run.before_end(run)
             _write(run, outcome, cost_of(run, tokens), translation.last)
         return
     cost_nanousd = cost_of(run, tokens)

@@ -1,16 +1,12 @@
 """Responses that clients asked to be stored: what came before each, and the answer as the client got it.
 
-A response is known from memory as soon as it is put, and written by one thread of its own, so that a request never
-waits for the database. What waits to be written is bounded; beyond that a response is not kept, and counted.
+A response is known from memory as soon as it is put, and written behind.
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -19,14 +15,13 @@ from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dragoman.errors import StoreError
+from dragoman.store.behind import Recent, WriteBehind
 from dragoman.store.tables import responses
 
 DAY_MS = 86_400_000
 PURGE_EVERY_S = 3600.0
 RECENT = 512
 RECENT_BYTES = 32 * 1024 * 1024
-MOST_WAITING = 1024
-_log = logging.getLogger("dragoman.store")
 _decode, _encode = msgspec.json.decode, msgspec.json.encode
 
 
@@ -54,15 +49,12 @@ class Responses:
     """All that are kept."""
 
     def __init__(self, engine: Engine, retention_days: int, *, wall_s: Callable[[], float] = time.time) -> None:
-        self.lost = 0
         self._engine = engine
         self._retention_ms = retention_days * DAY_MS
         self._wall_s = wall_s
-        self._recent: OrderedDict[tuple[str, str], Kept] = OrderedDict()
-        self._recent_bytes = 0
-        self._waiting = 0
+        self._recent: Recent[Kept] = Recent(RECENT, RECENT_BYTES)
+        self._behind = WriteBehind("responses")
         self._purge_due_s = wall_s() + PURGE_EVERY_S
-        self._thread = ThreadPoolExecutor(1, "responses")
 
     @property
     def keeps_any(self) -> bool:
@@ -75,12 +67,8 @@ class Responses:
         kept = Kept(str(response.get("id", "")), tenant, now_ms, _encode(items), _encode(response))
         if not kept.id or len(kept.id) > 64 or not self.keeps_any:
             return
-        self._remember(kept)
-        if self._waiting >= MOST_WAITING:
-            self.lost += 1
-            return
-        self._waiting += 1
-        self._thread.submit(self._write, kept)
+        self._recent.put((tenant, kept.id), kept, kept.size)
+        self._behind.submit(lambda: self._write(kept))
 
     def find(self, tenant: str, response_id: str) -> Kept | None:
         """A response of that tenant's.
@@ -110,35 +98,22 @@ class Responses:
         """
         if self.find(tenant, response_id) is None:
             return False
-        known = self._recent.pop((tenant, response_id), None)
-        self._recent_bytes -= known.size if known is not None else 0
-        self._thread.submit(self._forget, tenant, response_id).result()
+        self._recent.pop((tenant, response_id))
+        self._behind.wait_for(lambda: self._forget(tenant, response_id))
         return True
 
     def close(self) -> None:
         """Write what waits."""
-        self._thread.shutdown()
-
-    def _remember(self, kept: Kept) -> None:
-        self._recent[kept.tenant, kept.id] = kept
-        self._recent_bytes += kept.size
-        while len(self._recent) > 1 and (len(self._recent) > RECENT or self._recent_bytes > RECENT_BYTES):
-            _, oldest = self._recent.popitem(last=False)
-            self._recent_bytes -= oldest.size
+        self._behind.close()
 
     def _write(self, kept: Kept) -> None:
-        self._waiting -= 1
         row = msgspec.structs.asdict(kept) | {"expires_at_ms": kept.created_at_ms + self._retention_ms}
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(delete(responses).where(responses.c.id == kept.id))
-                connection.execute(insert(responses).values(row))
-                if self._wall_s() > self._purge_due_s:
-                    self._purge_due_s = self._wall_s() + PURGE_EVERY_S
-                    connection.execute(delete(responses).where(responses.c.expires_at_ms < self._wall_s() * 1000))
-        except SQLAlchemyError:
-            self.lost += 1
-            _log.warning("a response could not be stored; it is known until the server stops")
+        with self._engine.begin() as connection:
+            connection.execute(delete(responses).where(responses.c.id == kept.id))
+            connection.execute(insert(responses).values(row))
+            if self._wall_s() > self._purge_due_s:
+                self._purge_due_s = self._wall_s() + PURGE_EVERY_S
+                connection.execute(delete(responses).where(responses.c.expires_at_ms < self._wall_s() * 1000))
 
     def _forget(self, tenant: str, response_id: str) -> None:
         wanted = (responses.c.id == response_id) & (responses.c.tenant == tenant)

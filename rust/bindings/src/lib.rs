@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod balance;
 mod body;
 mod frames;
+mod sealer;
 mod tokens;
 mod upstream;
 
@@ -13,6 +14,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     balance::register(module)?;
     body::register(module)?;
     frames::register(module)?;
+    sealer::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;
     Ok(())

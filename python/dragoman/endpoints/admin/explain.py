@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ from dragoman.endpoints.answers import json_answer
 from dragoman.endpoints.surfaces import CHAT, FIXED
 from dragoman.errors import Forbidden, Untranslatable
 from dragoman.routing.call import Call
+from dragoman.routing.continuity import completed
 from dragoman.routing.sending import sending_to
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Explain:
             headers=[],
             surface=surface,
             at=at,
-            reading=pipeline.reading_of(surface, body, raw, at),
+            reading=pipeline.reading_of(surface, body, raw, at, partial(completed, gateway.turns, principal)),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
         json_answer(request, self._shown(pipeline.admit(gateway, call, plan)), snapshot=snapshot.number)
