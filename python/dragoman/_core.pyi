@@ -22,6 +22,7 @@ __all__ = [
     "PlanStep",
     "Reply",
     "RequestBody",
+    "Sealer",
     "SseEvent",
     "SseReader",
     "Target",

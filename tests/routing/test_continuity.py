@@ -89,7 +89,10 @@ def test_another_family_does_not_get_it(serve: Serve, upstream: Upstream) -> Non
 
 
 def test_a_call_s_own_signature_comes_back_though_its_id_was_made_here(serve: Serve, upstream: Upstream) -> None:
-    served = serve(config(upstream.base_url, kind="gemini"))
+    made = config(upstream.base_url, kind="gemini")
+    for deployment in made["deployments"].values():
+        deployment["model"] = "gemini-3-pro-preview"
+    served = serve(made)
     part = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"}
     told = {"candidates": [{"content": {"parts": [part], "role": "model"}, "finishReason": "STOP"}], "responseId": "r7"}
     upstream.reply(expect, answer(json.dumps(told).encode()))
