@@ -213,3 +213,15 @@ def test_choices_are_limited() -> None:
     assert len(completion(prompt=["a"] * (MOST_CHOICES // 2), n=2)) == MOST_CHOICES
     with pytest.raises(InvalidRequest):
         completion(prompt=["a"] * (MOST_CHOICES // 2 + 1), n=2)
+
+
+@pytest.mark.parametrize(("effort", "tokens"), [("none", 0), ("low", 16), ("high", 64), ("odd", 0)])
+def test_it_thinks_aloud_as_hard_as_it_is_asked(effort: str, tokens: int) -> None:
+    (said,) = chat(reasoning_effort=effort)
+    assert said.thought_tokens == tokens == COUNTER.count("".join(said.thought))
+    assert text(said) == text(chat(reasoning_effort=effort)[0])
+
+
+def test_half_of_the_limit_is_thought_at_most() -> None:
+    (said,) = chat(reasoning_effort="high", max_tokens=20)
+    assert (said.thought_tokens, said.tokens, said.finish_reason) == (10, 10, "length")

@@ -36,6 +36,8 @@ OUTPUT_LIMIT = 16_384  # tokens of an answer, all choices together
 COMPLETION_LIMIT = 16  # what OpenAI's older endpoint takes for max_tokens when nothing is said
 MOST_CALLS = 4
 MOST_CHOICES = 128
+# Tokens that are thought aloud, by reasoning_effort.
+EFFORTS = {"minimal": 8, "low": 16, "medium": 32, "high": 64, "xhigh": 96, "max": 128}
 _ID_SIGNS = string.ascii_letters + string.digits
 _TELLS_NOTHING = frozenset({"call", "current", "fetch", "find", "from", "function", "list", "make", "tool", "with"})
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -50,9 +52,11 @@ class Call(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """One choice. ``tokens`` counts what is visible; thinking is the script's."""
+    """One choice. ``tokens`` counts what is said; what is thought in silence is the script's."""
 
     pieces: list[str] = []
+    thought: list[str] = []  # aloud, before it
+    thought_tokens: int = 0
     calls: list[Call] = []
     tokens: int = 0
     finish_reason: str = "stop"
@@ -83,6 +87,8 @@ def answer_chat(request: ChatRequest, speaker: Speaker) -> list[Said]:
     called = _called(request, speaker.script, tools, messages[-1])
     count = request.n or 1
     limit = _limit(request.max_completion_tokens or request.max_tokens, speaker.script, count)
+    thought = _think(request, speaker, limit)
+    limit -= thought.tokens
     said = []
     for index in range(count):
         chance = speaker.chance(index)
@@ -92,7 +98,12 @@ def answer_chat(request: ChatRequest, speaker: Speaker) -> list[Said]:
             text = speaker.dictated()
             text = _made_up(request, speaker.script, chance) if text is None else text
             said.append(_speak(text, request, speaker, limit))
-    return said
+    return [msgspec.structs.replace(one, thought=thought.pieces, thought_tokens=thought.tokens) for one in said]
+
+
+def _think(request: ChatRequest, speaker: Speaker, limit: int) -> Split:
+    wanted = min(EFFORTS.get(request.reasoning_effort or "none", 0), limit // 2)
+    return speaker.pieces.split(passage(speaker.chance(-1), wanted // 8 + 1) if wanted else "", wanted)
 
 
 def answer_completion(request: CompletionRequest, prompts: list[Prompt], speaker: Speaker) -> list[Said]:

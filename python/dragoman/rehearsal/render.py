@@ -93,6 +93,8 @@ def events(shape: Shape, head: Head, said: list[Said], usage: Usage | None) -> I
 
 def _message_choice(index: int, said: Said) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": "".join(said.pieces), "refusal": None, "annotations": []}
+    if said.thought:
+        message["reasoning_content"] = "".join(said.thought)
     if said.calls:
         message["content"] = None
         if said.legacy:
@@ -118,6 +120,8 @@ def _message_fragments(index: int, said: Said) -> Iterator[bytes]:
     start = b'{"index":%d,"delta":' % index
     end = b',"logprobs":null,"finish_reason":null}'
     yield start + (b'{"role":"assistant","content":%b,"refusal":null}' % (b"null" if said.calls else b'""')) + end
+    for piece in said.thought:
+        yield start + b'{"reasoning_content":' + _json(piece) + b"}" + end
     for piece in said.pieces:
         yield start + b'{"content":' + _json(piece) + b"}" + end
     for position, call in enumerate(said.calls):

@@ -125,6 +125,7 @@ class ChatRequest(Generation, frozen=True, kw_only=True):
     raw_tools: Raw = field(name="tools", default=EMPTY)
     raw_functions: Raw = field(name="functions", default=EMPTY)
     max_completion_tokens: MaxTokens | None = None
+    reasoning_effort: str | None = None
     tool_choice: str | dict[str, Any] | None = None
     function_call: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None

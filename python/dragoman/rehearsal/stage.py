@@ -200,7 +200,9 @@ def _answer(shape: Shape, request: Generation, said: list[Said], turn: Turn, pro
     script = turn.script
     visible = sum(one.tokens for one in said)
     cached = min(script.cached_tokens, prompt_tokens)
-    usage = Usage(prompt_tokens, visible + script.reasoning_tokens, cached, script.reasoning_tokens)
+    thought = sum(one.thought_tokens for one in said)
+    reasoning = script.reasoning_tokens + thought
+    usage = Usage(prompt_tokens, visible + reasoning, cached, reasoning)
     reported = usage if script.usage == "exact" else None
     head = Head(("chatcmpl-" if shape is CHAT else "cmpl-") + turn.label, int(turn.now_s), request.model)
     delay_s = turn.pace.first() + script.reasoning_tokens * turn.pace.gap_s
@@ -211,7 +213,7 @@ def _answer(shape: Shape, request: Generation, said: list[Said], turn: Turn, pro
         plan = Plan(headers=headers, steps=steps, delay_s=delay_s, streams=True)
     else:
         whole = faults.as_json(200, turn.headers, render.body(shape, head, said, reported))
-        plan = msgspec.structs.replace(whole, delay_s=delay_s + visible * turn.pace.gap_s)
+        plan = msgspec.structs.replace(whole, delay_s=delay_s + (visible + thought) * turn.pace.gap_s)
     return faults.broken(plan, script, visible + 1)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.dialects.across import answer
 
+from dragoman.dialects.canonical import Report
 from dragoman.dialects.dialect import Target
 from dragoman.dialects.table import DIALECTS
 
@@ -125,6 +126,11 @@ def test_errors_are_read_and_written(status: int, kind: str, trouble: str) -> No
     told, _, written = ANTHROPIC.write_error(report, "req_1")
     assert told == status
     assert json.loads(written) == {"type": "error", "error": {"type": kind, "message": "no"}, "request_id": "req_1"}
+
+
+def test_an_error_s_type_in_another_dialect_s_words_is_not_kept() -> None:
+    report = Report(trouble="not_found", message="no", status=404, type="invalid_request_error")
+    assert json.loads(ANTHROPIC.write_error(report, "req_1")[2])["error"]["type"] == "not_found_error"
 
 
 def test_an_error_of_no_kind_is_read_by_its_status() -> None:

@@ -70,7 +70,8 @@ def _by_status(status: int) -> Trouble:
 
 def error_json(report: Report, request_id: str) -> Json:
     """The error as a client of this dialect reads it."""
-    kind = report.type if report.type in TROUBLES else KINDS[report.trouble][1]
+    known = TROUBLES.get(report.type)  # another dialect may mean something else by it
+    kind = report.type if known is not None and known[0] == report.trouble else KINDS[report.trouble][1]
     return {"type": "error", "error": {"type": kind, "message": report.message}, "request_id": request_id}
 
 
