@@ -150,6 +150,7 @@ ENDLESS: Any = {"type": "object", "properties": {"again": {"$ref": "#"}}, "requi
         {"type": "object", "properties": [1]},
         {"type": "object", "required": 5},
         {"type": "array", "prefixItems": 5},
+        {"type": "array", "prefixItems": {"type": None}},
         {"type": "integer", "multipleOf": "a"},
         {"type": "string", "maxLength": "a"},
         {"type": "integer", "minimum": 1e400},

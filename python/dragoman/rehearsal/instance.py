@@ -69,7 +69,7 @@ def instance(schema: AnySchema, random: Random) -> Any:
     """A value that ``schema`` allows. Raises ``InvalidRequest`` when none can be made, or it is no schema."""
     try:
         return _Maker(schema, random).make(schema, "", 0)
-    except (TypeError, AttributeError, ValueError, OverflowError) as error:  # a word whose value has the wrong type
+    except (TypeError, AttributeError, ValueError, OverflowError, LookupError) as error:  # a word's value is another's
         raise _impossible(f"it is malformed ({error})") from None
 
 
