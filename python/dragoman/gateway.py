@@ -92,7 +92,14 @@ class Gateway:
             Unauthenticated: no key, or one that is not in force.
         """
         query = request.query if request.path.startswith(KEY_IN_QUERY) else ""
-        secret = presented_key(request.headers, query)
+        return self.authenticate_secret(presented_key(request.headers, query))
+
+    def authenticate_secret(self, secret: str) -> Principal:
+        """Whose key it is; empty where none was presented.
+
+        Raises:
+            Unauthenticated: nobody's.
+        """
         principal = self.keys.find(secret)
         if principal is None:
             message = "No API key was given." if not secret else "The API key is not valid."

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.gateway.client import Client
-from tests.gateway.ring import MAX_ANSWER_BYTES, Pair, Ring
+from tests.gateway.ring import MAX_ANSWER_BYTES, TIMEOUTS, Pair, Ring
 from tests.gateway.upstream import (
     DONE,
     LAST_CHUNK,
@@ -54,7 +54,8 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ring]:
         hole = stack.enter_context(black_hole())
         urls = {
             "refused": {"base_url": f"http://127.0.0.1:{refusing}/v1"},
-            "hole": {"base_url": f"http://127.0.0.1:{hole}/v1"},
+            # What an answer may take does not begin before there is a connection.
+            "hole": {"base_url": f"http://127.0.0.1:{hole}/v1", "timeouts": {**TIMEOUTS, "first_byte_s": 0.3}},
         }
         ring = stack.enter_context(Ring(directory, PAIRS, urls))
         yield ring

@@ -32,6 +32,7 @@ Endpoint = Literal[
     "batch",
     "models",
     "realtime",
+    "live",
     "fim",
     "files",
 ]

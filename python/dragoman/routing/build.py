@@ -24,7 +24,7 @@ from dragoman.dialects.continuity import family_of
 from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
 from dragoman.identity.signer import Signer, signer_for
 from dragoman.providers.catalogue import OPENAI, Row, row
-from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
+from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier
 from dragoman.usage.price import rates_of
 from dragoman.usage.row import Tokens
 
@@ -214,11 +214,13 @@ class Builder:
     ) -> Member:
         proof = credential.key or msgspec.json.encode(credential).decode()
         name = self._member_name(f"{deployment.known_as}#{credential.name}", proof)
+        door = self._door(declared, credential, config)
         return Member(
             index=self._balancer.register(name, deployment.domain, declared.max_concurrent),
             deployment=deployment,
             credential=credential.name,
-            target=self._target(declared, credential, config),
+            target=self._target(door, declared, config),
+            door=door,
             elsewhere=self._elsewhere(declared, credential, config),
             signer=self._signer(declared, credential, config),
         )
@@ -249,31 +251,42 @@ class Builder:
         if kind is None or provider is None or declared.base_url or provider.base_url != kind.base_url:
             return {}
         return {
-            name: self._target(replace(declared, base_url=base.url), credential, config, auth=base.auth)
+            name: self._target(
+                self._door(replace(declared, base_url=base.url), credential, config, auth=base.auth), declared, config
+            )
             for name, base in kind.bases.items()
         }
 
-    def _target(self, declared: schema.Deployment, credential: Credential, config: Config, *, auth: str = "") -> Target:
+    def _provider(self, declared: schema.Deployment, config: Config) -> Provider:
         if declared.provider == REHEARSAL:
             base_url = f"http://127.0.0.1:{config.server.port}/rehearsal/v1"
-            provider = Provider(base_url=base_url, allow_private=True, proxy="none")
-        else:
-            provider = config.providers[declared.provider]
+            return Provider(base_url=base_url, allow_private=True, proxy="none")
+        return config.providers[declared.provider]
+
+    def _door(self, declared: schema.Deployment, credential: Credential, config: Config, *, auth: str = "") -> Door:
+        provider, kind = self._provider(declared, config), _kind(declared, config)
+        return Door(
+            base_url=declared.base_url or provider.base_url,
+            headers=_headers(provider, auth or (kind.auth if kind is not None else "bearer"), credential),
+            allow_private=provider.allow_private,
+            proxy=provider.proxy,
+            ca_pem=Path(provider.ca_file).read_bytes() if provider.ca_file else None,
+        )
+
+    def _target(self, door: Door, declared: schema.Deployment, config: Config) -> Target:
+        provider = self._provider(declared, config)
         timeouts = declared.timeouts or provider.timeouts or config.defaults.timeouts
-        kind = _kind(declared, config)
-        headers = _headers(provider, auth or (kind.auth if kind is not None else "bearer"), credential)
         options: _Connecting = {
             "connect_timeout_s": timeouts.connect_s,
-            "allow_private": provider.allow_private,
+            "allow_private": door.allow_private,
             "http2": provider.http2,
-            "proxy": provider.proxy,
-            "ca_pem": Path(provider.ca_file).read_bytes() if provider.ca_file else None,
+            "proxy": door.proxy,
+            "ca_pem": door.ca_pem,
         }
-        base_url = declared.base_url or provider.base_url
-        key = msgspec.json.encode((base_url, headers, options))
+        key = msgspec.json.encode((door.base_url, door.headers, options))
         target = self._targets.get(key) or self._kept.get(key)
         if target is None:
-            target = self._upstream.target(base_url, headers, options)
+            target = self._upstream.target(door.base_url, door.headers, options)
         self._targets[key] = target
         return target
 

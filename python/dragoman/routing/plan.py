@@ -47,6 +47,16 @@ class Deployment(Struct, frozen=True, kw_only=True):
         return self.find_rates()
 
 
+class Door(Struct, frozen=True, kw_only=True):
+    """How a provider is reached with one credential."""
+
+    base_url: str
+    headers: list[tuple[str, str]]
+    allow_private: bool
+    proxy: str  # env, none or a URL
+    ca_pem: bytes | None
+
+
 class Member(Struct, frozen=True, kw_only=True):
     """A deployment with one of its credentials: what the balancer chooses among."""
 
@@ -54,6 +64,7 @@ class Member(Struct, frozen=True, kw_only=True):
     deployment: Deployment
     credential: str
     target: Target
+    door: Door  # the target's, for what is not sent through it
     elsewhere: dict[str, Target] = {}  # by dialects that are spoken at another base URL
     signer: Signer | None = None  # where a key is not enough
 
@@ -68,10 +79,19 @@ class Member(Struct, frozen=True, kw_only=True):
         Raises:
             UpstreamAuth: they cannot, or not in time.
         """
+        if not self.is_ready:
+            await OnLoop(self.ready_on_loop(deadline_s - monotonic()))
+
+    async def ready_on_loop(self, seconds: float) -> None:
+        """The same, for what runs on the event loop.
+
+        Raises:
+            UpstreamAuth: they cannot, or not in time.
+        """
         if self.is_ready or self.signer is None:
             return
         try:
-            await OnLoop(_fetched(self.signer, deadline_s - monotonic()))
+            await _fetched(self.signer, seconds)
         except (Unavailable, TimeoutError) as error:
             reason = str(error) or "the credentials were not there in time"
             raise UpstreamAuth(f"{self.deployment.provider} cannot be asked: {reason}.") from None

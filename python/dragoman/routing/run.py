@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dragoman.routing.translation import Translation
     from dragoman.server.request import Request
     from dragoman.telemetry.trace import Trace
+    from dragoman.usage.row import Tokens
 
 
 # What is recorded of the end user that a body names.
@@ -56,6 +57,8 @@ class Run:
         "last_error",
         "lossy",
         "member",
+        "metered",
+        "metered_stop",
         "notes",
         "outcome",
         "principal",
@@ -83,6 +86,8 @@ class Run:
         self.member: Member | None = None
         self.deployment: Deployment | None = None
         self.fallback_index = 0
+        self.metered: Tokens | None = None  # of a turn of a session, which has no answer of its own
+        self.metered_stop = ""
         self.notes: list[AttemptNote] = []
         self.outcome: Outcome | None = None
         self.translation: Translation | None = None  # of the attempt that the outcome is of

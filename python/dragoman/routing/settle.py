@@ -59,6 +59,8 @@ def output_tokens(run: Run) -> int:
 def tokens_of(run: Run) -> tuple[Tokens, UsageSource]:
     """What the provider reported; else, where it was sent and may be billed, what was counted."""
     outcome, translation = run.outcome, run.translation
+    if run.metered is not None:
+        return run.metered, "provider"
     if outcome is None:
         return Tokens(), "none"
     if translation is not None and translation.usage is not None:
@@ -80,7 +82,7 @@ def tokens_of(run: Run) -> tuple[Tokens, UsageSource]:
 def _finish_reason(run: Run) -> str:
     if run.translation is not None:
         return run.translation.finish_reason
-    return "" if run.outcome is None else run.outcome.finish_reason
+    return run.metered_stop if run.outcome is None else run.outcome.finish_reason
 
 
 def _text_of(run: Run, outcome: Outcome) -> tuple[str, bool]:

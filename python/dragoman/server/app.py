@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from random import getrandbits
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+
+from granian._granian import RSGIWebsocketProtocol
 
 from dragoman.core import Reply
 from dragoman.driver import Driver, OnLoop
@@ -26,7 +27,8 @@ from dragoman.errors import (
     ShuttingDown,
 )
 from dragoman.server.pump import PumpedProtocol
-from dragoman.server.request import Request
+from dragoman.server.request import Request, new_id
+from dragoman.server.websocket import ClientSocket
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
@@ -51,19 +53,23 @@ class App:
         self.in_flight: set[Request] = set()
         self.draining = False
 
-    async def __call__(self, scope: Scope, proto: HTTPProtocol) -> None:
+    async def __call__(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> None:
         """Answer one request."""
         server = self.gateway.snapshot.config.server
         limits = server.limits
-        pumped = None if server.relay == "direct" else PumpedProtocol(proto, self.loop)
+        pumped = None
+        if server.relay == "pump" and not isinstance(proto, RSGIWebsocketProtocol):
+            pumped = PumpedProtocol(proto, self.loop)
         answering: Any = pumped or proto
         reply = Reply(answering, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
         started_at_ms = time.time_ns() // 1_000_000
-        # The time first: rows are looked up by this id, and an index takes ids that only grow far more easily.
-        request = Request(f"req_{started_at_ms:012x}{getrandbits(64):016x}", answering, reply, started_at_ms)
+        request = Request(new_id(started_at_ms), answering, reply, started_at_ms)
         self.in_flight.add(request)
         try:
-            await self._serve(request, scope)
+            if isinstance(proto, RSGIWebsocketProtocol):
+                await self._serve_socket(request, scope, proto)
+            else:
+                await self._serve(request, scope)
         except RequestError as error:
             self._answer(request, error)
             _forget_frames(error)
@@ -79,6 +85,21 @@ class App:
             await OnLoop(pumped.delivered())
 
     async def _serve(self, request: Request, scope: Scope) -> None:
+        self._take(request, scope)
+        endpoint = self.router.find(request)
+        self._check_room(request, always=endpoint.always)
+        await endpoint.serve(request)
+
+    async def _serve_socket(self, request: Request, scope: Scope, proto: RSGIWebsocketProtocol) -> None:
+        from dragoman.realtime.session import serve_session
+
+        request.watched = True  # whoever reads from the client sees it leave
+        self._take(request, scope)
+        self._check_room(request, always=False)
+        await OnLoop(serve_session(self.gateway, request, ClientSocket(proto, self.loop)))
+
+    def _take(self, request: Request, scope: Scope) -> None:
+        """The head of a request."""
         request.method = scope.method
         request.path = scope.path
         request.query = scope.query_string
@@ -90,18 +111,22 @@ class App:
         if "host" not in request.headers and scope.http_version == "2":
             request.headers["host"] = scope.authority or ""
             request.unframed = "content-length" not in request.headers
-        endpoint = self.router.find(request)
-        if self.draining and not endpoint.always:
+        most = self.gateway.snapshot.config.server.limits.max_headers
+        if len(pairs) > most:
+            raise HeadersTooLarge(f"There are over {most} headers (server.limits.max_headers).")
+
+    def _check_room(self, request: Request, *, always: bool) -> None:
+        """Whether one more may be served."""
+        if self.draining and not always:
             raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)
-        limits = self.gateway.snapshot.config.server.limits
-        if len(pairs) > limits.max_headers:
-            raise HeadersTooLarge(f"There are over {limits.max_headers} headers (server.limits.max_headers).")
-        if len(self.in_flight) > limits.max_concurrent and not endpoint.always:
+        if len(self.in_flight) > self.gateway.snapshot.config.server.limits.max_concurrent and not always:
             raise Overloaded("All request slots are taken (server.limits.max_concurrent).", retry_after_s=1)
-        await endpoint.serve(request)
 
     def _answer(self, request: Request, error: RequestError) -> None:
         if isinstance(error, ClientGone):
+            return
+        if isinstance(request.proto, RSGIWebsocketProtocol):  # which was not accepted: a status is all it can be told
+            request.proto.close(error.http_status)
             return
         status, headers, body = error_answer(error, request, self.gateway.snapshot.number)
         request.proto.response_bytes(status, headers, body)
@@ -118,6 +143,22 @@ class App:
                 elif not request.watched and now_s - request.arrived_s > WATCH_AFTER_S:
                     request.watched = True
                     Driver(_tell_when_gone(request), None, self.loop).start()
+
+    def sessions(self) -> list[Request]:
+        """Those in flight that are WebSockets."""
+        return [request for request in list(self.in_flight) if isinstance(request.proto, RSGIWebsocketProtocol)]
+
+    async def drain_sessions(self, deadline_s: float) -> None:
+        """Let sessions go on, and end at the deadline those that do, which are told."""
+        self.draining = True
+        until_s = monotonic() + deadline_s
+        while self.sessions() and monotonic() < until_s:
+            await asyncio.sleep(0.05)
+        for request in self.sessions():
+            request.give_up()
+        ended_by_s = monotonic() + 1
+        while self.sessions() and monotonic() < ended_by_s:
+            await asyncio.sleep(0.02)
 
     async def drain(self, deadline_s: float) -> None:
         """Let the requests in flight finish, and end at the deadline those that have not."""

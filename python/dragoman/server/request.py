@@ -8,9 +8,11 @@ comes too slowly is given up (by :class:`~dragoman.server.app.App`, which looks 
 from __future__ import annotations
 
 from asyncio import CancelledError
-from time import monotonic
+from random import getrandbits
+from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Literal
 
+from dragoman.core import Reply
 from dragoman.errors import (
     BodyTooLarge,
     ClientGone,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 
     from dragoman.config.schema import Limits
-    from dragoman.core import Exchange, Reply
+    from dragoman.core import Exchange
 
 Stage = Literal["accepted", "reading", "sending", "answered"]
 
@@ -34,6 +36,12 @@ ONE_PIECE_BYTES = 64 * 1024
 ONE_PIECE_DIGITS = 5
 # Before a slow body is given up.
 GRACE_S = 5.0
+
+
+def new_id(at_ms: int) -> str:
+    """An id for a request that came then. The time first: rows are looked up by it, and an index takes ids that only
+    grow far more easily."""
+    return f"req_{at_ms:012x}{getrandbits(64):016x}"
 
 
 class Request:
@@ -77,6 +85,11 @@ class Request:
         self.stopping = False
         self.unframed = False  # a body may come that no header tells of
         self.watched = False
+
+    def part(self) -> Request:
+        """A request of its own for a part of this one, such as a session's turn, that is recorded by itself."""
+        now_ms = time_ns() // 1_000_000
+        return Request(new_id(now_ms), self.proto, Reply(self.proto, ""), now_ms)
 
     def begin_reading(self) -> None:
         """Ask for a small body before anything else is done with the request, so that it comes meanwhile.

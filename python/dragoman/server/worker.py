@@ -108,6 +108,7 @@ class Worker:
             blocking_threads=1,
             py_threads=1,
             backpressure=min(limits.max_connections, _affordable_connections()),
+            websockets_enabled=True,
             http_mode="auto" if config.server.http2 else "1",
             http1_opts=HTTP1Settings(
                 header_read_timeout=round(limits.header_timeout_s * 1000), max_buffer_size=limits.max_header_bytes
@@ -144,8 +145,9 @@ class Worker:
     async def _drain(self) -> None:
         drain_s = self.gateway.snapshot.config.server.drain_s
         until_s = time.monotonic() + drain_s
+        await self.app.drain_sessions(drain_s)  # granian would end them at once
         self.signal.set()
-        await self.app.drain(drain_s)
+        await self.app.drain(max(until_s - time.monotonic(), LAST_WORDS_S))
         # granian says when the clients have it all; one that does not read is not waited for.
         await asyncio.sleep(max(until_s - time.monotonic(), LAST_WORDS_S))
         self.stopped.set()

@@ -89,9 +89,7 @@ async fn follow(
     lane: Lane,
     (progress, reply): (&mut Progress, &mut (impl Reply + Feed)),
 ) -> Result<(), Failure> {
-    let response = timeout(limits.first_byte, client.send(call, connection))
-        .await
-        .map_err(|_| Failure::Timeout(Stage::FirstByte))??;
+    let response = client.send(call, limits.first_byte, connection).await?;
     let response = accept_head(response, lane, progress)?;
     let (head, body) = response.into_parts();
     let mut body = Body { first: None, rest: body };

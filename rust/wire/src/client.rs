@@ -17,9 +17,10 @@ use hyper::ext::on_informational;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{sleep, timeout};
 
 use crate::connect::{ConnectError, Connector, Options, Shared};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, Stage};
 
 /// How many idle connections a deployment keeps, and for how long: shorter than the providers' own 60 s or more.
 const IDLE_CONNECTIONS: usize = 256;
@@ -67,13 +68,16 @@ impl Client {
         Ok(Self { pool, connector })
     }
 
-    /// Sends a request and waits for the head of the answer. `connection` comes to know what it goes by.
+    /// Sends a request and waits for the head of the answer, so long once there is a connection. `connection` comes to
+    /// know what it goes by.
     ///
     /// # Errors
-    /// [`Failure::Unreachable`], [`Failure::Tls`], [`Failure::Refused`] or [`Failure::Protocol`].
+    /// [`Failure::Unreachable`], [`Failure::Tls`], [`Failure::Refused`], [`Failure::Protocol`], or
+    /// [`Failure::Timeout`] of the first byte.
     pub async fn send(
         &self,
         call: &Call,
+        first_byte: Duration,
         connection: &mut Connection,
     ) -> Result<Response<Incoming>, Failure> {
         let mut request = Request::new(Full::new(call.body.clone()));
@@ -86,12 +90,27 @@ impl Client {
         let interim = Arc::new(AtomicU32::new(0));
         let counted = interim.clone();
         on_informational(&mut request, move |_| _ = counted.fetch_add(1, Ordering::Relaxed));
-        connection.captured = Some(capture_connection(&mut request));
-        let response = self.pool.request(request).await.map_err(|error| failure_of(&error))?;
+        let captured = capture_connection(&mut request);
+        connection.captured = Some(captured.clone());
+        let response = tokio::select! {
+            biased;
+            response = self.pool.request(request) => response.map_err(|error| failure_of(&error))?,
+            () = self.silence(captured, first_byte) => return Err(Failure::Timeout(Stage::FirstByte)),
+        };
         if interim.load(Ordering::Relaxed) > MAX_INTERIM {
             return Err(Failure::Protocol(format!("over {MAX_INTERIM} interim answers")));
         }
         Ok(response)
+    }
+
+    /// Over when an answer is late: so long after there is a connection, which has a time of its own.
+    async fn silence(&self, mut captured: CaptureConnection, first_byte: Duration) {
+        // Without one it is the connector that fails; but a handshake may hang behind it.
+        let _ = timeout(self.connector.connect_timeout(), async {
+            drop(captured.wait_for_connection_metadata().await);
+        })
+        .await;
+        sleep(first_byte).await;
     }
 }
 

@@ -126,6 +126,12 @@ impl Connector {
         let target = Target::parse(uri).ok().filter(|target| target.scheme == Scheme::Http)?;
         self.inner.proxies.before(&target, uri)?.authorization().cloned()
     }
+
+    /// How long a connection may take.
+    #[must_use]
+    pub fn connect_timeout(&self) -> Duration {
+        self.inner.connect_timeout
+    }
 }
 
 impl Service<Uri> for Connector {

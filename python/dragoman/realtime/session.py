@@ -1,0 +1,262 @@
+"""One session: authorised, routed, relayed and metered."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.exceptions import ConnectionClosed
+
+from dragoman.access.credentials import presented_key
+from dragoman.access.knobs import Knobs, read_knobs
+from dragoman.errors import (
+    ClientGone,
+    Forbidden,
+    InvalidRequest,
+    NoDeployment,
+    RequestError,
+    ShuttingDown,
+    Unauthenticated,
+    UpstreamAuth,
+)
+from dragoman.realtime.meter import Turn
+from dragoman.realtime.protocols import Realtime, protocol_of
+from dragoman.realtime.upstream import connect
+from dragoman.routing.run import AttemptNote, Run
+from dragoman.routing.settle import settle
+from dragoman.telemetry.trace import outgoing_trace
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+    from dragoman.core import Ticket
+    from dragoman.gateway import Gateway
+    from dragoman.routing.plan import Deployment, Member, Plan
+    from dragoman.server.request import Request
+    from dragoman.server.websocket import ClientSocket, Frame
+
+# How a session ends (RFC 6455, 7.4.1).
+NORMAL, GOING_AWAY, POLICY, BROKEN = 1000, 1001, 1008, 1011
+# Codes that may not be sent, since they say that none came.
+UNSENT = frozenset({1005, 1006, 1015})
+# Clients that cannot set headers put their key here, among the protocols that they offer.
+KEY_PROTOCOL = "openai-insecure-api-key."
+
+
+class Session:
+    """A client's session."""
+
+    def __init__(self, gateway: Gateway, request: Request, client: ClientSocket) -> None:
+        self.gateway = gateway
+        self.request = request
+        self.client = client
+        self.protocol: Realtime = protocol_of(request.path)
+        self.secret = _key_of(request)
+        self.stopped = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+        request.exchanges.append(self)  # type: ignore[arg-type]
+
+    def cancel(self) -> None:
+        """End it, from whatever thread: the process stops, or the client is given up."""
+        self.loop.call_soon_threadsafe(self.stopped.set)
+
+    async def serve(self) -> None:
+        """Serve it to its end.
+
+        Raises:
+            RequestError: it was not opened, and the client has not been told.
+        """
+        gateway, request = self.gateway, self.request
+        principal = gateway.authenticate_secret(self.secret)
+        _check_origin(request, is_open=gateway.keys.is_open)
+        run = Run(request, gateway.snapshot.number, principal, self.protocol.endpoint)
+        run.stream = True
+        try:
+            knobs = read_knobs(request.headers, principal)
+            first = await self._first_frame()
+            plan = gateway.snapshot.plan(self.protocol.alias(request.query, first), knobs.fallbacks, principal)
+            run.planned(plan.alias, "", knobs, outgoing_trace(request.headers))
+            upstream, ticket = await self._open(plan, run)
+            try:
+                await self._relay(upstream, first, run, knobs)
+            finally:
+                ticket.finish_neutral()  # how long people talk says nothing of how quick a provider is
+                await upstream.close()
+        except RequestError as error:
+            run.fail(error)
+            if not self.client.is_accepted:
+                raise
+            await self._tell(error)
+        finally:
+            settle(gateway, run)
+
+    async def _first_frame(self) -> Frame:
+        """The frame that names the model, where the protocol has it there."""
+        if not self.protocol.named_inside:
+            return ""
+        await self.client.accept()
+        patience_s = self.gateway.snapshot.config.server.limits.header_timeout_s
+        try:
+            first = await asyncio.wait_for(self.client.receive(), patience_s)
+        except TimeoutError:
+            raise InvalidRequest("The first frame did not come.", code="setup_timeout") from None
+        if first is None:
+            raise ClientGone("the client hung up")
+        return first
+
+    async def _open(self, plan: Plan, run: Run) -> tuple[ClientConnection, Ticket]:
+        """A session at the first deployment that opens one."""
+        error: RequestError | None = None
+        for index, tier in enumerate(plan.tiers):
+            tried: list[int] = []
+            while (ticket := self.gateway.balancer.choose(tier.tier, tried=tried)) is not None:
+                member = tier.members[ticket.index]
+                tried.append(ticket.index)
+                run.chosen(member)
+                run.fallback_index = index
+                begun_s = monotonic()
+                try:
+                    if not self._may_speak(member.deployment):
+                        ticket.finish_neutral()
+                        error = error or _unsupported(member.deployment, self.protocol)
+                        continue
+                    upstream = await self._connect(member)
+                except RequestError as failure:
+                    error = failure
+                    self._note(run, member, ticket, failure.error_code, begun_s)
+                    ticket.finish_auth() if isinstance(failure, UpstreamAuth) else ticket.finish_failure(None)
+                    continue
+                self._note(run, member, ticket, "ok", begun_s)
+                return upstream, ticket
+        raise error or NoDeployment("No deployment can open a session now.", retry_after_s=1)
+
+    def _note(self, run: Run, member: Member, ticket: Ticket, outcome: str, begun_s: float) -> None:
+        waited_ms = (monotonic() - begun_s) * 1000
+        run.note(AttemptNote(member.deployment.name, member.credential, ticket.reason, outcome, waited_ms))
+
+    def _may_speak(self, deployment: Deployment) -> bool:
+        return self.protocol.endpoint in deployment.endpoints and bool(
+            self.protocol.dialects & set(deployment.dialects)
+        )
+
+    async def _connect(self, member: Member) -> ClientConnection:
+        deployment, door, request = member.deployment, member.door, self.request
+        timeout_s = deployment.timeouts.connect_s + deployment.timeouts.first_byte_s
+        await member.ready_on_loop(timeout_s)
+        url = self.protocol.url(door.base_url, deployment.model, request.path, request.query)
+        sent_on = [(name, request.headers[name]) for name in self.protocol.forwarded if name in request.headers]
+        signed = [] if member.signer is None else member.signer.headers("GET", "http" + url.removeprefix("ws"), b"")
+        return await connect(door, url, [*door.headers, *sent_on, *signed], deployment.provider, timeout_s)
+
+    # While it lasts ----------------------------------------------------------------------------------------------
+
+    async def _relay(self, upstream: ClientConnection, first: Frame, run: Run, knobs: Knobs) -> None:
+        assert run.member is not None  # noqa: S101 - it was chosen to open the session
+        if first:
+            await upstream.send(self.protocol.opening(first, run.member.door.base_url, run.member.deployment.model))
+        await self.client.accept()
+        both = (self._to_provider(upstream), self._to_client(upstream, run, knobs))
+        tasks = [asyncio.create_task(one) for one in both]
+        stopped = asyncio.create_task(self.stopped.wait())
+        try:
+            done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*tasks, stopped):
+                task.cancel()
+            await asyncio.gather(*tasks, stopped, return_exceptions=True)
+        if stopped in done:
+            raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)
+        for task in tasks:
+            if task in done:
+                task.result()
+
+    async def _to_provider(self, upstream: ClientConnection) -> None:
+        while (frame := await self.client.receive()) is not None:
+            try:
+                await upstream.send(frame)
+            except ConnectionClosed:
+                return  # the other direction has what was said before, and the code
+        await upstream.close()
+
+    async def _to_client(self, upstream: ClientConnection, run: Run, knobs: Knobs) -> None:
+        meter = self.protocol.meter()
+        try:
+            while True:
+                frame = await upstream.recv()
+                turn = meter.see(frame)
+                if turn is not None:
+                    self._record(turn, run, knobs)
+                if not await self.client.send(frame):
+                    return
+                if turn is not None and self.gateway.keys.find(self.secret) is None:
+                    raise Unauthenticated("The API key is not valid any more.")
+        except ConnectionClosed as closed:
+            code = closed.rcvd.code if closed.rcvd is not None else BROKEN
+            self.client.close(BROKEN if code in UNSENT else code)
+        finally:
+            turn = meter.end()
+            if turn is not None:
+                self._record(turn, run, knobs)
+
+    def _record(self, turn: Turn, run: Run, knobs: Knobs) -> None:
+        """A row for a turn, and the session's id in it."""
+        part = Run(self.request.part(), run.snapshot, run.principal, run.endpoint)
+        part.alias, part.end_user, part.stream = run.alias, run.end_user, True
+        part.trace_id, part.fallback_index = run.trace_id, run.fallback_index
+        part.knobs = msgspec.structs.replace(knobs, metadata={**knobs.metadata, "realtime_session": run.request.id})
+        assert run.member is not None  # noqa: S101 - it was chosen to open the session
+        part.chosen(run.member)
+        if turn.transcription:  # another model's, whose price is not known here
+            part.deployment = msgspec.structs.replace(run.member.deployment, model="", find_rates=lambda: None)
+        part.notes = run.notes[-1:]
+        part.metered = turn.tokens
+        part.metered_stop = turn.finish_reason
+        settle(self.gateway, part)
+
+    async def _tell(self, error: RequestError) -> None:
+        """End a session that was accepted."""
+        told = self.protocol.error(error)
+        if told is not None:
+            await self.client.send(told)
+        stopping = isinstance(error, ShuttingDown)
+        self.client.close(GOING_AWAY if stopping else POLICY if error.http_status < 500 else BROKEN)
+
+
+def _key_of(request: Request) -> str:
+    """The key, in a header, in the query, or among the protocols that are offered."""
+    offered = request.headers.get("sec-websocket-protocol", "")
+    for name in (one.strip() for one in offered.split(",")):
+        if name.startswith(KEY_PROTOCOL):
+            return name.removeprefix(KEY_PROTOCOL)
+    return presented_key(request.headers, request.query)
+
+
+def _check_origin(request: Request, *, is_open: bool) -> None:
+    """Refuse the pages of other sites where no key is needed: browsers let any page open any WebSocket."""
+    origin = request.headers.get("origin", "")
+    if origin and is_open and urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise Forbidden(f"Pages of {origin} may not open a session without a key.", code="origin_not_allowed")
+
+
+def _unsupported(deployment: Deployment, protocol: Realtime) -> InvalidRequest:
+    message = f"{deployment.provider} has no {protocol.endpoint} sessions."
+    return InvalidRequest(message, code="unsupported_endpoint", param="model")
+
+
+async def serve_session(gateway: Gateway, request: Request, client: ClientSocket) -> None:
+    """Serve a WebSocket, and close it whatever happens.
+
+    Raises:
+        RequestError: it was not accepted.
+    """
+    code = BROKEN
+    try:
+        await Session(gateway, request, client).serve()
+        code = NORMAL
+    finally:
+        if client.is_accepted:
+            client.close(code)
+        request.exchanges.clear()

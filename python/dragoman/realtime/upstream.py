@@ -1,0 +1,86 @@
+"""The provider's end of a session."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from dragoman.errors import (
+    RequestError,
+    UpstreamAuth,
+    UpstreamLimited,
+    UpstreamProtocol,
+    UpstreamStatus,
+    UpstreamTimeout,
+    UpstreamTls,
+    UpstreamUnreachable,
+)
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+    from dragoman.routing.plan import Door
+
+LARGEST_FRAME = 64 * 1024 * 1024
+
+
+async def connect(
+    door: Door, url: str, headers: list[tuple[str, str]], provider: str, timeout_s: float
+) -> ClientConnection:
+    """Open a session at a provider.
+
+    Raises:
+        RequestError: it cannot be; says why.
+    """
+    from websockets.asyncio.client import connect as open_socket
+    from websockets.exceptions import InvalidStatus, WebSocketException
+
+    options: dict[str, Any] = {"proxy": {"": True, "none": None}.get(door.proxy, door.proxy)}
+    if url.startswith("wss:"):
+        options["ssl"] = ssl.create_default_context(cadata=door.ca_pem.decode() if door.ca_pem else None)
+    try:
+        if not door.allow_private:
+            options |= await _public_address(url, provider)
+        return await open_socket(
+            url,
+            additional_headers=headers,
+            open_timeout=timeout_s,
+            max_size=LARGEST_FRAME,
+            compression=None,
+            user_agent_header="dragoman",
+            **options,
+        )
+    except InvalidStatus as error:
+        raise _refused(error.response.status_code, provider) from None
+    except TimeoutError:
+        raise UpstreamTimeout(f"{provider} did not open the session in time.") from None
+    except ssl.SSLError as error:
+        raise UpstreamTls(f"{provider}: the handshake failed: {error.reason}.") from None
+    except OSError:
+        raise UpstreamUnreachable(f"{provider} cannot be reached.") from None
+    except WebSocketException as error:
+        raise UpstreamProtocol(f"{provider} does not open a WebSocket: {error}.") from None
+
+
+async def _public_address(url: str, provider: str) -> dict[str, Any]:
+    """The address to connect to: the one that was looked at, so that it cannot be another a moment later."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "wss" else 80)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+    addresses = [str(one[4][0]) for one in found]
+    for address in addresses:
+        if ipaddress.ip_address(address.partition("%")[0]).is_global:
+            return {"host": address, "port": port}
+    raise UpstreamUnreachable(f"{provider} is at a private address (providers.*.allow_private lets it be).")
+
+
+def _refused(status: int, provider: str) -> RequestError:
+    message = f"{provider} answered {status} instead of opening the session."
+    if status in (401, 403):
+        return UpstreamAuth(message)
+    if status == 429:
+        return UpstreamLimited(message)
+    return UpstreamStatus(message)
