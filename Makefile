@@ -48,6 +48,7 @@ bench: $(VENV)/.built-release $(VENV)/.dev
 # The wire formats' readers are Python's; those of bytes, Rust's.
 fuzz: $(VENV)/.built-fast $(VENV)/.dev
 	$(BIN)/python -m tests.dialects.fuzz --inputs $(INPUTS)
+	@cargo +nightly fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz or a nightly compiler is missing"; exit 1; }
 	for target in $(notdir $(basename $(wildcard rust/fuzz/fuzz_targets/*.rs))); do \
 		mkdir -p target/corpus-$$target; \
 		cargo +nightly fuzz run --fuzz-dir rust/fuzz --target-dir target/fuzz $$target target/corpus-$$target -- \

@@ -5,7 +5,9 @@ from typing import Any
 from dragoman.config.schema import Timeouts
 from dragoman.core import Balancer, TokenCounter
 from dragoman.dialects.dialect import Target
-from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
+from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier
+
+DOOR = Door(base_url="", headers=[], allow_private=False, proxy="", ca_pem=None)
 
 
 def plan(alias: str, *names: str, **fields: Any) -> Plan:
@@ -28,7 +30,7 @@ def plan(alias: str, *names: str, **fields: Any) -> Plan:
         )
         index = balancer.register(name)
         target: Any = None
-        member = Member(index=index, deployment=deployment, credential="c", target=target)
+        member = Member(index=index, deployment=deployment, credential="c", target=target, door=DOOR)
         tiers.append(PlanTier(balancer.tier([index], [1.0], strategy="priority"), {index: member}))
     usual: dict[str, Any] = {"retries": 2, "deadline_s": 600.0, "session_by": "session", "hedge": None}
     return Plan(alias=alias, tiers=tuple(tiers), **usual | fields)

@@ -116,7 +116,15 @@ def _shown_for_openai(model: Listed, created_s: int) -> dict[str, Any]:
         "owned_by": model.provider,
         "configured": model.configured,
         "context_window": model.context_window,
+        "max_output_tokens": model.max_output,
     }
+    if model.reads:
+        shown["capabilities"] = {
+            "input_modalities": model.reads,
+            "output_modalities": model.writes,
+            "tools": model.tools,
+            "reasoning": model.reasoning,
+        }
     if model.input_usd_mtok is not None:
         shown["pricing"] = {
             "input_usd_mtok": model.input_usd_mtok,
@@ -129,7 +137,8 @@ def _shown_for_openai(model: Listed, created_s: int) -> dict[str, Any]:
 def _shown_for_anthropic(model: Listed, created_s: int) -> dict[str, Any]:
     created = datetime.fromtimestamp(created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     shown = {"type": "model", "id": model.name, "display_name": model.name, "created_at": created}
-    return shown | ({"max_input_tokens": model.context_window} if model.context_window else {})
+    limits = {"max_input_tokens": model.context_window, "max_tokens": model.max_output}
+    return shown | {name: limit for name, limit in limits.items() if limit}
 
 
 def _list_for_anthropic(shown: list[dict[str, Any]]) -> dict[str, Any]:
@@ -152,5 +161,6 @@ def _shown_for_ollama(model: Listed, created_s: int) -> dict[str, Any]:
 
 def _shown_for_gemini(model: Listed, created_s: int) -> dict[str, Any]:
     shown = {"name": f"models/{model.name}", "displayName": model.name, "version": str(created_s)}
-    limit = {"inputTokenLimit": model.context_window} if model.context_window else {}
-    return shown | limit | {"supportedGenerationMethods": list(GEMINI_METHODS)}
+    known = {"inputTokenLimit": model.context_window, "outputTokenLimit": model.max_output}
+    limits = {name: limit for name, limit in known.items() if limit}
+    return shown | limits | {"supportedGenerationMethods": list(GEMINI_METHODS)}

@@ -76,6 +76,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
       the others those that its endpoints stand for.
     - ``bases``: base URLs of dialects that it speaks elsewhere.
     - ``prices``: its id in genai-prices; empty when it is not there.
+    - ``models``: its id at models.dev; empty: the row's own.
     - ``domain``: what fails together with it; empty: the row's own id.
     - ``example``: a small model of it, for a first request to paste.
     """
@@ -99,6 +100,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     dialects: tuple[str, ...] = ()
     bases: dict[str, Base] = {}
     prices: str = ""
+    models: str = ""
     domain: str = ""
     example: str = ""
 

@@ -23,6 +23,7 @@ from dragoman.dialects import dialect
 from dragoman.dialects.continuity import family_of
 from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
 from dragoman.identity.signer import Signer, signer_for
+from dragoman.providers.abilities import Abilities, abilities_of
 from dragoman.providers.catalogue import OPENAI, Row, row
 from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier
 from dragoman.usage.price import rates_of
@@ -300,9 +301,12 @@ def _written_for(declared: schema.Deployment, kind: Row | None) -> dialect.Targe
     """What is known of the model and its host, for whoever writes a request for it."""
     if kind is None:
         return dialect.Target(model=declared.model, provider=declared.provider)
+    able = abilities_of(kind, declared.model) or Abilities()
     return dialect.Target(
         model=declared.model,
         provider=kind.id,
+        max_output=able.max_output,
+        context=able.context,
         max_tokens_field=kind.max_tokens_field,
         unsupported=frozenset(kind.unsupported),
         unknown_fields=kind.unknown_fields,

@@ -1,4 +1,4 @@
-"""Every model that is known, with what it costs and how much it reads."""
+"""Every model that is known, with what it costs, how much it reads and what it can do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from dragoman.config.schema import Config
-from dragoman.providers.catalogue import rows
+from dragoman.providers.abilities import abilities_of
+from dragoman.providers.catalogue import Row, rows
 from dragoman.usage.price import Prices, Rates
 
 NANO = 1_000_000_000
@@ -24,6 +25,11 @@ class Listed(msgspec.Struct, frozen=True):
     input_usd_mtok: float | None = None
     output_usd_mtok: float | None = None
     cached_input_usd_mtok: float | None = None
+    max_output: int | None = None
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    tools: bool | None = None  # None, as in the next: not known
+    reasoning: bool | None = None
 
     def named(self, name: str) -> Listed:
         """The same under another name."""
@@ -36,13 +42,16 @@ def listing(config: Config, prices: Prices) -> Iterator[Listed]:
         provider = config.providers.get(deployment.provider)
         row = rows().get(provider.kind) if provider else None
         rates = prices.resolve(row.prices if row else "", deployment.model, deployment.price)
-        yield _listed(name, deployment.provider, deployment.model, rates, configured=True)
+        one = _listed(name, deployment.provider, deployment.model, rates, configured=True)
+        yield one if row is None else _able(one, row)
     served = _served_by(config)
     for known in prices.models():
         for provider_name, is_configured in served.get(known.provider, ((known.provider, False),)):
             name = f"{provider_name}/{known.model}"
             one = _listed(name, provider_name, known.model, known.rates, configured=is_configured)
-            yield msgspec.structs.replace(one, context_window=known.context_window)
+            one = msgspec.structs.replace(one, context_window=known.context_window)
+            row = rows().get(config.providers[provider_name].kind if is_configured else provider_name)
+            yield one if row is None else _able(one, row)
 
 
 def _served_by(config: Config) -> dict[str, list[tuple[str, bool]]]:
@@ -56,6 +65,22 @@ def _served_by(config: Config) -> dict[str, list[tuple[str, bool]]]:
         if row.prices and row.prices not in found:
             found[row.prices] = [(row.id, False)]
     return found
+
+
+def _able(one: Listed, row: Row) -> Listed:
+    """The line, with what the model can do."""
+    able = abilities_of(row, one.model)
+    if able is None:
+        return one
+    return msgspec.structs.replace(
+        one,
+        context_window=one.context_window or able.context,
+        max_output=able.max_output,
+        reads=able.reads,
+        writes=able.writes,
+        tools=able.tools,
+        reasoning=able.reasoning,
+    )
 
 
 def _listed(name: str, provider: str, model: str, rates: Rates | None, *, configured: bool) -> Listed:
