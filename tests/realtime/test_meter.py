@@ -15,7 +15,7 @@ def done(usage: Any, **response: Any) -> str:
 
 
 def test_a_response_that_is_done_ends_a_turn() -> None:
-    tokens = Tokens(input=120, output=60, cached_input=52, audio_input=60, audio_output=48)
+    tokens = Tokens(input=120, output=60, cached_input=52, audio_input=60, audio_output=48, cached_audio=20)
     assert OpenAIMeter().see(done(USAGE)) == Turn(tokens, "completed")
     assert OpenAIMeter().see(done(USAGE, status="cancelled").encode()) == Turn(tokens, "cancelled")
 

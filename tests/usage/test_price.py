@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import genai_prices
+import msgspec
 import pytest
 from genai_prices.types import ConditionalPrice, TimeOfDateConstraint
 from hypothesis import given
@@ -29,14 +30,21 @@ def prices(now_s: float = NOW_S) -> Prices:
 def random_tokens(chance: random.Random) -> Tokens:
     whole = chance.choice([0, 1, 999, 128_000, 200_000, 200_001, 272_001, chance.randrange(3_000_000)])
     output = chance.choice([0, 1, chance.randrange(200_000)])
-    return Tokens(
+    tokens = Tokens(
         input=whole,
         output=output,
         cached_input=chance.choice([0, chance.randrange(whole // 2 + 1)]),
         cache_write=chance.choice([0, chance.randrange(whole // 4 + 1)]),
         reasoning=chance.choice([0, chance.randrange(output // 2 + 1)]),
-        audio_input=chance.choice([0, chance.randrange(whole // 4 + 1)]),
-        audio_output=chance.choice([0, chance.randrange(output // 2 + 1)]),
+        audio_input=chance.choice([0, chance.randrange(whole // 8 + 1)]),
+        audio_output=chance.choice([0, chance.randrange(output // 4 + 1)]),
+        image_output=chance.choice([0, chance.randrange(output // 4 + 1)]),
+    )
+    return msgspec.structs.replace(
+        tokens,
+        cache_write_1h=chance.choice([0, chance.randrange(tokens.cache_write + 1)]),
+        cached_audio=chance.choice([0, chance.randrange(tokens.cached_input + 1)]),
+        image_input=chance.choice([0, chance.randrange(whole // 16 + 1)]),
     )
 
 
@@ -48,11 +56,13 @@ def their_cost(provider: str, model: str, tokens: Tokens) -> Decimal:
         cache_read_tokens=tokens.cached_input,
         cache_write_tokens=tokens.cache_write,
         output_reasoning_tokens=tokens.reasoning,
-        input_audio_tokens=tokens.audio_input,
+        input_audio_tokens=tokens.audio_input + tokens.cached_audio,
         output_audio_tokens=tokens.audio_output,
-        cache_audio_read_tokens=0,
+        input_image_tokens=tokens.image_input,
+        output_image_tokens=tokens.image_output,
+        cache_audio_read_tokens=tokens.cached_audio,
         cache_image_read_tokens=0,
-        cache_write_1h_tokens=0,
+        cache_write_1h_tokens=tokens.cache_write_1h,
     )
     at = datetime.fromtimestamp(NOW_S, UTC)
     priced = genai_prices.calc_price(counted, model, provider_id=provider, genai_request_timestamp=at)

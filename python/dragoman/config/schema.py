@@ -114,6 +114,13 @@ class Price(Part, frozen=True, kw_only=True):
     output_usd_mtok: Annotated[NotNegative, "a million output tokens"]
     cached_input_usd_mtok: Annotated[NotNegative | None, "a million read from a cache; null: as input"] = None
     cache_write_usd_mtok: Annotated[NotNegative | None, "a million written to a cache; null: as input"] = None
+    cache_write_1h_usd_mtok: Annotated[NotNegative | None, "to be kept for an hour; null: as other writes"] = None
+    reasoning_usd_mtok: Annotated[NotNegative | None, "a million thought; null: as output"] = None
+    audio_input_usd_mtok: Annotated[NotNegative | None, "a million heard; null: as input"] = None
+    audio_output_usd_mtok: Annotated[NotNegative | None, "a million spoken; null: as output"] = None
+    cached_audio_usd_mtok: Annotated[NotNegative | None, "a million heard from a cache; null: as cached input"] = None
+    image_input_usd_mtok: Annotated[NotNegative | None, "a million seen; null: as input"] = None
+    image_output_usd_mtok: Annotated[NotNegative | None, "a million drawn; null: as output"] = None
 
 
 class Provider(Part, frozen=True, kw_only=True):

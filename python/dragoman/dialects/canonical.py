@@ -270,8 +270,11 @@ class Usage(Struct, frozen=True, kw_only=True):
     cache_write: int = 0  # of input: written to it
     cache_write_1h: int = 0  # of cache_write: to be kept for an hour
     reasoning: int = 0  # of output
-    audio_input: int = 0
+    audio_input: int = 0  # not cached
     audio_output: int = 0
+    cached_audio: int = 0  # of cached
+    image_input: int = 0
+    image_output: int = 0
     extra: Json = {}
 
 

@@ -80,9 +80,10 @@ class OpenAIMeter:
             output=count(usage.get("output_tokens")),
             cached_input=count(told.get("cached_tokens")),
             reasoning=count(said.get("reasoning_tokens")),
-            # Sound that was read from the cache has the cache's price.
             audio_input=max(0, count(told.get("audio_tokens")) - count(cached.get("audio_tokens"))),
             audio_output=count(said.get("audio_tokens")),
+            cached_audio=count(cached.get("audio_tokens")),
+            image_input=max(0, count(told.get("image_tokens")) - count(cached.get("image_tokens"))),
         )
 
 
@@ -124,4 +125,6 @@ class GeminiMeter:
             reasoning=usage.reasoning,
             audio_input=usage.audio_input,
             audio_output=usage.audio_output,
+            cached_audio=usage.cached_audio,
+            image_input=usage.image_input,
         )

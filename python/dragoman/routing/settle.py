@@ -104,6 +104,10 @@ def tokens_of_usage(usage: Usage) -> Tokens:
         reasoning=usage.reasoning,
         audio_input=usage.audio_input,
         audio_output=usage.audio_output,
+        cache_write_1h=usage.cache_write_1h,
+        cached_audio=usage.cached_audio,
+        image_input=usage.image_input,
+        image_output=usage.image_output,
     )
 
 

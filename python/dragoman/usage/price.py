@@ -44,6 +44,10 @@ _MTOK_PRICES = {
     "reasoning": "output_reasoning_mtok",
     "audio_input": "input_audio_mtok",
     "audio_output": "output_audio_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+    "cached_audio": "cache_audio_read_mtok",
+    "image_input": "input_image_mtok",
+    "image_output": "output_image_mtok",
 }
 _REQUEST_PRICE = "requests_kcount"
 _REQUESTS_A_PRICE = 1000
@@ -59,6 +63,10 @@ class Rate(Struct, frozen=True):
     reasoning: int | None = None
     audio_input: int | None = None
     audio_output: int | None = None
+    cache_write_1h: int | None = None
+    cached_audio: int | None = None
+    image_input: int | None = None
+    image_output: int | None = None
     request: int = 0  # nano-dollars a million requests
 
 
@@ -84,12 +92,19 @@ class Rates(Struct, frozen=True):
         for tier in self.tiers:
             if tokens.input > tier.above:
                 rate = tier.rate
+        unpriced_cache = rate.cached_audio is None and rate.cached_input is None
+        cached_audio = rate.audio_input if unpriced_cache else rate.cached_audio
         input_parts = (
-            (tokens.cached_input, rate.cached_input),
-            (tokens.cache_write, rate.cache_write),
+            *_split(tokens.cached_input, rate.cached_input, tokens.cached_audio, cached_audio),
+            *_split(tokens.cache_write, rate.cache_write, tokens.cache_write_1h, rate.cache_write_1h),
             (tokens.audio_input, rate.audio_input),
+            (tokens.image_input, rate.image_input),
         )
-        output_parts = ((tokens.audio_output, rate.audio_output), (tokens.reasoning, rate.reasoning))
+        output_parts = (
+            (tokens.audio_output, rate.audio_output),
+            (tokens.image_output, rate.image_output),
+            (tokens.reasoning, rate.reasoning),
+        )
         total = (
             rate.request
             + _side_cost(tokens.input, rate.input, input_parts)
@@ -98,7 +113,18 @@ class Rates(Struct, frozen=True):
         return (total + _MTOK // 2) // _MTOK
 
 
-def _side_cost(whole: int, rate: int, parts: tuple[tuple[int, int | None], ...]) -> int:
+_Part = tuple[int, int | None]
+
+
+def _split(count: int, rate: int | None, among: int, own_rate: int | None) -> tuple[_Part, ...]:
+    """A kind, and a kind of it that may have a price of its own."""
+    if not among or own_rate is None:
+        return ((count, rate),)
+    among = min(among, count)
+    return (among, own_rate), (count - among, rate)
+
+
+def _side_cost(whole: int, rate: int, parts: tuple[_Part, ...]) -> int:
     cost = 0
     for count, part_rate in parts:
         if count and part_rate is not None:
@@ -110,13 +136,8 @@ def _side_cost(whole: int, rate: int, parts: tuple[tuple[int, int | None], ...])
 
 def rates_of(price: Price) -> Rates:
     """The rates of an operator's own price."""
-    rate = Rate(
-        input=_nanousd(price.input_usd_mtok),
-        output=_nanousd(price.output_usd_mtok),
-        cached_input=None if price.cached_input_usd_mtok is None else _nanousd(price.cached_input_usd_mtok),
-        cache_write=None if price.cache_write_usd_mtok is None else _nanousd(price.cache_write_usd_mtok),
-    )
-    return Rates(rate)
+    told = {name: getattr(price, f"{name}_usd_mtok") for name in _MTOK_PRICES}
+    return Rates(Rate(**{name: _nanousd(value) for name, value in told.items() if value is not None}))
 
 
 class KnownModel(NamedTuple):

@@ -17,8 +17,12 @@ class Tokens(Struct, frozen=True, gc=False):
     cached_input: int = 0
     cache_write: int = 0
     reasoning: int = 0
-    audio_input: int = 0
+    audio_input: int = 0  # not cached
     audio_output: int = 0
+    cache_write_1h: int = 0  # of cache_write
+    cached_audio: int = 0  # of cached_input
+    image_input: int = 0
+    image_output: int = 0
 
 
 class UsageRow(Struct, frozen=True, kw_only=True, gc=False):

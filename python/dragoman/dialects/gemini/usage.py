@@ -24,13 +24,17 @@ def read_usage(usage: Any) -> Usage | None:
     output = candidates + thoughts
     if thoughts and total == prompt + candidates:
         output = candidates  # old versions counted thoughts among what was generated
+    cached_audio = _of_modality(usage.get("cacheTokensDetails"), "AUDIO")
     return Usage(
         input=prompt,
         output=output,
         cached=count(usage.get("cachedContentTokenCount")),
         reasoning=thoughts,
-        audio_input=_of_modality(usage.get("promptTokensDetails"), "AUDIO"),
+        audio_input=max(0, _of_modality(usage.get("promptTokensDetails"), "AUDIO") - cached_audio),
         audio_output=_of_modality(usage.get("candidatesTokensDetails"), "AUDIO"),
+        cached_audio=cached_audio,
+        image_input=_of_modality(usage.get("promptTokensDetails"), "IMAGE"),
+        image_output=_of_modality(usage.get("candidatesTokensDetails"), "IMAGE"),
         extra=usage,
     )
 
