@@ -158,4 +158,8 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         overhead_ms=overhead_ms,
         first_token_ms=run.first_token_ms,
         lossy=run.lossy,
+        cache_write_1h_tokens=tokens.cache_write_1h,
+        cached_audio_tokens=tokens.cached_audio,
+        image_input_tokens=tokens.image_input,
+        image_output_tokens=tokens.image_output,
     )

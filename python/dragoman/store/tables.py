@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0002"
+REVISION = "r0003"
 
 metadata = MetaData()
 

@@ -68,3 +68,7 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     overhead_ms: float = 0.0
     first_token_ms: float | None = None
     lossy: str = ""  # what the request lost on its way into the provider's dialect, as x-dragoman-lossy has it
+    cache_write_1h_tokens: int = 0
+    cached_audio_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
