@@ -15,7 +15,7 @@ import msgspec
 
 from dragoman.access.knobs import Knobs, policy_of, read_knobs
 from dragoman.core import BodyError, RequestBody, TokenCount
-from dragoman.dialects.table import DIALECTS
+from dragoman.dialects.table import ARRAYS, DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
@@ -116,7 +116,8 @@ def reading_of(
     """What reads the request; ``None`` for a model's own body, which is nobody's to read."""
     if surface.known_by and body.field(surface.known_by) is None:
         return None
-    return Reading(DIALECTS[surface.dialect], raw, at, surface.task, complete=complete)
+    dialects = ARRAYS if at.array else DIALECTS
+    return Reading(dialects[surface.dialect], raw, at, surface.task, complete=complete)
 
 
 def forwarded(request: Request, surface: Surface) -> list[tuple[str, str]]:

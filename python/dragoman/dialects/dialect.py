@@ -33,6 +33,7 @@ class Path(Struct, frozen=True, kw_only=True):
 
     model: str = ""  # empty: the body says
     stream: bool | None = None  # None: the body says
+    array: bool = False  # a stream is wanted as one JSON array, which is told piece by piece
     action: str = ""  # such as ``generateContent``, where a dialect has several
     headers: dict[str, str] = {}
 

@@ -10,3 +10,5 @@ from dragoman.dialects.dialect import Dialect
 _MODULES = (openai_chat, openai_responses, anthropic, gemini, bedrock, bedrock_invoke, cohere, ollama)
 
 DIALECTS: Mapping[str, Dialect] = {module.DIALECT.name: module.DIALECT for module in _MODULES}
+# Those that can stream to a client as one JSON array.
+ARRAYS: Mapping[str, Dialect] = {gemini.DIALECT.name: gemini.ARRAY}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from dragoman import pipeline
 from dragoman.dialects.dialect import Path
 from dragoman.endpoints.count_tokens import CountTokens
-from dragoman.endpoints.surfaces import COUNTS, place
+from dragoman.endpoints.surfaces import COUNTS, STREAMED, place
 from dragoman.errors import MethodNotAllowed, NotFound
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class GenerateByPath:
         if request.method != "POST":
             raise MethodNotAllowed(f"{request.path} takes POST.")
         at = placed.at
-        told = Path(model=at.model, stream=at.stream, action=at.action, headers=request.headers)
+        array = at.action == STREAMED and parse_qs(request.query).get("alt") != ["sse"]
+        told = Path(model=at.model, stream=at.stream, array=array, action=at.action, headers=request.headers)
         if at.action in COUNTS:
             await CountTokens(self.gateway, placed.surface.dialect).answer(request, told)
             return

@@ -16,6 +16,8 @@ from dragoman.dialects.dialect import Path
 from dragoman.errors import NotFound
 from dragoman.routing.surface import Surface
 
+# The one action that streams; as one JSON array, unless its query asks for server-sent events.
+STREAMED = "streamGenerateContent"
 ANTHROPIC_HEADERS = ("anthropic-version", "anthropic-beta", "anthropic-workspace-id", "anthropic-user-profile-id")
 
 
@@ -26,7 +28,7 @@ def fixed(path: str) -> Callable[[Path, str], str]:
 
 def gemini_path(at: Path, model: str) -> str:
     """Gemini's native path."""
-    sse = "?alt=sse" if at.action == "streamGenerateContent" else ""
+    sse = "?alt=sse" if at.action == STREAMED else ""
     return f"/models/{quote(model.removeprefix('models/'), safe='/:@')}:{at.action}{sse}"
 
 

@@ -66,7 +66,7 @@ def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     if call.reading is None:  # a model's own body, which nobody here reads
         native = surface.native(call.at, deployment.model)
         return Sending(native, call.outgoing(deployment), call.headers, "raw", spoken=surface.native_to)
-    if SEALED in call.raw:  # what another family has proved is not for this one
+    if call.at.array or SEALED in call.raw:  # what another family has proved is not for this one
         return _translated(call, deployment, DIALECTS[surface.dialect])
     path = surface.native(call.at, deployment.model)
     if surface.task and surface.dialect != OPENAI:
