@@ -27,6 +27,7 @@ def test_it_is_printed() -> None:
         "gemini",
         "bedrock",
         "bedrock_invoke",
+        "vertex_claude",
         "cohere",
         "ollama",
     ]

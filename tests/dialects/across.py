@@ -24,6 +24,7 @@ MODELS = {
     "cohere": "command-a-03-2025",
     "ollama": "qwen3",
     "bedrock_invoke": "anthropic.claude-sonnet-4-5-v1:0",
+    "vertex_claude": "claude-sonnet-4-5@20250929",
 }
 PROVIDERS = {
     "openai_chat": "openai",
@@ -32,6 +33,7 @@ PROVIDERS = {
     "gemini": "gemini",
     "bedrock": "bedrock",
     "bedrock_invoke": "bedrock",
+    "vertex_claude": "vertex-anthropic",
     "cohere": "cohere",
     "ollama": "ollama",
 }

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from tests.dialects.recorded import Call, frames_of
 from tests.dialects.tasks.samples import EMBED, RERANK
-from tests.dialects.test_recorded import APIS, calls
+from tests.dialects.test_recorded import calls
 
 from dragoman.dialects.canonical import Request
 from dragoman.dialects.dialect import Asked, Dialect, Frame, Path, Target
@@ -245,8 +245,7 @@ def tasks(name: str, random: Random) -> tuple[Try, Try]:
 
 def readers(recorded: File, random: Random) -> Iterator[tuple[str, Try]]:
     """Every reader there is, by name."""
-    for name in APIS:
-        dialect = DIALECTS[name]
+    for name, dialect in DIALECTS.items():
         tried = calls(recorded, dialect)
         for kind in (requests, answers, streams, errors):
             yield f"{name} {kind.__name__}", kind(dialect, tried, random)

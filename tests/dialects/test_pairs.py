@@ -56,6 +56,7 @@ ASKED: dict[str, Any] = {
     "cohere": {"model": "m", "messages": []},
     "ollama": {"model": "m", "messages": []},
     "bedrock_invoke": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
+    "vertex_claude": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
 }
 VALIDATE: dict[str, Callable[[Any], Any]] = {
     "openai_chat": ChatCompletion.model_validate,
@@ -63,10 +64,11 @@ VALIDATE: dict[str, Callable[[Any], Any]] = {
     "anthropic": Message.model_validate,
     "gemini": GenerateContentResponse.model_validate,
     "bedrock_invoke": Message.model_validate,
+    "vertex_claude": Message.model_validate,
     "ollama": ChatResponse.model_validate,
 }
 # In whose words the answers of a dialect are.
-DIALECT_OF = {"bedrock_invoke": "anthropic"}
+DIALECT_OF = {"bedrock_invoke": "anthropic", "vertex_claude": "anthropic"}
 # Stops that some dialect has no word of its own for, by the word that it uses.
 ALIKE = {"sequence": "stop", "refusal": "filter", "pause": "stop", "error": "stop"}
 

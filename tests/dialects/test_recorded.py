@@ -71,6 +71,9 @@ def is_of(dialect: Dialect, call: Call) -> bool:
 
 
 def calls(recorded: File, dialect: Dialect) -> list[Call]:
+    """The recorded calls of a dialect; of one that none were recorded of, those of the dialect that it wraps."""
+    if dialect.name not in APIS:
+        return calls(recorded, DIALECTS[dialect.wraps])
     rows = [Call.of(row) for row in read_traffic(recorded) if row["api"] in APIS[dialect.name]]
     return [call for call in rows if call is not None and is_of(dialect, call)]
 

@@ -18,6 +18,7 @@ KINDS = {
     "anthropic": "anthropic",
     "gemini": "gemini",
     "bedrock": "bedrock",
+    "vertex_claude": "vertex-anthropic",
     "cohere": "cohere",
     "ollama": "ollama",
 }

@@ -68,6 +68,8 @@ def spoken(path: str, body: Any) -> tuple[str, bool]:
         return "openai_responses", bool(body.get("stream"))
     if path.endswith("/messages"):
         return "anthropic", bool(body.get("stream"))
+    if path.endswith("awPredict"):
+        return "anthropic", path.endswith(":streamRawPredict")
     if path.endswith("/ollama/chat"):
         return "ollama", bool(body.get("stream"))
     if path.endswith("/chat"):

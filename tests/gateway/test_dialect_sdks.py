@@ -186,6 +186,33 @@ def test_anthropic_lists_models(claude: anthropic.Anthropic) -> None:
     assert claude.models.retrieve("gemini").display_name == "gemini"
 
 
+def test_anthropic_by_way_of_vertex(gateway: Gateway, model: str) -> None:
+    with anthropic.AnthropicVertex(
+        base_url=gateway.base_url, access_token=KEY, project_id="p", region="us-east5", max_retries=0
+    ) as client:
+        whole = client.messages.create(model=model, max_tokens=99, messages=[{"role": "user", "content": "Hi"}])
+        assert (text_of(whole), whole.stop_reason, whole.usage.output_tokens) == (TEXT, "end_turn", OUTPUT)
+        with client.messages.stream(model=model, max_tokens=99, messages=[{"role": "user", "content": "Hi"}]) as stream:
+            assert list(stream.text_stream) == list(WORDS)
+
+
+def test_anthropic_by_way_of_bedrock(gateway: Gateway, model: str) -> None:
+    if model == "bedrock":
+        pytest.skip("its provider speaks Converse alone")
+    root = gateway.base_url.removesuffix("/v1")
+    with anthropic.AnthropicBedrock(
+        base_url=root, aws_access_key=KEY, aws_secret_key=KEY, aws_region="us-east-1", max_retries=0
+    ) as client:
+        whole = client.messages.create(model=model, max_tokens=99, messages=[{"role": "user", "content": "Hi"}])
+        assert (text_of(whole), whole.stop_reason, whole.usage.output_tokens) == (TEXT, "end_turn", OUTPUT)
+        with client.messages.stream(model=model, max_tokens=99, messages=[{"role": "user", "content": "Hi"}]) as stream:
+            assert list(stream.text_stream) == list(WORDS)
+
+
+def text_of(message: anthropic.types.Message) -> str:
+    return "".join(block.text for block in message.content if block.type == "text")
+
+
 # Google -----------------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ DialectName = Literal[
     "gemini",
     "bedrock",
     "bedrock_invoke",
+    "vertex_claude",
     "cohere",
     "ollama",
     "cohere_embed",

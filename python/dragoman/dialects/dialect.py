@@ -107,6 +107,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     """A wire format."""
 
     name: str
+    wraps: str = ""  # the dialect whose bodies it puts into an envelope of its own
     framing: Framing
     stream_type: str  # the content type of a stream
     # The client's request. Raises Unreadable.

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dragoman.dialects import anthropic, bedrock, bedrock_invoke, cohere, gemini, ollama, openai_chat, openai_responses
+from dragoman.dialects import (
+    anthropic,
+    bedrock,
+    bedrock_invoke,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_responses,
+    vertex_claude,
+)
 from dragoman.dialects.dialect import Dialect
 
-_MODULES = (openai_chat, openai_responses, anthropic, gemini, bedrock, bedrock_invoke, cohere, ollama)
+_MODULES = (openai_chat, openai_responses, anthropic, gemini, bedrock, bedrock_invoke, vertex_claude, cohere, ollama)
 
 DIALECTS: Mapping[str, Dialect] = {module.DIALECT.name: module.DIALECT for module in _MODULES}
 # Those that can stream to a client as one JSON array.

@@ -32,6 +32,11 @@ def gemini_path(at: Path, model: str) -> str:
     return f"/models/{quote(model.removeprefix('models/'), safe='/:@')}:{at.action}{sse}"
 
 
+def claude_path(at: Path, model: str) -> str:
+    """Vertex's native path for Claude."""
+    return f"/models/{quote(model.removeprefix('models/'), safe='@:')}:{at.action}"
+
+
 def bedrock_path(at: Path, model: str) -> str:
     """Bedrock's native path: a model's name is one segment of it, whatever is in it."""
     return f"/model/{quote(model, safe='')}/{at.action}"
@@ -60,6 +65,8 @@ GENERATE_CONTENT = Surface(endpoint="generateContent", dialect="gemini", native=
 CONVERSE = Surface(endpoint="converse", dialect="bedrock", native=bedrock_path)
 # Bodies of other models than Claude are their own; they reach Bedrock as they are.
 INVOKE = Surface(endpoint="invoke", dialect="bedrock_invoke", native=bedrock_path, known_by="anthropic_version")
+
+RAW_PREDICT = Surface(endpoint="rawPredict", dialect="vertex_claude", native=claude_path, forwarded=("anthropic-beta",))
 
 COHERE = Surface(endpoint="cohere", dialect="cohere", native=fixed("/chat"))
 OLLAMA = Surface(endpoint="ollama", dialect="ollama", native=fixed("/chat"), streams_by_default=True)
@@ -108,6 +115,10 @@ GEMINI_PATHS = re.compile(
     r"/(?:v1|v1beta|v1beta1|v1alpha)/(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/google/)?"
     r"models/(?P<model>.+):(?P<action>generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents|predict)"
 )
+CLAUDE_PATHS = re.compile(
+    r"/v1(?:beta1)?/projects/[^/]+/locations/[^/]+/publishers/anthropic/models/"
+    r"(?P<model>.+):(?P<action>rawPredict|streamRawPredict)"
+)
 BEDROCK_PATHS = re.compile(
     r"/model/(?P<model>.+)/(?P<action>converse|converse-stream|invoke|invoke-with-response-stream|count-tokens)"
 )
@@ -118,8 +129,10 @@ BY_ACTION = {
     "embedContent": EMBED_CONTENT,
     "batchEmbedContents": EMBED_CONTENT,
     "predict": PREDICT,
+    "rawPredict": RAW_PREDICT,
+    "streamRawPredict": RAW_PREDICT,
 }
-_STREAMING = frozenset({"streamGenerateContent", "converse-stream", "invoke-with-response-stream"})
+_STREAMING = frozenset({STREAMED, "streamRawPredict", "converse-stream", "invoke-with-response-stream"})
 
 
 def place(path: str) -> Placed | None:
@@ -128,7 +141,7 @@ def place(path: str) -> Placed | None:
     Raises:
         NotFound: the model's name is written in a way that could be read as another path.
     """
-    found = GEMINI_PATHS.fullmatch(path) or BEDROCK_PATHS.fullmatch(path)
+    found = GEMINI_PATHS.fullmatch(path) or CLAUDE_PATHS.fullmatch(path) or BEDROCK_PATHS.fullmatch(path)
     if found is None:
         return None
     model, action = unquote(found["model"]), found["action"]
@@ -156,4 +169,6 @@ def dialect_of(path: str) -> str:
     """The dialect that an error at a path is told in."""
     if path.startswith("/v1/models/") and GEMINI_PATHS.fullmatch(path):
         return "gemini"
+    if "/publishers/anthropic/" in path:
+        return "anthropic"
     return next((dialect for prefix, dialect in ERRORS if path.startswith(prefix)), "openai_chat")

@@ -11,7 +11,7 @@ from dragoman.endpoints.generate import Generate, GenerateByPath
 from dragoman.endpoints.health import Exposition, Health, Ready
 from dragoman.endpoints.passthrough import PassThrough
 from dragoman.endpoints.router import Router
-from dragoman.endpoints.surfaces import BEDROCK_PATHS, FIXED, GEMINI_PATHS
+from dragoman.endpoints.surfaces import BEDROCK_PATHS, CLAUDE_PATHS, FIXED, GEMINI_PATHS
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
@@ -25,6 +25,7 @@ def build_router(gateway: Gateway) -> Router:
         router.add("POST", path, Generate(gateway, surface))
     router.add("POST", "/v1/messages/count_tokens", CountTokens(gateway, "anthropic"))
     router.add_pattern(GEMINI_PATHS, GenerateByPath(gateway))
+    router.add_pattern(CLAUDE_PATHS, GenerateByPath(gateway))
     router.add_pattern(BEDROCK_PATHS, GenerateByPath(gateway))
     router.add("GET", "/v1/chat/completions", passed_through)  # the list of those that a provider has stored
     listed = models.Models(gateway)

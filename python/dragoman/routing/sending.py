@@ -112,7 +112,7 @@ def _unsupported(call: Call, deployment: Deployment) -> Untranslatable:
 def _translated(call: Call, deployment: Deployment, provider: Dialect) -> Sending:
     assert call.reading is not None  # noqa: S101 - for the type checker
     losses, target, request = Losses(), deployment.written_for, call.reading.request
-    if request.dialect == provider.name:
+    if request.dialect in (provider.name, provider.wraps):
         own = own_proofs_only(request.messages, target.family, target.model)
         if own != request.messages:
             losses.drop("reasoning", "not this model's own")

@@ -7,6 +7,7 @@ from dragoman.dialects.dialect import Dialect
 
 DIALECT = Dialect(
     name=NAME,
+    wraps=anthropic.DIALECT.name,
     framing="eventstream",
     stream_type="application/vnd.amazon.eventstream",
     read_request=read_request,
