@@ -30,6 +30,7 @@ def test_it_is_printed() -> None:
         "vertex_claude",
         "cohere",
         "ollama",
+        "watsonx",
     ]
     assert any(line.startswith("seed ") for line in lines)
 

@@ -24,6 +24,7 @@ MODELS = {
     "cohere": "command-a-03-2025",
     "ollama": "qwen3",
     "bedrock_invoke": "anthropic.claude-sonnet-4-5-v1:0",
+    "watsonx": "ibm/granite-3-8b-instruct",
     "vertex_claude": "claude-sonnet-4-5@20250929",
 }
 PROVIDERS = {
@@ -34,6 +35,7 @@ PROVIDERS = {
     "bedrock": "bedrock",
     "bedrock_invoke": "bedrock",
     "vertex_claude": "vertex-anthropic",
+    "watsonx": "watsonx",
     "cohere": "cohere",
     "ollama": "ollama",
 }

@@ -55,6 +55,7 @@ ASKED: dict[str, Any] = {
     "bedrock": {"messages": []},
     "cohere": {"model": "m", "messages": []},
     "ollama": {"model": "m", "messages": []},
+    "watsonx": {"model": "m", "messages": [], "stream": True, "stream_options": {"include_usage": True}},
     "bedrock_invoke": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
     "vertex_claude": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
 }
@@ -66,9 +67,10 @@ VALIDATE: dict[str, Callable[[Any], Any]] = {
     "bedrock_invoke": Message.model_validate,
     "vertex_claude": Message.model_validate,
     "ollama": ChatResponse.model_validate,
+    "watsonx": ChatCompletion.model_validate,
 }
 # In whose words the answers of a dialect are.
-DIALECT_OF = {"bedrock_invoke": "anthropic", "vertex_claude": "anthropic"}
+DIALECT_OF = {"bedrock_invoke": "anthropic", "vertex_claude": "anthropic", "watsonx": "openai_chat"}
 # Stops that some dialect has no word of its own for, by the word that it uses.
 ALIKE = {"sequence": "stop", "refusal": "filter", "pause": "stop", "error": "stop"}
 

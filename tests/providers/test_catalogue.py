@@ -37,7 +37,7 @@ def test_a_row_can_be_used(kind: Row) -> None:
     assert list(kind.unsupported) == sorted(set(kind.unsupported))
     assert kind.env or kind.key_optional
     assert not kind.automatic or kind.env
-    assert bool(kind.identity) == bool(kind.audience)
+    assert (kind.identity in ("", "ibm")) == (not kind.audience)
     assert kind.stream_usage != "reject" or "stream_options" in kind.unsupported
 
 

@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, expect
 from tests.gateway.upstream import answer as answer_with
 from tests.routing.claude import config, message, messages_body
-from tests.served import Serve, Served
+from tests.served import Serve, Served, chat_body
 
 from dragoman.dialects.canonical import Proof
 from dragoman.dialects.continuity import seal
@@ -83,3 +84,32 @@ def test_a_request_that_is_none_of_its_dialect_is_the_client_s_fault(claude: Ser
     response = claude.chat(messages=[{"role": "nobody", "content": "Hi"}])
     assert (response.status, response.json["error"]["param"]) == (400, "messages[0].role")
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("kind", ["groq", "anthropic"])
+def test_fields_of_the_configuration_go_into_every_request(serve: Serve, upstream: Upstream, kind: str) -> None:
+    """As they stand, whether a request is passed on or translated."""
+    provider = {"kind": kind, "body": {"project_id": "p", "n": None}}
+    served = serve(config_for(upstream.base_url, provider=provider))
+    upstream.reply(expect, answer_with())
+    served.ask("POST", "/v1/chat/completions", chat_body())
+    sent = upstream.requests[-1].json
+    assert (sent["project_id"], sent["n"]) == ("p", None)
+
+
+def test_watsonx_is_asked_in_its_own_words_with_a_token_for_its_key(serve: Serve, upstream: Upstream) -> None:
+    authority = f"http://127.0.0.1:{upstream.port}"
+    provider = {
+        "kind": "watsonx",
+        "credentials": [{"ibm": {"api_key": "k", "authority": authority}}],
+        "body": {"project_id": "p"},
+        "api_key": "",
+    }
+    served = serve(config_for(upstream.base_url, provider=provider))
+    upstream.reply(expect, answer_with(b'{"access_token":"eyJ.a","expires_in":3600}'))
+    upstream.reply(expect, answer_with())
+    assert served.ask("POST", "/v1/chat/completions", chat_body()).status == 200
+    exchanged, asked = upstream.received(2)
+    assert exchanged.path == "/identity/token"
+    assert (asked.path, asked.headers["authorization"]) == ("/v1/text/chat?version=2025-02-11", "Bearer eyJ.a")
+    assert (asked.json["model_id"], asked.json["project_id"]) == ("gpt-4o-mini", "p")

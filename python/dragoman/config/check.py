@@ -122,13 +122,17 @@ def _check_credential(path: FieldPath, credential: Credential, problems: Problem
     if not identities and not (credential.key and credential.key.isascii() and credential.key.isprintable()):
         problems.add((*path, "key"), "a key is printable ASCII and not empty")
     if len(identities) + bool(credential.key) > 1:
-        problems.add(path, "give one of key, aws, google and entra")
+        problems.add(path, "give one of key, aws, google, entra and ibm")
     if credential.aws is not None and bool(credential.aws.access_key_id) != bool(credential.aws.secret_access_key):
         problems.add((*path, "aws"), "access_key_id and secret_access_key go together")
     if credential.google is not None and credential.google.file and not Path(credential.google.file).is_file():
         problems.add((*path, "google", "file"), "is not a file")
     if credential.entra is not None and credential.entra.authority:
         check_url((*path, "entra", "authority"), credential.entra.authority, problems)
+    if credential.ibm is not None and not credential.ibm.api_key:
+        problems.add((*path, "ibm", "api_key"), "is missing")
+    if credential.ibm is not None and credential.ibm.authority:
+        check_url((*path, "ibm", "authority"), credential.ibm.authority, problems)
 
 
 def _check_unique(path: FieldPath, list_name: str, names: Iterable[str], problems: Problems) -> None:

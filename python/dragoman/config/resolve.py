@@ -14,7 +14,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from dragoman.config.environ import Substitution, SubstitutionError
-from dragoman.config.schema import Aws, Config, Credential, Deployment, Entra, Google, Provider
+from dragoman.config.schema import Aws, Config, Credential, Deployment, Entra, Google, Ibm, Provider
 from dragoman.config.tree import Problems
 
 REHEARSAL = "rehearsal"
@@ -156,8 +156,10 @@ class _Filling:
         elif not given and not provider.base_url:  # a key of the kind goes to the kind's own address, nowhere else
             variable = next((name for name in kind.env if self._environ.get(name)), "")
             given = (Credential(key=self._environ[variable]),) if variable else ()
-        if not given and kind.identity and not provider.base_url:
+        if not given and kind.identity in IDENTITIES and not provider.base_url:
             given = (IDENTITIES[kind.identity],)
+        if kind.identity == "ibm":  # whose keys are good for a token alone
+            given = tuple(replace(one, key="", ibm=Ibm(api_key=one.key)) if one.key else one for one in given)
         if not given and not kind.key_optional and not provider.base_url:
             variables = f", here or as {' or '.join(kind.env)} in the environment" if kind.env else ""
             self._problems.add((*path, "api_key"), f"is missing: {kind.id} wants a key{variables}")

@@ -24,6 +24,7 @@ DialectName = Literal[
     "bedrock",
     "bedrock_invoke",
     "vertex_claude",
+    "watsonx",
     "cohere",
     "ollama",
     "cohere_embed",
@@ -91,6 +92,13 @@ class Entra(Part, frozen=True, kw_only=True):
     authority: Annotated[str, "empty: https://login.microsoftonline.com"] = ""
 
 
+class Ibm(Part, frozen=True, kw_only=True):
+    """Who the gateway is to IBM Cloud: what a key of watsonx is taken as."""
+
+    api_key: Annotated[str, "better as ${VAR} or ${file:/path}"] = ""
+    authority: Annotated[str, "empty: https://iam.cloud.ibm.com"] = ""
+
+
 class Credential(Part, frozen=True, kw_only=True):
     """One key of a provider, or another identity. Several rotate, and cool down apart."""
 
@@ -98,13 +106,14 @@ class Credential(Part, frozen=True, kw_only=True):
     aws: Annotated[Aws | None, "instead of a key"] = None
     google: Annotated[Google | None, "instead of a key"] = None
     entra: Annotated[Entra | None, "instead of a key"] = None
+    ibm: Annotated[Ibm | None, "instead of a key"] = None
     name: Annotated[str, "shown instead of the key; empty: its position"] = ""
     weight: Annotated[Positive, "its share of the requests"] = 1.0
 
     @property
-    def identities(self) -> dict[str, Aws | Google | Entra]:
+    def identities(self) -> dict[str, Aws | Google | Entra | Ibm]:
         """What is given instead of a key, by its kind."""
-        given = {"aws": self.aws, "google": self.google, "entra": self.entra}
+        given = {"aws": self.aws, "google": self.google, "entra": self.entra, "ibm": self.ibm}
         return {kind: identity for kind, identity in given.items() if identity is not None}
 
 
@@ -132,6 +141,7 @@ class Provider(Part, frozen=True, kw_only=True):
     api_key: Annotated[str, "shorthand for one credential; with none and no base_url, the kind's variable is read"] = ""
     credentials: Annotated[tuple[Credential, ...], "keys that take turns"] = ()
     headers: Annotated[dict[str, str], "sent with every request"] = {}
+    body: Annotated[dict[str, Any], "fields that every request's JSON gets, such as watsonx's project_id"] = {}
     timeouts: Annotated[Timeouts | None, "null: those of defaults"] = None
     allow_private: Annotated[bool, "may connect to loopback, private and link-local addresses"] = False
     http2: Annotated[bool, "offer HTTP/2"] = True

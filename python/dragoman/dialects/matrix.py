@@ -44,6 +44,7 @@ MODELS: dict[str, tuple[str, str, str]] = {
     "cohere": ("cohere", "command-a-03-2025", "command-a-reasoning-08-2025"),
     "ollama": ("ollama", "qwen3", "gpt-oss"),
     "bedrock_invoke": ("bedrock", "anthropic.claude-sonnet-4-5-v1:0", "anthropic.claude-opus-4-7-v1:0"),
+    "watsonx": ("watsonx", "ibm/granite-3-8b-instruct", "openai/gpt-oss-120b"),
     "vertex_claude": ("vertex-anthropic", "claude-sonnet-4-5@20250929", "claude-opus-4-7"),
 }
 _SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -14,10 +14,22 @@ from dragoman.dialects import (
     openai_chat,
     openai_responses,
     vertex_claude,
+    watsonx,
 )
 from dragoman.dialects.dialect import Dialect
 
-_MODULES = (openai_chat, openai_responses, anthropic, gemini, bedrock, bedrock_invoke, vertex_claude, cohere, ollama)
+_MODULES = (
+    openai_chat,
+    openai_responses,
+    anthropic,
+    gemini,
+    bedrock,
+    bedrock_invoke,
+    vertex_claude,
+    cohere,
+    ollama,
+    watsonx,
+)
 
 DIALECTS: Mapping[str, Dialect] = {module.DIALECT.name: module.DIALECT for module in _MODULES}
 # Those that can stream to a client as one JSON array.

@@ -7,17 +7,14 @@ https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/ho
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
-from urllib.request import ProxyHandler, Request, build_opener, urlopen
+from urllib.request import Request
 
-from dragoman.identity.bearer import Bearer
+from dragoman.identity.bearer import Bearer, asked_for_token
 from dragoman.identity.rotating import Lease, Rotating, Unavailable
 
 if TYPE_CHECKING:
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 
 AUTHORITY = "https://login.microsoftonline.com"
 MACHINE = "http://169.254.169.254"
-TIMEOUT_S = 10.0
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -43,7 +39,7 @@ def entra_signer(given: Entra, scope: str, environ: Mapping[str, str] = os.envir
         if not secret:
             proof = {"client_assertion_type": ASSERTION, "client_assertion": _read(token_file)}
         form = {"grant_type": "client_credentials", "client_id": client, "scope": scope, **proof}
-        return _asked(Request(token_url, urlencode(form).encode()), direct=False)  # noqa: S310 - the operator's own URL
+        return asked_for_token(Request(token_url, urlencode(form).encode()), "Entra")  # noqa: S310 - the operator's own URL
 
     def of_machine() -> Lease[str]:
         asked = {"api-version": "2018-02-01", "resource": scope.removesuffix("/.default")}
@@ -51,7 +47,7 @@ def entra_signer(given: Entra, scope: str, environ: Mapping[str, str] = os.envir
             asked["client_id"] = client
         machine = environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST", MACHINE).rstrip("/")
         url = f"{machine}/metadata/identity/oauth2/token?{urlencode(asked)}"
-        return _asked(Request(url, headers={"metadata": "true"}), direct=True)  # noqa: S310 - as above
+        return asked_for_token(Request(url, headers={"metadata": "true"}), "Entra", direct=True)  # noqa: S310 - as above
 
     is_application = bool(tenant and client and (secret or token_file))
     return Bearer(Rotating(of_application if is_application else of_machine))
@@ -62,28 +58,3 @@ def _read(path: str) -> str:
         return Path(path).read_text("utf-8").strip()
     except (OSError, ValueError) as error:
         raise Unavailable(f"the federated token cannot be read: {error}") from None
-
-
-def _asked(request: Request, *, direct: bool) -> Lease[str]:
-    """The token that an answer holds.
-
-    :param direct: past any proxy; a machine's own identity is on the machine.
-    """
-    fetch = build_opener(ProxyHandler({})).open if direct else urlopen
-    try:
-        with fetch(request, timeout=TIMEOUT_S) as answer:
-            told = json.load(answer)
-        return Lease(str(told["access_token"]), time.time() + float(told["expires_in"]))
-    except HTTPError as error:
-        raise Unavailable(f"Entra refuses a token: {error.code} {_reason(error)}") from None
-    except (URLError, OSError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"Entra gives no token: {type(error).__name__}: {error}") from None
-
-
-def _reason(error: HTTPError) -> str:
-    """Why, in Entra's words: its description names no secret."""
-    try:
-        told = json.loads(error.read(65536))
-        return str(told.get("error_description") or told.get("error") or "")[:500]
-    except (ValueError, AttributeError, OSError):
-        return ""

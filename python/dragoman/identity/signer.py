@@ -8,6 +8,7 @@ from dragoman.config.schema import Credential
 from dragoman.identity.aws import aws_signer
 from dragoman.identity.entra import entra_signer
 from dragoman.identity.google import google_signer
+from dragoman.identity.ibm import ibm_signer
 from dragoman.identity.rotating import Rotating
 
 
@@ -37,6 +38,8 @@ def signer_for(credential: Credential, audience: str, base_url: str, where: str)
         return google_signer(credential.google, audience or CLOUD_PLATFORM, where)
     if credential.entra is not None:
         return entra_signer(credential.entra, audience or COGNITIVE_SERVICES)
+    if credential.ibm is not None:
+        return ibm_signer(credential.ibm)
     return None
 
 

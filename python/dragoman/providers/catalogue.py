@@ -63,8 +63,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     - ``base_url``: paths are appended to it. ``${VAR}`` stands for the user's own part; empty when all of it is.
     - ``env``: the variables its key is usually in; ``automatic``: whether one that is set makes a provider.
     - ``auth``: ``bearer``, or the header that the bare key goes into; ``key_optional`` when it may have none.
-    - ``identity``: what it takes instead of a key, ``aws``, ``google`` or ``entra``; and the ``audience`` of that: the
-      name that AWS signs for, or the scope of a token.
+    - ``identity``: what it takes instead of a key, ``aws``, ``google`` or ``entra``, or what a key is exchanged by,
+      ``ibm``; and the ``audience`` of that: the name that AWS signs for, or the scope of a token.
     - ``endpoints``: what it serves, by the last known listing; ``completions`` goes wherever ``chat`` does.
     - ``stream_usage``: ``option`` honours ``stream_options``, ``always`` reports usage unasked, ``reject`` refuses it.
     - ``max_tokens_field``: the one name it knows for the limit, or ``either``.
@@ -87,7 +87,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     automatic: bool = True
     auth: str = "bearer"
     key_optional: bool = False
-    identity: Literal["", "aws", "google", "entra"] = ""
+    identity: Literal["", "aws", "google", "entra", "ibm"] = ""
     audience: str = ""
     allow_private: bool = False
     endpoints: tuple[Endpoint, ...] = ("chat",)

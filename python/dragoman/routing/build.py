@@ -173,6 +173,7 @@ class Builder:
             endpoints=frozenset(kind.endpoints) if kind else ALL_ENDPOINTS,
             dialects=provider.dialects or (OPENAI if kind is None else kind.spoken),
             written_for=_written_for(declared, kind),
+            fields=provider.body,
         )
 
     def _known_as(self, name: str, declared: schema.Deployment) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -40,6 +40,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     endpoints: frozenset[str]
     dialects: tuple[str, ...]  # that it speaks; requests of others are translated into the first
     written_for: dialect.Target
+    fields: dict[str, Any] = {}  # that every request's JSON gets
 
     @property
     def rates(self) -> Rates | None:

@@ -47,6 +47,13 @@ def sending_to(call: Call, deployment: Deployment) -> Sending:
         InvalidRequest: the request is not what the client's dialect says.
         Untranslatable: what would be lost is more than the policy allows.
     """
+    sending = _sending(call, deployment)
+    if not deployment.fields or not sending.body.startswith(b"{"):
+        return sending
+    return replace(sending, body=msgspec.json.encode({**parse_fields(sending.body).left, **deployment.fields}))
+
+
+def _sending(call: Call, deployment: Deployment) -> Sending:
     surface = call.surface
     if surface is None:
         return Sending(call.path, call.outgoing(deployment), call.headers, call.lane(deployment))
