@@ -39,7 +39,10 @@ def speak(connection: Connection) -> None:
     name, streamed = spoken(request.path, request.json)
     number = next(NUMBERS)
     if not streamed:
-        answer(numbered(json.dumps(WHOLE[name](called)).encode(), number))(connection)
+        told = json.dumps(WHOLE[name](called))
+        if '"city"' in said and "get_weather" not in said:  # an answer by schema
+            told = told.replace(json.dumps(TEXT), json.dumps(ARGUMENTS))
+        answer(numbered(told.encode(), number))(connection)
         return
     kind = STREAM_TYPES.get(name, "text/event-stream")
     connection.send(head(200, content_type=kind, transfer_encoding="chunked"))

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from google import genai
 from google.genai import types
 from mistralai.client import Mistral
+from pydantic import BaseModel
 from tests.gateway.gateway import Gateway
 from tests.gateway.polyglot import ASKED, KEY, KINDS, SCHEMA
 from tests.gateway.speakers import COUNT, INPUT, OUTPUT, PLACE, TEXT, WORDS
@@ -82,6 +83,17 @@ def test_openai_chat_tools(chats: openai.OpenAI, model: str, streamed: bool) -> 
     messages += [said, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
     answer = chats.chat.completions.create(model=model, messages=messages, tools=tools)
     assert answer.choices[0].message.content == TEXT
+
+
+class Place(BaseModel):
+    city: str
+
+
+def test_openai_parses_answers_by_schema(chats: openai.OpenAI, model: str) -> None:
+    asked: Any = [{"role": "user", "content": "Where?"}]
+    chat = chats.chat.completions.parse(model=model, messages=asked, response_format=Place)
+    assert chat.choices[0].message.parsed == Place(**PLACE)
+    assert chats.responses.parse(model=model, input="Where?", text_format=Place).output_parsed == Place(**PLACE)
 
 
 def test_openai_responses(chats: openai.OpenAI, model: str) -> None:
@@ -184,6 +196,15 @@ def test_anthropic_counts(claude: anthropic.Anthropic, model: str) -> None:
 def test_anthropic_lists_models(claude: anthropic.Anthropic) -> None:
     assert KINDS.keys() <= {model.id for model in claude.models.list()}
     assert claude.models.retrieve("gemini").display_name == "gemini"
+
+
+def test_anthropic_thinking(claude: anthropic.Anthropic, model: str) -> None:
+    thinking: Any = {"type": "enabled", "budget_tokens": 1024}
+    asked: Any = [{"role": "user", "content": "Hi"}]
+    whole = claude.messages.create(model=model, max_tokens=2048, thinking=thinking, messages=asked)
+    assert (text_of(whole), whole.stop_reason) == (TEXT, "end_turn")
+    with claude.messages.stream(model=model, max_tokens=2048, thinking=thinking, messages=asked) as stream:
+        assert list(stream.text_stream) == list(WORDS)
 
 
 def test_anthropic_by_way_of_vertex(gateway: Gateway, model: str) -> None:
