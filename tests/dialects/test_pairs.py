@@ -1,6 +1,6 @@
 """Every recorded answer, told to clients of every dialect: read back there, it says the same.
 
-What the vendors' SDKs make of the same bytes is in their own types: each whole answer is validated by them.
+What the vendors' SDKs make of the same bytes is in their own types: each answer and each event is validated by them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,10 @@ from pathlib import Path as File
 from typing import Any
 
 import pytest
-from anthropic.types import Message
-from google.genai.types import GenerateContentResponse
-from ollama import ChatResponse
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from openai.types.responses import Response
-from pydantic import ValidationError
 from tests.dialects.across import target
 from tests.dialects.recorded import Call, frames_of
 from tests.dialects.test_recorded import APIS, EXPLAINED, calls
+from tests.dialects.vendors import answer_fault, stream_fault
 
 from dragoman.dialects.canonical import (
     Answer,
@@ -58,16 +53,6 @@ ASKED: dict[str, Any] = {
     "watsonx": {"model": "m", "messages": [], "stream": True, "stream_options": {"include_usage": True}},
     "bedrock_invoke": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
     "vertex_claude": {"max_tokens": 9, "messages": [], "thinking": {"type": "enabled", "budget_tokens": 1024}},
-}
-VALIDATE: dict[str, Callable[[Any], Any]] = {
-    "openai_chat": ChatCompletion.model_validate,
-    "openai_responses": Response.model_validate,
-    "anthropic": Message.model_validate,
-    "gemini": GenerateContentResponse.model_validate,
-    "bedrock_invoke": Message.model_validate,
-    "vertex_claude": Message.model_validate,
-    "ollama": ChatResponse.model_validate,
-    "watsonx": ChatCompletion.model_validate,
 }
 # In whose words the answers of a dialect are.
 DIALECT_OF = {"bedrock_invoke": "anthropic", "vertex_claude": "anthropic", "watsonx": "openai_chat"}
@@ -148,11 +133,8 @@ def through_whole(provider: str, client: str, call: Call) -> str:
     if not answer.choices[0].stop:
         return ""
     written = DIALECTS[client].write_answer(answer, asked_by(client))
-    if client in VALIDATE and answer.dialect != DIALECT_OF.get(client, client):  # a vendor's own are as it likes
-        try:
-            VALIDATE[client](json.loads(written))
-        except ValidationError as error:
-            return f"the SDK says {error.errors()[0]['loc']} {error.errors()[0]['msg']}"
+    if answer.dialect != DIALECT_OF.get(client, client) and (fault := answer_fault(client, written)):
+        return fault  # of a vendor's own answers, which are as it likes, nothing is said
     return said_in(answer).differs(said_in(DIALECTS[client].read_answer(written, target(client))))
 
 
@@ -164,9 +146,8 @@ def through_stream(provider: str, client: str, call: Call) -> str:
         return ""
     writer = DIALECTS[client].writer(asked_by(client))
     frames = frames_of(writer.write(events) + writer.finish(), DIALECTS[client].stream_type)
-    if client == "openai_chat" != provider:
-        for _, data in frames[:-1]:
-            ChatCompletionChunk.model_validate(json.loads(data))
+    if DIALECT_OF.get(provider, provider) != DIALECT_OF.get(client, client) and (fault := stream_fault(client, frames)):
+        return fault
     again = DIALECTS[client].reader(target(client))
     return said_in_events(events).differs(said_in_events(again.read(frames) + again.finish()))
 

@@ -26,6 +26,7 @@ from dragoman.dialects.canonical import (
     Refusal,
     Text,
     ToolCall,
+    Usage,
 )
 from dragoman.dialects.continuity import seal
 from dragoman.dialects.dialect import Asked, Target
@@ -59,8 +60,8 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
         "metrics": {"latencyMs": 0},
         **(answer.extra if own else {}),
     }
-    if answer.usage is not None:
-        written["usage"] = write_usage(answer.usage, own=own)
+    if answer.usage is not None or not own:  # the SDKs' users count on it
+        written["usage"] = write_usage(answer.usage or Usage(), own=own)
     return msgspec.json.encode(written)
 
 

@@ -211,9 +211,9 @@ def write_media(kind: str, block: Image | Audio | Video | Document) -> Json | No
     return None
 
 
-def write_citation(citation: Citation) -> Json:
-    """A citation."""
-    if citation.extra:
+def write_citation(citation: Citation, *, own: bool = False) -> Json:
+    """A citation; ``own``: of this dialect, as it was."""
+    if own:
         return citation.extra
     written: Json = {"title": citation.title}
     if citation.cited_text:
@@ -245,7 +245,7 @@ def own_block(block: Block) -> Json:
                 extra["citations"] = {"enabled": True}
         return {kind: {**written[kind], **extra}}
     if isinstance(block, Text) and block.extra.get("_cited"):
-        citations = [write_citation(citation) for citation in block.citations]
+        citations = [write_citation(citation, own=True) for citation in block.citations]
         return {"citationsContent": {"content": [{"text": block.text}], "citations": citations}}
     return {"text": block.text, **extra}
 

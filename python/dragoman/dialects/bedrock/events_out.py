@@ -71,8 +71,8 @@ class EventWriter:
         """What it came to, which is said last."""
         stopped = b"" if self.finished else self._message("messageStop", {"stopReason": "end_turn"})
         told: Json = {"metrics": {"latencyMs": 0}, **self.metadata}
-        if self.usage is not None:
-            told["usage"] = write_usage(self.usage, own=self.own)
+        if self.usage is not None or not self.own:  # the SDKs' users count on it
+            told["usage"] = write_usage(self.usage or Usage(), own=self.own)
         return stopped + self._message("metadata", told)
 
     def fail(self, report: Report) -> bytes:
@@ -105,7 +105,7 @@ class EventWriter:
         if isinstance(event, Proved):
             return self._prove(event.proof)
         if isinstance(event, Cited):
-            return [self._piece({"citation": write_citation(event.citation)})]
+            return [self._piece({"citation": write_citation(event.citation, own=self.own)})]
         if isinstance(event, Passed) and event.dialect == NAME:
             if event.type != "metadata":
                 return [self._message(event.type, event.raw)]
