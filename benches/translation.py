@@ -72,6 +72,8 @@ def frames_of(data: bytes, framing: str) -> list[Frame]:
     """The frames of a stream."""
     if framing == "eventstream":
         return EventStreamReader(1 << 20).feed(data)
+    if framing == "ndjson":
+        return [("", line) for line in data.splitlines()]
     reader = SseReader(1 << 20)
     return [(frame.event or "", bytes(frame.data)) for frame in reader.feed(data)]
 
