@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from dragoman.access.credentials import KEY_IN_QUERY, check_signature, presented_key
+from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.keys import KeyRing
 from dragoman.access.secret import load_pepper
 from dragoman.config.check import check_exposure, is_loopback
@@ -91,8 +91,7 @@ class Gateway:
         Raises:
             Unauthenticated: no key, or one that is not in force.
         """
-        query = request.query if request.path.startswith(KEY_IN_QUERY) else ""
-        return self.authenticate_secret(presented_key(request.headers, query))
+        return self.authenticate_secret(secret_of(request))
 
     def authenticate_secret(self, secret: str) -> Principal:
         """Whose key it is; empty where none was presented.

@@ -160,6 +160,7 @@ def test_the_key_may_be_among_the_protocols(gateway: Gateway, provider: Sessions
         ("/v1/realtime?model=voice", "", 401),
         ("/v1/realtime?model=voice", "dgk_wrong", 401),
         ("/v1/realtime", KEY, 400),
+        (f"/v1/realtime?model=voice&key={KEY}", "", 401),
         ("/v1/realtime?model=absent", KEY, 404),
         ("/v1/realtime?model=none", KEY, 400),
         ("/v1/elsewhere", KEY, 404),

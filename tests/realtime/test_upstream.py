@@ -115,7 +115,9 @@ def test_something_else_answers() -> None:
             first_frame(f"ws://127.0.0.1:{port}/", door())
 
 
-def test_the_proxy_of_the_configuration_is_asked() -> None:
+@pytest.mark.parametrize("allow_private", [True, False])
+@pytest.mark.parametrize("given", ["configuration", "environment"])
+def test_a_proxy_is_asked(given: str, allow_private: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def answer(client: socket.socket) -> None:
@@ -123,5 +125,9 @@ def test_the_proxy_of_the_configuration_is_asked() -> None:
         client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
     with answering(answer) as port, pytest.raises(UpstreamProtocol):
-        first_frame("ws://api.example/v1/realtime", door(proxy=f"http://127.0.0.1:{port}"))
+        proxy = f"http://127.0.0.1:{port}"
+        if given == "environment":
+            monkeypatch.setenv("http_proxy", proxy)
+        named = proxy if given == "configuration" else ""
+        first_frame("ws://api.example/v1/realtime", door(proxy=named, allow_private=allow_private))
     assert asked[0].startswith(b"CONNECT api.example:80 ")

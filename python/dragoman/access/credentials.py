@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from dragoman.errors import InvalidRequest, Unauthenticated
 from dragoman.identity.sigv4 import ALGORITHM, is_genuine, read_authorization
+
+if TYPE_CHECKING:
+    from dragoman.server.request import Request
 
 # Tried in this order; all that are present must agree.
 HEADERS = (
@@ -21,7 +25,16 @@ HEADERS = (
     "x-goog-api-key",
 )
 # Beginnings of paths whose clients may put the key into the query.
-KEY_IN_QUERY = ("/v1beta", "/v1alpha")
+KEY_IN_QUERY = ("/v1beta", "/v1alpha", "/ws/google.")
+
+
+def secret_of(request: Request) -> str:
+    """The key that a request presents; empty where there is none.
+
+    Raises:
+        InvalidRequest: two places present different keys, or one came twice.
+    """
+    return presented_key(request.headers, request.query if request.path.startswith(KEY_IN_QUERY) else "")
 
 
 def presented_key(headers: dict[str, str], query: str = "") -> str:

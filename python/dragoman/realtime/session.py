@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
-from dragoman.access.credentials import presented_key
+from dragoman.access.credentials import secret_of
 from dragoman.access.knobs import Knobs, read_knobs
 from dragoman.errors import (
     ClientGone,
@@ -231,7 +231,7 @@ def _key_of(request: Request) -> str:
     for name in (one.strip() for one in offered.split(",")):
         if name.startswith(KEY_PROTOCOL):
             return name.removeprefix(KEY_PROTOCOL)
-    return presented_key(request.headers, request.query)
+    return secret_of(request)
 
 
 def _check_origin(request: Request, *, is_open: bool) -> None:

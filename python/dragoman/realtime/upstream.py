@@ -38,11 +38,12 @@ async def connect(
     from websockets.asyncio.client import connect as open_socket
     from websockets.exceptions import InvalidStatus, WebSocketException
 
-    options: dict[str, Any] = {"proxy": {"": True, "none": None}.get(door.proxy, door.proxy)}
+    proxy = _proxy(door.proxy, url)
+    options: dict[str, Any] = {"proxy": proxy}
     if url.startswith("wss:"):
         options["ssl"] = ssl.create_default_context(cadata=door.ca_pem.decode() if door.ca_pem else None)
     try:
-        if not door.allow_private:
+        if proxy is None and not door.allow_private:  # behind a proxy, names are the proxy's to look up
             options |= await _public_address(url, provider)
         return await open_socket(
             url,
@@ -63,6 +64,14 @@ async def connect(
         raise UpstreamUnreachable(f"{provider} cannot be reached.") from None
     except WebSocketException as error:
         raise UpstreamProtocol(f"{provider} does not open a WebSocket: {error}.") from None
+
+
+def _proxy(named: str, url: str) -> str | None:
+    """The proxy on the way to an address: the configuration's, or the environment's."""
+    from websockets.proxy import get_proxy
+    from websockets.uri import parse_uri
+
+    return None if named == "none" else named or get_proxy(parse_uri(url))
 
 
 async def _public_address(url: str, provider: str) -> dict[str, Any]:
