@@ -10,6 +10,7 @@ from msgspec import Struct
 from dragoman.dialects.canonical import Json
 from dragoman.dialects.gemini.usage import read_usage
 from dragoman.dialects.lenient import count, text_of
+from dragoman.routing.settle import tokens_of_usage
 from dragoman.usage.row import Tokens
 
 _decode = msgspec.json.decode
@@ -116,15 +117,4 @@ class GeminiMeter:
             "candidatesTokensDetails": told.get("responseTokensDetails"),
         }
         usage = read_usage(named)
-        if usage is None:
-            return None
-        return Tokens(
-            input=usage.input,
-            output=usage.output,
-            cached_input=usage.cached,
-            reasoning=usage.reasoning,
-            audio_input=usage.audio_input,
-            audio_output=usage.audio_output,
-            cached_audio=usage.cached_audio,
-            image_input=usage.image_input,
-        )
+        return None if usage is None else tokens_of_usage(usage)

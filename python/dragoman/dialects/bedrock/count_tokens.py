@@ -18,7 +18,7 @@ from dragoman.dialects.losses import Losses
 
 def read_count_request(body: bytes, path: Path) -> Request:
     """The request whose tokens a client wants counted."""
-    from dragoman.dialects.bedrock_invoke.envelope import read_request as read_invoked
+    from dragoman.dialects.anthropic import DIALECT as ANTHROPIC
 
     fields = parse_fields(body)
     asked = fields.required("input", fields.fields("input"))
@@ -30,7 +30,7 @@ def read_count_request(body: bytes, path: Path) -> Request:
         inner = base64.b64decode(invoked.text("body"), validate=True)
     except (binascii.Error, ValueError):
         raise invoked.wrong("body", "base64") from None
-    return read_invoked(inner, path)
+    return ANTHROPIC.read_request(inner, path)
 
 
 def write_count_request(request: Request, target: Target) -> Outgoing:

@@ -1,19 +1,18 @@
 """Claude through Amazon Bedrock's InvokeModel."""
 
+from msgspec.structs import replace
+
 from dragoman.dialects import anthropic
 from dragoman.dialects.bedrock.errors import read_error, write_error
-from dragoman.dialects.bedrock_invoke.envelope import NAME, EventReader, EventWriter, read_request, write_request
-from dragoman.dialects.dialect import Dialect
+from dragoman.dialects.bedrock_invoke.envelope import NAME, EventReader, EventWriter, write_request
 
-DIALECT = Dialect(
+DIALECT = replace(
+    anthropic.DIALECT,
     name=NAME,
     wraps=anthropic.DIALECT.name,
     framing="eventstream",
     stream_type="application/vnd.amazon.eventstream",
-    read_request=read_request,
     write_request=write_request,
-    read_answer=anthropic.DIALECT.read_answer,
-    write_answer=anthropic.DIALECT.write_answer,
     reader=EventReader,
     writer=EventWriter,
     read_error=read_error,

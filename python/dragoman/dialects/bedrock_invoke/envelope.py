@@ -7,43 +7,31 @@ import binascii
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from dragoman.core import event_stream_message
 from dragoman.dialects import anthropic
-from dragoman.dialects.anthropic.write_request import body_of
+from dragoman.dialects.anthropic.envelope import Envelope
 from dragoman.dialects.bedrock.errors import KINDS, report_of
 from dragoman.dialects.bedrock.write_request import path_of
-from dragoman.dialects.canonical import Event, Failed, Json, Report, Request
-from dragoman.dialects.dialect import Asked, Frame, Outgoing, Path, Target
+from dragoman.dialects.canonical import Event, Failed, Report, Request
+from dragoman.dialects.dialect import Asked, Frame, Outgoing, Target
 from dragoman.dialects.fields import Unreadable
 from dragoman.dialects.losses import Losses
 
 NAME = "bedrock_invoke"
-VERSION = "bedrock-2023-05-31"
-# Fields of the body that are headers elsewhere.
-OWN_FIELDS = ("anthropic_version", "anthropic_beta")
-# What Bedrock refuses of Anthropic's own requests.
-UNKNOWN = ("tags", "container", "inference_geo", "speed", "service_tier", "metadata")
+BEDROCK = Envelope(
+    "Bedrock", "bedrock-2023-05-31", ("tags", "container", "inference_geo", "speed", "service_tier", "metadata")
+)
 _decode, _encode = msgspec.json.decode, msgspec.json.encode
-
-
-def read_request(body: bytes, path: Path) -> Request:
-    """The request that a client sent to ``/model/.../invoke``. Inside it is one of Anthropic's dialect."""
-    return anthropic.DIALECT.read_request(body, path)
 
 
 def write_request(request: Request, target: Target, losses: Losses) -> Outgoing:
     """The request as Bedrock gets it."""
-    body, betas, undo = body_of(request, target, losses)
-    own = "anthropic_version" in request.extra
-    for name in UNKNOWN:
-        if name in body and not own:
-            losses.drop(name, "Bedrock does not take it")
-            del body[name]
-    sent: Json = {"anthropic_version": VERSION, **({"anthropic_beta": betas} if betas else {}), **body}
+    body, betas, undo = BEDROCK.wrapped(request, target, losses)
+    if betas:
+        body.setdefault("anthropic_beta", betas)
     action = "invoke-with-response-stream" if request.stream else "invoke"
-    return Outgoing(path=path_of(target.model, action), body=_encode(sent), undo=undo)
+    return Outgoing(path=path_of(target.model, action), body=_encode(body), undo=undo)
 
 
 class EventReader:
@@ -116,9 +104,3 @@ class EventWriter:
                 payload = _encode({"bytes": base64.b64encode(data).decode()})
                 messages.append(event_stream_message("chunk", payload))
         return b"".join(messages)
-
-
-def bare_asked(asked: Asked) -> Asked:
-    """What is asked, without what is Bedrock's own."""
-    extra = {name: value for name, value in asked.request.extra.items() if name not in OWN_FIELDS}
-    return replace(asked, request=replace(asked.request, extra=extra))

@@ -168,7 +168,7 @@ fn plain_bytes(bytes: &[u8]) -> usize {
     whole + rest.iter().position(special).unwrap_or(rest.len())
 }
 
-/// The UTF-16 unit of the `\uXXXX` at the front.
+/// The UTF-16 unit of the `\u` and its four digits at the front.
 fn code_unit(bytes: &[u8]) -> Option<u32> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | (*digit as char).to_digit(16)?))
