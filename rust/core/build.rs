@@ -1,4 +1,4 @@
-//! Lays the vocabularies and the character classes out as the look-ups of `tokens` want them.
+//! Lays the vocabularies, the character classes and the shapes of phone numbers out as the look-ups want them.
 //!
 //! Done here and not at start: the tables are then part of the library's read-only pages, so that loading costs
 //! nothing, forked workers share them, and no vocabulary file is kept in the repository. The entries come from
@@ -11,6 +11,8 @@ use std::{env, error::Error, fs, path::Path};
 use regex_syntax::hir::{Class, HirKind};
 use tiktoken_rs::CoreBPE;
 
+#[path = "build/phones.rs"]
+mod phones;
 #[allow(dead_code, reason = "the look-up needs what the writer does not")]
 #[path = "src/tokens/slot.rs"]
 mod slot;
@@ -20,11 +22,13 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 fn main() -> Outcome<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/tokens/slot.rs");
+    println!("cargo:rerun-if-changed=build/phones.rs");
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
     write_vocabulary(out, "o200k", &tiktoken_rs::o200k_base()?, 199_998)?;
     write_vocabulary(out, "cl100k", &tiktoken_rs::cl100k_base()?, 100_256)?;
     write_vocabulary(out, "p50k", &tiktoken_rs::p50k_base()?, 50_281)?;
+    fs::write(out.join("phones.bin"), phones::table()?)?;
     write_classes(&out.join("classes.bin"))
 }
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod balance;
 mod body;
 mod frames;
+mod mask;
 mod sealer;
 mod tokens;
 mod upstream;
@@ -14,6 +15,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     balance::register(module)?;
     body::register(module)?;
     frames::register(module)?;
+    mask::register(module)?;
     sealer::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;

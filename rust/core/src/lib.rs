@@ -6,4 +6,5 @@
 pub mod balance;
 pub mod body;
 pub mod frames;
+pub mod mask;
 pub mod tokens;
