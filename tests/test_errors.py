@@ -9,13 +9,14 @@ import pytest
 
 from dragoman import errors
 from dragoman.dialects.openai_errors import error_body
-from dragoman.errors import ConfigError, DragomanError, RequestError, StoreError, UpstreamRejected
+from dragoman.errors import ConfigError, DragomanError, GuardrailBlocked, RequestError, StoreError, UpstreamRejected
 
 # Class: status, fault, type, code, retryable.
 TABLE: dict[str, tuple[int, str, str, str, bool]] = {
     "ClientError": (400, "client", "invalid_request_error", "invalid_request", False),
     "InvalidRequest": (400, "client", "invalid_request_error", "invalid_request", False),
     "Untranslatable": (400, "client", "invalid_request_error", "lossy_translation", True),
+    "GuardrailBlocked": (400, "client", "invalid_request_error", "guardrail_blocked", False),
     "Unauthenticated": (401, "client", "authentication_error", "invalid_api_key", False),
     "Forbidden": (403, "client", "permission_error", "forbidden", False),
     "NotFound": (404, "client", "invalid_request_error", "not_found", False),
@@ -53,6 +54,8 @@ def below(error: type[RequestError]) -> Iterator[type[RequestError]]:
 def made(error: type[RequestError]) -> RequestError:
     if issubclass(error, UpstreamRejected):
         return error("m", status=error.status, body=b"", content_type="")
+    if issubclass(error, GuardrailBlocked):
+        return error("g", "m")
     return error("m")
 
 
@@ -64,7 +67,8 @@ def test_every_error_is_in_the_table() -> None:
 def test_each_is_what_the_table_says(name: str) -> None:
     error = made(getattr(errors, name))
     assert (error.http_status, error.fault, error.type, error.error_code, error.retryable) == TABLE[name]
-    assert str(error) == error.message == "m"
+    assert str(error) == error.message
+    assert error.message.removesuffix(".").endswith("m")
 
 
 def test_every_error_is_drawn_in_the_tree() -> None:

@@ -14,9 +14,12 @@ __all__ = [
     "Balancer",
     "Batch",
     "BodyError",
+    "Detector",
     "EventStreamReader",
     "Exchange",
     "FrameError",
+    "MaskSession",
+    "Masker",
     "MemberState",
     "Outcome",
     "PlanStep",
@@ -31,6 +34,7 @@ __all__ = [
     "Tier",
     "TokenCount",
     "TokenCounter",
+    "Unmasker",
     "Upstream",
     "Usage",
     "backoff_s",
@@ -863,3 +867,126 @@ class Sealer:
 
     def open(self, sealed: bytes, about: bytes) -> bytes | None:
         """The text; ``None`` where it was sealed with another key, for something else, or changed."""
+
+# Masking ---------------------------------------------------------------------------------------------------------
+
+@final
+class Masker:
+    """Finds personal data and secrets in texts, and hides them.
+
+    Disguises are seen through: invisible and look-alike characters, any script's digits, separators, URL, HTML and
+    backslash escapes, base64, base32 and hexadecimal (two deep), digits and addresses written backwards. Time is in
+    proportion to the text, whatever it is: at most 1 ms a KiB.
+    """
+
+    def __new__(
+        cls,
+        *,
+        entities: list[str] | None = None,
+        threshold: float = 0.5,
+        action: str = "mask",
+        actions: dict[str, str] = {},
+        patterns: dict[str, str] = {},
+        words: dict[str, list[str]] = {},
+    ) -> Self:
+        """:param entities: what to look for, of :meth:`known_entities`; ``None``: those that are on by default.
+        :param threshold: what is less sure is left; 0 to 1.
+        :param action: ``mask`` (a placeholder, and the value again in the answer), ``redact`` (``[EMAIL]``), ``hash``
+            (``[EMAIL:4KQ2M4XN]``, the same for the same value), ``partial`` (all but the last four made ``*``),
+            ``block`` or ``flag`` (both leave it, and :class:`MaskSession` tells).
+        :param actions: the same for single entities.
+        :param patterns: regular expressions by name (RE2's syntax, ASCII, at most 4,096 bytes); entity ``CUSTOM``.
+        :param words: words and phrases by name, at most 100,000, found whole and in any case; entity ``CUSTOM``.
+        :raises ValueError: there is no such entity or action, or a pattern cannot be used; names it.
+        """
+
+    @staticmethod
+    def known_entities() -> list[tuple[str, bool]]:
+        """All entities, and whether each is looked for by default."""
+
+    @staticmethod
+    def known_secrets() -> list[str]:
+        """All kinds of ``SECRET``, sorted."""
+
+    def find(self, text: str) -> list[tuple[str, str, int, int, float]]:
+        """Everything found, from left to right, without overlaps.
+
+        :returns: of each the entity, its kind (such as ``github-pat``; of a custom rule its name), where it starts and
+            ends in characters, and how sure it is, 0 to 1.
+        """
+
+    def session(self, key: bytes, conversation: bytes = b"") -> MaskSession:
+        """What is hidden of one request.
+
+        :param key: the tenant's. The same value gets the same placeholder under the same key, and another under any
+            other (HMAC-SHA256).
+        :param conversation: what placeholders depend on beside.
+        """
+
+@final
+class MaskSession:
+    """What one request hides, and the way back. Placeholders are names such as ``EMAIL_4KQ2M4XN``."""
+
+    def mask(self, text: str) -> str:
+        """The text with what was found in it hidden. What already looks like a placeholder is hidden as well."""
+
+    def mask_body(self, body: bytes) -> bytes:
+        """The same for all strings, keys and long numbers of a JSON document, which must be well formed.
+
+        JSON inside strings is read as JSON; what is split over strings that follow each other is found; roles, types,
+        ids, signatures and the bytes of media are left. The same object where nothing was found.
+        """
+
+    def unmask(self, text: str, *, in_json: bool = False) -> str:
+        """The text with this session's placeholders replaced by what they stand for; any others stay.
+
+        :param in_json: values are written as they stand inside a string of JSON.
+        """
+
+    def unmask_body(self, body: bytes) -> bytes:
+        """The same for all strings of a JSON document."""
+
+    def unmasker(self, *, in_json: bool = False) -> Unmasker:
+        """The same for a text that comes in pieces."""
+
+    def leak(self, sent: bytes) -> str | None:
+        """The entity of something hidden (of five bytes or more) that still stands in what would be sent."""
+
+    @property
+    def found(self) -> list[tuple[str, str, str]]:
+        """What was found: of each the entity, its kind, and what was done."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether anything was found whose action is ``block``."""
+
+    @property
+    def has_placeholders(self) -> bool:
+        """Whether there is anything to be shown again."""
+
+@final
+class Unmasker:
+    """Shows hidden values again in a text that comes in pieces, holding back at most a placeholder's length."""
+
+    def push(self, piece: str) -> str:
+        """The next piece, as far as it can be told yet."""
+
+    def finish(self) -> str:
+        """What was held back, when the text is over."""
+
+# Judging ---------------------------------------------------------------------------------------------------------
+
+@final
+class Detector:
+    """Tells prompts that try to take a model over (injection, jailbreaks) from others.
+
+    A linear model over hashed words, letters and meanings; ``benches/README.md`` says how good it is, and how it was
+    trained. Disguises are seen through as :class:`Masker` does. At most 50 us for 1 KB.
+    """
+
+    def __new__(cls) -> Self: ...
+    def judge(self, text: str) -> tuple[float, list[str]]:
+        """How likely a text is an attempt, 0 to 1, and what spoke for it, the strongest first (at most five).
+
+        Of a long text the worst part counts. At 0.88, 1 % of harmless prompts are taken for attempts.
+        """

@@ -8,7 +8,8 @@
     └── RequestError                has a status, a fault and an OpenAI-shaped body
         ├── ClientError             fault: client
         │   ├── InvalidRequest      400   a field is wrong; names the field
-        │   │   └── Untranslatable  400   this deployment cannot carry the request; another may
+        │   │   ├── Untranslatable  400   this deployment cannot carry the request; another may
+        │   │   └── GuardrailBlocked 400  a guardrail refuses it; says which
         │   ├── Unauthenticated     401   no key, or a key that is not ours
         │   ├── Forbidden           403   the key may not do this
         │   ├── NotFound            404   no such path, model or request
@@ -115,6 +116,16 @@ class Untranslatable(InvalidRequest):
 
     code = "lossy_translation"
     retryable = True
+
+
+class GuardrailBlocked(InvalidRequest):
+    """A guardrail refuses what the request says. The text says what kind of thing it found, never the thing."""
+
+    code = "guardrail_blocked"
+
+    def __init__(self, guardrail: str, reason: str) -> None:
+        super().__init__(f"The guardrail {guardrail!r} refused the request: {reason}.")
+        self.guardrail = guardrail
 
 
 class Unauthenticated(ClientError):

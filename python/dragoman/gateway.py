@@ -61,6 +61,7 @@ class Gateway:
             self.keys = KeyRing(self.store.engine, pepper, config.keys, loopback=loopback)
             check_exposure(config, self.keys.total)
             self.snapshot: Snapshot = self.builder.build(config, 1)
+            self.pepper = pepper
         except Exception:
             self.store.close()
             raise

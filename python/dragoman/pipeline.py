@@ -17,6 +17,7 @@ from dragoman.access.knobs import Knobs, policy_of, read_knobs
 from dragoman.core import BodyError, RequestBody, TokenCount
 from dragoman.dialects.table import ARRAYS, DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
+from dragoman.guardrails.request import hidden, texts_of_call
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.continuity import completed, remember
@@ -61,11 +62,13 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         knobs = with_body_fallbacks(knobs, body)
         plan = snapshot.plan(at.model or body.model or snapshot.alias_of(knobs.deployment), knobs.fallbacks, principal)
         run.planned(plan.alias, body.end_user or "", knobs, outgoing_trace(request.headers))
+        run.guarding = guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
+        shown, read_of = (raw, asked) if guarding is None else hidden(guarding, raw, asked)
         call = Call(
             endpoint=surface.endpoint,
             path="",
-            raw=raw,
-            body=body,
+            raw=shown,
+            body=body if shown is raw else read(shown, snapshot.config.server.limits.max_json_depth, at),
             knobs=knobs,
             deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
             session=session_of(plan.session_by, knobs, run.end_user, principal.key_id),
@@ -73,9 +76,12 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             trace=run.trace_headers,
             surface=surface,
             at=at,
-            reading=reading_of(surface, body, asked, at, partial(completed, gateway.turns, principal)),
+            reading=reading_of(surface, body, read_of, at, partial(completed, gateway.turns, principal)),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
+            guarding=guarding,
         )
+        if guarding is not None:
+            guarding.check_input(texts_of_call(call))
         run.before_end = partial(_keep, gateway, asked if surface.stores else b"")
         await dispatch(gateway, admit(gateway, call, plan), run)
     except RequestError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.gateway.gateway import SECRET, Gateway
 from tests.gateway.speakers import speak
-from tests.gateway.upstream import Upstream, expect
+from tests.gateway.upstream import Step, Upstream, expect
 
 from dragoman.access.secret import create_secret
 
@@ -30,8 +30,19 @@ KEY = create_secret()
 
 def running(folder: Path) -> Iterator[Gateway]:
     """The gateway, until the tests are done."""
+    for gateway, _ in with_speaker(folder, speak, {}):
+        yield gateway
+
+
+def with_speaker(
+    folder: Path, speaker: Step, more: dict[str, Any], environ: dict[str, str] | None = None
+) -> Iterator[tuple[Gateway, Upstream]]:
+    """The gateway and the one provider behind all, which answers as told.
+
+    :param more: what the configuration has beside.
+    """
     with Upstream() as upstream:
-        upstream.reply(expect, speak)
+        upstream.reply(expect, speaker)
         providers = {
             name: {"kind": kind, "base_url": upstream.base_url, "api_key": SECRET, "allow_private": True}
             for name, kind in KINDS.items()
@@ -39,11 +50,11 @@ def running(folder: Path) -> Iterator[Gateway]:
         providers["openai_responses"]["dialects"] = ["openai_responses"]
         providers["ollama"] |= {"dialects": ["ollama"], "base_url": f"{upstream.base_url}/ollama"}
         deployments = {name: {"provider": name, "model": "m"} for name in KINDS}
-        config = {
+        config: dict[str, Any] = {
             "server": {"http2": True},
             "providers": providers,
             "deployments": deployments,
-            "keys": [{"name": "sdk", "secret": KEY}],
+            "keys": [{"name": "sdk", "secret": KEY, "organisation": "acme"}],
         }
-        with Gateway(config, folder) as gateway:
-            yield gateway
+        with Gateway(config | more, folder, environ) as gateway:
+            yield gateway, upstream

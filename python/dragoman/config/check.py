@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
+from dragoman.config.guards import KINDS, Guardrail, usable
 from dragoman.config.resolve import REHEARSAL, deployment_for
 from dragoman.config.schema import Config, Credential, Entra, Key, Price, Provider, Route
 from dragoman.config.tree import Path as FieldPath
@@ -44,6 +45,9 @@ def check(config: Config, problems: Problems, check_key: KeyCheck | None) -> Non
     for alias, route in config.routes.items():
         _check_name(("routes", alias), alias, problems)
         _check_route(alias, route, config, problems)
+    for name, guardrail in config.guardrails.items():
+        _check_name(("guardrails", name), name, problems)
+        _check_guardrail(("guardrails", name), guardrail, problems)
     _check_keys(config.keys, problems, check_key)
 
 
@@ -230,6 +234,18 @@ def _no_deployment(where: FieldPath, name: str, config: Config, problems: Proble
         hint = problems.hint(provider, config.providers) or problems.hint(name, config.deployments)
         return f"there is no deployment {shown} and no provider of that name{hint}"
     return f"there is no deployment {shown}{problems.hint(name, config.deployments)}"
+
+
+def _check_guardrail(path: FieldPath, guardrail: Guardrail, problems: Problems) -> None:
+    kinds = guardrail.kinds
+    if len(kinds) != 1:
+        given = f"give one of {', '.join(kinds)}" if kinds else f"says not what it does: give one of {', '.join(KINDS)}"
+        problems.add(path, given)
+    for kind, part in kinds.items():
+        try:
+            usable(part)
+        except ValueError as fault:
+            problems.add((*path, kind), str(fault))
 
 
 def _check_keys(keys: tuple[Key, ...], problems: Problems, check_key: KeyCheck | None) -> None:

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from dragoman.config.schema import Config, Part
+from dragoman.config.part import Part
+from dragoman.config.schema import Config
 
 EXAMPLE = """\
 # Where requests are sent. A kind of provider that is in the catalogue needs no more than its key, and with its key in

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
+
+from dragoman.config.guards import Guardrail
+from dragoman.config.part import Part
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -36,24 +39,6 @@ DialectName = Literal[
     "voyage_rerank",
 ]
 Strategy = Literal["latency", "weighted", "least_busy", "cheapest", "priority", "session"]
-
-
-SECRET = frozenset(
-    {"key", "api_key", "secret", "headers", "proxy", "secret_access_key", "session_token", "client_secret"}
-)
-"""Fields that may hold a secret."""
-
-
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One mapping of the file. Its ``repr`` leaves secrets out: it may end up in a log."""
-
-    def __repr__(self) -> str:
-        shown = (f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _shown(name: str, value: object) -> str:
-    return "..." if name in SECRET and value else repr(value)
 
 
 class Timeouts(Part, frozen=True, kw_only=True):
@@ -286,5 +271,6 @@ class Config(Part, frozen=True, kw_only=True):
     providers: Annotated[dict[str, Provider], "where requests are sent, by name"] = {}
     deployments: Annotated[dict[str, Deployment], "models at providers, by name"] = {}
     routes: Annotated[dict[str, Route], "what each alias stands for"] = {}
+    guardrails: Annotated[dict[str, Guardrail], "what is looked for in requests and answers, by name"] = {}
     keys: Annotated[tuple[Key, ...], "virtual keys; more are made with dragoman keys create"] = ()
     rehearsal: Annotated[Rehearsal, "the provider that needs no network"] = field(default_factory=Rehearsal)

@@ -7,6 +7,7 @@ from dragoman.errors import (
     BodyTooLarge,
     DeadlineExceeded,
     Forbidden,
+    GuardrailBlocked,
     NoDeployment,
     NotFound,
     Overloaded,
@@ -21,6 +22,7 @@ from dragoman.errors import (
 
 # The first class that an error is of.
 TROUBLES: tuple[tuple[type[RequestError], Trouble], ...] = (
+    (GuardrailBlocked, "filter"),
     (Unauthenticated, "auth"),
     (Forbidden, "forbidden"),
     (NotFound, "not_found"),

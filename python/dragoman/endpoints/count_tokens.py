@@ -45,8 +45,12 @@ class CountTokens:
         """Answer."""
         gateway, counting = self.gateway, COUNTING[self.dialect]
         principal, snapshot = gateway.authenticate(request), gateway.snapshot
-        asked = _read(counting, await gateway.read_body(request), at)
+        body = await gateway.read_body(request)
+        asked = _read(counting, body, at)
         plan = snapshot.plan(at.model or asked.model, (), principal)
+        guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
+        if guarding is not None and guarding.hidings:
+            asked = _read(counting, guarding.hide(body), at)
         tokens = await self._ask(plan.tiers[0], asked, request)
         counted_by = "provider"
         if tokens is None:

@@ -13,6 +13,7 @@ from dragoman.access.knobs import Knobs, read_knobs
 from dragoman.core import BodyError, RequestBody
 from dragoman.dialects.form import Form, is_form
 from dragoman.errors import InvalidRequest, RequestError
+from dragoman.guardrails.passages import of_body
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.run import Run
@@ -21,6 +22,7 @@ from dragoman.telemetry.trace import outgoing_trace
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
+    from dragoman.guardrails.guarding import Guarding
     from dragoman.server.request import Request
 
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH"})
@@ -57,12 +59,16 @@ class PassThrough:
             run.planned(plan.alias, (body.end_user if body else None) or "", knobs, outgoing_trace(request.headers))
             path = request.path.removeprefix("/v1") + (f"?{request.query}" if request.query else "")
             sent_on = [(name, request.headers[name]) for name in FORWARDED if name in request.headers]
+            run.guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
+            if run.guarding is not None and raw:
+                raw, body = guarded(run.guarding, raw, body)
             call = Call(
                 endpoint=run.endpoint,
                 path=path,
                 raw=raw,
                 body=body,
                 form=form,
+                guarding=run.guarding,
                 knobs=knobs,
                 deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
                 session=knobs.session or principal.key_id,
@@ -88,6 +94,20 @@ class PassThrough:
         if len(providers) == 1:
             return f"{providers[0]}/*"
         raise InvalidRequest(f"It is not clear which provider this is for. {HINT}", code="no_deployment_named")
+
+
+def guarded(guarding: Guarding, raw: bytes, body: RequestBody | None) -> tuple[bytes, RequestBody | None]:
+    """What may be sent of a request that nothing is known of but that it is JSON.
+
+    Raises:
+        GuardrailBlocked: a guardrail refuses it, or cannot look into it because it is none.
+    """
+    if body is None:
+        guarding.cannot_look("its body is no JSON, and so not looked into")
+        return raw, None
+    hidden = guarding.hide(raw)
+    guarding.check_input(of_body(hidden))
+    return hidden, body if hidden is raw else RequestBody(hidden)
 
 
 def shape_of(path: str) -> str:

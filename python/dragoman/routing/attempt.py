@@ -16,6 +16,7 @@ from dragoman.errors import (
     UpstreamLimited,
     UpstreamTimeout,
 )
+from dragoman.guardrails.request import refusal_of_body
 from dragoman.routing.classify import error_of, error_of_report
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import Sending, sending_to
@@ -77,7 +78,7 @@ class Attempt:
             self.run.answer_headers(len(self.run.notes) + len(self.run.request.exchanges) + 1),
             (first_byte_s, timeouts.idle_s, min(timeouts.total_s, remaining_s), limits.heartbeat_s),
             (limits.max_answer_bytes, limits.max_event_bytes),
-            sending.translation is not None or (call.knobs.include_cost and call.has_cost_field),
+            sending.translation is not None or sending.held or (call.knobs.include_cost and call.has_cost_field),
         )
 
     async def answer(self) -> RequestError | None:
@@ -110,6 +111,10 @@ class Attempt:
 
     def _error(self, outcome: Outcome) -> RequestError | None:
         provider, translation = self.member.deployment.provider, self.translation
+        if translation is not None and translation.cut:
+            return None  # by a guardrail: the client has all that it gets
+        if translation is None and not outcome.failure and self.call.guarding is not None and self.call.is_watched:
+            return refusal_of_body(self.call.guarding, outcome.body)
         spoken = DIALECTS[self.call.dialect] if translation is None else translation.provider
         error = None if translation is None else self._translated(translation, outcome)
         error = error or error_of(outcome, provider, spoken)

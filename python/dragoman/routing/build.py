@@ -22,6 +22,7 @@ from dragoman.core import TokenCounter
 from dragoman.dialects import dialect
 from dragoman.dialects.continuity import family_of
 from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
+from dragoman.guardrails.build import Guardrails, build_guardrails
 from dragoman.identity.signer import Signer, signer_for
 from dragoman.providers.abilities import Abilities, abilities_of
 from dragoman.providers.catalogue import OPENAI, Row, row
@@ -53,6 +54,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     built_at_s: int
     plans: dict[str, Plan]
     implicit: dict[str, Plan]
+    guardrails: Guardrails
 
     def alias_of(self, named: str) -> str:
         """The alias of a deployment, or of any model of a provider, that is named instead of a model."""
@@ -119,7 +121,13 @@ class Builder:
             if name not in plans:
                 plans[name] = self._plan(name, ((name,),), None, config)
         return Snapshot(
-            number=number, config=config, builder=self, built_at_s=int(time.time()), plans=plans, implicit={}
+            number=number,
+            config=config,
+            builder=self,
+            built_at_s=int(time.time()),
+            plans=plans,
+            implicit={},
+            guardrails=build_guardrails(config),
         )
 
     def implicit(self, alias: str, config: Config) -> Plan | None:

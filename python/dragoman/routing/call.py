@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dragoman.dialects.dialect import Path
     from dragoman.dialects.form import Form
     from dragoman.dialects.losses import Policy
+    from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.plan import Deployment, Plan
     from dragoman.routing.reading import Reading
     from dragoman.routing.surface import Surface
@@ -41,6 +42,7 @@ class Call(Struct, frozen=True, kw_only=True):
     method: str = "POST"
     passed_through: bool = False
     form: Form | None = None  # with neither, the bytes are sent as they are
+    guarding: Guarding | None = None  # None: no guardrail is for it
 
     @property
     def stream(self) -> bool:
@@ -58,6 +60,11 @@ class Call(Struct, frozen=True, kw_only=True):
     def has_cost_field(self) -> bool:
         """Whether the answer's usage has room for what it cost."""
         return not self.passed_through and self.dialect == "openai_chat"
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the answer has to be looked into."""
+        return self.guarding is not None and self.guarding.concerns_answer
 
     def asks_usage(self, deployment: Deployment) -> bool:
         """Whether usage is asked for on the client's behalf, and so is to be hidden from it."""

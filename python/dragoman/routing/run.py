@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dragoman.access.principal import Principal
     from dragoman.core import Outcome, TokenCount
     from dragoman.errors import RequestError
+    from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.plan import Deployment, Member
     from dragoman.routing.translation import Translation
     from dragoman.server.request import Request
@@ -53,6 +54,7 @@ class Run:
         "endpoint",
         "error",
         "fallback_index",
+        "guarding",
         "knobs",
         "last_error",
         "lossy",
@@ -93,6 +95,7 @@ class Run:
         self.translation: Translation | None = None  # of the attempt that the outcome is of
         self.before_end: Callable[[Run], None] = _nothing  # before the last of a translated answer leaves
         self.lossy = ""  # what its request lost on the way
+        self.guarding: Guarding | None = None
         self.error: RequestError | None = None
         self.last_error: RequestError | None = None
 
@@ -176,6 +179,8 @@ class Run:
             ]
         if self.lossy:
             headers.append(("x-dragoman-lossy", self.lossy))
+        if self.guarding is not None:
+            headers.append(("x-dragoman-guardrails", self.guarding.told))
         if self.cost_estimate_nanousd is not None:
             headers.append(("x-dragoman-cost-estimate", f"{self.cost_estimate_nanousd / 1e9:.9f}"))
         return headers

@@ -14,7 +14,8 @@ from dragoman.dialects.losses import Losses, Policy
 from dragoman.dialects.openai_chat import hosts
 from dragoman.dialects.table import DIALECTS
 from dragoman.dialects.tasks.table import TASKS, spoken_by
-from dragoman.errors import Untranslatable
+from dragoman.dialects.undo import Undo
+from dragoman.errors import InvalidRequest, Untranslatable
 from dragoman.routing.tasks import TaskTranslation
 from dragoman.routing.translation import Relayed, Translation
 
@@ -38,6 +39,7 @@ class Sending(Struct, frozen=True):
     lossy: str = ""  # the value of x-dragoman-lossy
     translation: Translation | None = None
     spoken: str = "openai_chat"  # what is sent
+    held: bool = False  # the answer is the gateway's to write
 
 
 def sending_to(call: Call, deployment: Deployment) -> Sending:
@@ -46,8 +48,11 @@ def sending_to(call: Call, deployment: Deployment) -> Sending:
     Raises:
         InvalidRequest: the request is not what the client's dialect says.
         Untranslatable: what would be lost is more than the policy allows.
+        GuardrailBlocked: something that was to be hidden would leave.
     """
     sending = _sending(call, deployment)
+    if call.guarding is not None:
+        call.guarding.check_sent(sending.body)
     if not deployment.fields or not sending.body.startswith(b"{"):
         return sending
     return replace(sending, body=msgspec.json.encode({**parse_fields(sending.body).left, **deployment.fields}))
@@ -55,8 +60,8 @@ def sending_to(call: Call, deployment: Deployment) -> Sending:
 
 def _sending(call: Call, deployment: Deployment) -> Sending:
     surface = call.surface
-    if surface is None:
-        return Sending(call.path, call.outgoing(deployment), call.headers, call.lane(deployment))
+    if surface is None or (call.is_watched and not surface.translated and not surface.task):
+        return _unread(call, deployment)
     if surface.native_to in deployment.dialects and not surface.rewritten:
         return _as_it_is(call, deployment)
     if surface.task:
@@ -76,6 +81,8 @@ def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     if call.at.array or SEALED in call.raw:  # what another family has proved is not for this one
         return _translated(call, deployment, DIALECTS[surface.dialect])
     path = surface.native(call.at, deployment.model)
+    if call.is_watched and not surface.task:
+        return _watched(call, deployment, path)
     if surface.task and surface.dialect != OPENAI:
         spoken = TASKS[surface.native_to]
         relayed_task = TaskTranslation(call.reading, spoken, deployment.written_for, relayed=True)
@@ -95,6 +102,31 @@ def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     adjusted = msgspec.json.encode(hosts.adjust(fields, deployment.written_for, losses))
     check_losses(losses, call.policy)
     return Sending(path, adjusted, call.headers, call.lane(deployment), losses.header())
+
+
+def _watched(call: Call, deployment: Deployment, path: str) -> Sending:
+    """The client's own bytes, and an answer that is read, looked at and written anew."""
+    assert call.surface is not None and call.reading is not None  # noqa: S101 - for the type checker
+    losses, body = Losses(), call.outgoing(deployment)
+    if call.dialect == OPENAI and call.body is not None and hosts.concerned(call.body, deployment.written_for):
+        body = msgspec.json.encode(hosts.adjust(parse_fields(body).left, deployment.written_for, losses))
+        check_losses(losses, call.policy)
+    dialect = DIALECTS[call.surface.dialect]
+    translation = Translation(call.reading, dialect, deployment.written_for, Undo(), call.guarding)
+    lane = f"events:{dialect.framing}" if call.stream else "json"
+    return Sending(path, body, call.headers, lane, losses.header(), translation, call.surface.native_to)
+
+
+def _unread(call: Call, deployment: Deployment) -> Sending:
+    """An answer of which nothing is known but that it may be JSON. Where it is watched, it has to come whole."""
+    if call.is_watched and call.stream:
+        message = f"A stream of {call.endpoint} cannot be looked into, which a guardrail here asks for: do not stream."
+        raise InvalidRequest(message, code="unguarded_stream", param="stream")
+    path = call.path
+    if call.surface is not None and call.at is not None:
+        path = call.surface.native(call.at, deployment.model)
+    lane = "json" if call.is_watched and call.passed_through else call.lane(deployment)
+    return Sending(path, call.outgoing(deployment), call.headers, lane, held=call.is_watched)
 
 
 def _task(call: Call, deployment: Deployment) -> Sending:
@@ -126,7 +158,7 @@ def _translated(call: Call, deployment: Deployment, provider: Dialect) -> Sendin
         request = replace(request, messages=own)
     outgoing = provider.write_request(request, target, losses)
     check_losses(losses, call.policy)
-    translation = Translation(call.reading, provider, target, outgoing.undo)
+    translation = Translation(call.reading, provider, target, outgoing.undo, call.guarding)
     lane = f"events:{provider.framing}" if call.stream else "json"
     headers = outgoing.headers + call.trace
     return Sending(outgoing.path, outgoing.body, headers, lane, losses.header(), translation, provider.name)

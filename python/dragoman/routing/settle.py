@@ -162,4 +162,5 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         cached_audio_tokens=tokens.cached_audio,
         image_input_tokens=tokens.image_input,
         image_output_tokens=tokens.image_output,
+        guardrails="" if run.guarding is None else run.guarding.told,
     )

@@ -34,6 +34,8 @@ from dragoman.dialects.undo import Undo, UndoStream, undo_answer
 from dragoman.errors import RequestError, UpstreamProtocol
 
 if TYPE_CHECKING:
+    from dragoman.guardrails.guarding import Guarding
+    from dragoman.guardrails.outgoing import OutgoingStream
     from dragoman.routing.call import Call
     from dragoman.routing.reading import Reading
     from dragoman.routing.run import Run
@@ -48,7 +50,11 @@ NOTHING = Request(dialect="", model="", messages=())
 class Translation:
     """One attempt's answer."""
 
-    def __init__(self, reading: Reading, provider: Dialect, target: Target, undo: Undo) -> None:
+    def __init__(
+        self, reading: Reading, provider: Dialect, target: Target, undo: Undo, guarding: Guarding | None = None
+    ) -> None:
+        self.guarding = guarding
+        self.outgoing: OutgoingStream | None = None
         self.reading = reading
         self.provider = provider
         self.target = target
@@ -104,7 +110,7 @@ class Translation:
         if first.stop == "error" and not first.blocks:
             self.error = self._broke_off(first.native_stop)
         else:
-            self.answer = answer
+            self.answer = answer if self.guarding is None else self.guarding.answer(answer)
 
     def write_whole(self, run: Run) -> bytes:
         """The answer as the client reads it."""
@@ -117,6 +123,8 @@ class Translation:
         """Read the stream, and write it as it comes."""
         reply = run.request.reply
         reader = self.provider.reader(self.target)
+        if self.guarding is not None:
+            self.outgoing = self.guarding.stream(self.reading.request)
         self.writer = self.reading.dialect.writer(self.asked(run))
         while (frames := await exchange.next_batch()) is not None:
             if not frames:
@@ -129,14 +137,19 @@ class Translation:
                 self.last = self._held()
                 if not reply.send(self.last):
                     exchange.cancel()
-            if self.failed:
+            if self.failed or self.cut:
                 exchange.cancel()
         outcome = await exchange
-        if not outcome.failure and not self.failed:
-            self._hold(exchange, self._finish(reader))
+        if self.cut or (not outcome.failure and not self.failed):
+            self._hold(exchange, [] if self.cut else self._finish(reader))
             if not self.failed:
                 self._end(exchange, run)
         return outcome
+
+    @property
+    def cut(self) -> bool:
+        """Whether a guardrail has ended the stream."""
+        return self.outgoing is not None and self.outgoing.cut
 
     def _end(self, exchange: Exchange, run: Run) -> None:
         """Write what is left of a good stream."""
@@ -160,7 +173,8 @@ class Translation:
 
     def _hold(self, exchange: Exchange, events: list[Event]) -> None:
         """Keep events until they may be written."""
-        self.events += self.undo.events(events)
+        events = self.undo.events(events)
+        self.events += events if self.outgoing is None else self.outgoing.events(events)
 
     def _held(self) -> bytes:
         """What is kept, to be written now."""

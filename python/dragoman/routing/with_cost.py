@@ -26,11 +26,15 @@ def end_answer(run: Run, outcome: Outcome) -> None:
     translation = run.translation
     if translation is not None:
         if not run.stream:
-            translation.last = translation.write_whole(run)
+            written = translation.write_whole(run)
+            translation.last = written if run.guarding is None else run.guarding.shown(written)
             run.before_end(run)
             _write(run, outcome, cost_of(run, tokens), translation.last)
         return
     cost_nanousd = cost_of(run, tokens)
+    if run.guarding is not None and run.guarding.concerns_answer:
+        _write(run, outcome, cost_nanousd, run.guarding.shown(outcome.body))
+        return
     usage = {"cost": None if cost_nanousd is None else cost_nanousd / 1e9, "cost_nanousd": cost_nanousd}
     if run.stream and outcome.written:
         _end_stream(run, {**_usage(tokens), **usage})
@@ -54,7 +58,7 @@ def _end_stream(run: Run, usage: dict[str, Any]) -> None:
 def _write(run: Run, outcome: Outcome, cost_nanousd: int | None, body: bytes) -> None:
     overhead_ms, upstream_ms = run.request.reply.times_ms()
     headers = [
-        ("content-type", "application/json"),
+        ("content-type", _content_type(run, outcome)),
         *run.answer_headers(len(run.notes)),
         *run.rate_limits,
         ("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"),
@@ -63,6 +67,11 @@ def _write(run: Run, outcome: Outcome, cost_nanousd: int | None, body: bytes) ->
     if cost_nanousd is not None:
         headers.append(("x-dragoman-cost", f"{cost_nanousd / 1e9:.9f}"))
     run.request.proto.response_bytes(outcome.status, headers, body)
+
+
+def _content_type(run: Run, outcome: Outcome) -> str:
+    """JSON, but for what is passed through."""
+    return "application/json" if run.translation is not None else outcome.header("content-type") or "application/json"
 
 
 def _with_usage(body: bytes, more: dict[str, Any]) -> bytes:

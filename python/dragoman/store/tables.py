@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0003"
+REVISION = "r0004"
 
 metadata = MetaData()
 

@@ -72,3 +72,4 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     cached_audio_tokens: int = 0
     image_input_tokens: int = 0
     image_output_tokens: int = 0
+    guardrails: str = ""  # what each said, as x-dragoman-guardrails has it

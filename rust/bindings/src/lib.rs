@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 mod balance;
 mod body;
 mod frames;
+mod guard;
 mod mask;
 mod sealer;
 mod tokens;
@@ -15,6 +16,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     balance::register(module)?;
     body::register(module)?;
     frames::register(module)?;
+    guard::register(module)?;
     mask::register(module)?;
     sealer::register(module)?;
     tokens::register(module)?;

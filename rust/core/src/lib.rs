@@ -6,5 +6,6 @@
 pub mod balance;
 pub mod body;
 pub mod frames;
+pub mod guard;
 pub mod mask;
 pub mod tokens;

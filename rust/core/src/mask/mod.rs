@@ -28,3 +28,4 @@ pub use find::{Finder, Found};
 pub use fold::is_invisible;
 pub use session::{Action, Masker, Session};
 pub use unmask::Unmasker;
+pub use view::folded;

@@ -21,7 +21,7 @@ impl<'t> View<'t> {
         if text.is_ascii() && !bytes.iter().fold(false, |any, byte| any | fold::is_dropped(*byte)) {
             return Self { bytes: Cow::Borrowed(bytes), origins: Vec::new() };
         }
-        let (bytes, origins) = folded(text, |at| at);
+        let (bytes, origins) = folded_with_origins(text, |at| at);
         Self { bytes: Cow::Owned(bytes), origins }
     }
 
@@ -34,7 +34,7 @@ impl<'t> View<'t> {
             }
             None => once,
         };
-        let (bytes, origins) = folded(&read.text, |at| origin(&read.origins, at));
+        let (bytes, origins) = folded_with_origins(&read.text, |at| origin(&read.origins, at));
         Some(View { bytes: Cow::Owned(bytes), origins })
     }
 
@@ -63,7 +63,12 @@ fn through(outer: &[u32], inner: &[u32]) -> Vec<u32> {
     outer.iter().map(|at| inner.get(*at as usize).or(inner.last()).copied().unwrap_or(0)).collect()
 }
 
-fn folded(text: &str, place: impl Fn(usize) -> usize) -> (Vec<u8>, Vec<u32>) {
+/// A text with its disguises taken off.
+pub fn folded(text: &str) -> Vec<u8> {
+    View::of(text).bytes.into_owned()
+}
+
+fn folded_with_origins(text: &str, place: impl Fn(usize) -> usize) -> (Vec<u8>, Vec<u32>) {
     let mut bytes = Vec::with_capacity(text.len());
     let mut origins = Vec::with_capacity(text.len() + 1);
     for (at, character) in text.char_indices() {

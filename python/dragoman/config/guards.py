@@ -1,0 +1,211 @@
+"""Guardrails as types: what is looked for, where, for whom, and what is done about it.
+
+A guardrail says what it is by which of its parts is given: ``mask:``, ``injection:``, ``words:`` and so on.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from dragoman.config.part import Part
+from dragoman.core import Masker
+
+Place = Literal["input", "output", "tool_arguments", "tool_results"]
+MaskAction = Literal["mask", "redact", "hash", "partial", "block", "flag"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+PositiveInt = Annotated[int, Meta(ge=1)]
+
+
+class AppliesTo(Part, frozen=True, kw_only=True):
+    """Whose requests a guardrail is for. A list that is empty means all; all lists must agree."""
+
+    organisations: Annotated[tuple[str, ...], "by name"] = ()
+    teams: Annotated[tuple[str, ...], "by name"] = ()
+    keys: Annotated[tuple[str, ...], "virtual keys, by id or name"] = ()
+    routes: Annotated[tuple[str, ...], "aliases, as clients name them"] = ()
+
+
+class Mask(Part, frozen=True, kw_only=True):
+    """Personal data and secrets: hidden from the provider, and shown again in the answer."""
+
+    entities: Annotated[tuple[str, ...], "kinds to look for; empty: those that are on by default"] = ()
+    threshold: Annotated[Share, "what is less sure is left"] = 0.5
+    action: Annotated[MaskAction, "what is done with what is found"] = "mask"
+    actions: Annotated[dict[str, MaskAction], "the same for single kinds"] = {}
+    patterns: Annotated[dict[str, str], "regular expressions of your own, by name (entity CUSTOM)"] = {}
+    words: Annotated[dict[str, tuple[str, ...]], "words and phrases of your own, by name (entity CUSTOM)"] = {}
+
+
+class Injection(Part, frozen=True, kw_only=True):
+    """Prompts that try to take the model over."""
+
+    threshold: Annotated[Share, "a score from 0 to 1; higher flags less"] = 0.9
+
+
+class Leakage(Part, frozen=True, kw_only=True):
+    """Answers that repeat the system prompt."""
+
+    words: Annotated[PositiveInt, "so many words in a row that are the system prompt's"] = 12
+
+
+class Words(Part, frozen=True, kw_only=True):
+    """Words, phrases and topics that are not to be talked of."""
+
+    deny: Annotated[tuple[str, ...], "found as whole words, whatever their case and disguise"]
+
+
+class Patterns(Part, frozen=True, kw_only=True):
+    """Regular expressions (RE2's syntax), by name."""
+
+    deny: Annotated[dict[str, str], "a text in which one is found is refused"] = {}
+    require: Annotated[dict[str, str], "a text in which one is not found is refused"] = {}
+
+
+class Schema(Part, frozen=True, kw_only=True):
+    """Answers that are to be JSON of a schema."""
+
+    schema: Annotated[dict[str, Any], "JSON Schema; empty: that which the request asks for"] = {}
+    repair: Annotated[bool, "ask once more, saying what was wrong"] = False
+
+
+class Language(Part, frozen=True, kw_only=True):
+    """Scripts that may be written."""
+
+    allow: Annotated[tuple[str, ...], "latin, cyrillic, greek, arabic, hebrew, devanagari, thai, hangul, kana, han"]
+
+
+class Length(Part, frozen=True, kw_only=True):
+    """How long texts may be."""
+
+    max_chars: Annotated[PositiveInt | None, "all texts of one place together"] = None
+    min_chars: Annotated[PositiveInt | None, "the same"] = None
+
+
+class Urls(Part, frozen=True, kw_only=True):
+    """Hosts that may be named, in links and images of Markdown as well."""
+
+    allow: Annotated[tuple[str, ...], "hosts; *.example.com is any below it"] = ()
+
+
+class Invisible(Part, frozen=True, kw_only=True):
+    """Text that people do not see and models read."""
+
+    most: Annotated[int, Meta(ge=0), "so many invisible characters are let pass"] = 4
+
+
+class Code(Part, frozen=True, kw_only=True):
+    """Program code."""
+
+    languages: Annotated[
+        tuple[str, ...], "python, javascript, sql, shell, java, c, go, rust, php, html; empty: any"
+    ] = ()
+
+
+class Toxicity(Part, frozen=True, kw_only=True):
+    """Slurs and abuse, by a lexicon."""
+
+    more: Annotated[tuple[str, ...], "words beside the built-in ones"] = ()
+    less: Annotated[tuple[str, ...], "words of the built-in ones that may be said"] = ()
+
+
+class Called(Part, frozen=True, kw_only=True):
+    """A service that judges."""
+
+    url: Annotated[str, "where it listens"]
+    secret: Annotated[str, "better as ${VAR}; what it is for depends on the service"] = ""
+    allow_private: Annotated[bool, "may be on a private address"] = False
+
+
+class Webhook(Called, frozen=True, kw_only=True):
+    """A service of your own: docs/guardrails.md says what it is asked and may answer. The secret signs requests."""
+
+
+class Moderation(Part, frozen=True, kw_only=True):
+    """OpenAI's moderation, through a deployment."""
+
+    deployment: Annotated[str, "such as openai/omni-moderation-latest"]
+    categories: Annotated[dict[str, Share], "the score from which a category counts; empty: as the service flags"] = {}
+
+
+class Presidio(Called, frozen=True, kw_only=True):
+    """A Presidio analyzer."""
+
+    language: Annotated[str, "of the texts"] = "en"
+    threshold: Annotated[Share, "what is less sure is let pass"] = 0.5
+    entities: Annotated[tuple[str, ...], "Presidio's names; empty: all that it knows"] = ()
+
+
+class Bedrock(Part, frozen=True, kw_only=True):
+    """A guardrail of Amazon Bedrock, with the identity of one of the providers."""
+
+    provider: Annotated[str, "a name under providers, of kind bedrock"]
+    guardrail: Annotated[str, "its id"]
+    version: Annotated[str, "its version"] = "DRAFT"
+
+
+class Judge(Part, frozen=True, kw_only=True):
+    """A model that judges."""
+
+    deployment: Annotated[str, "a deployment's name, or provider/model"]
+    shape: Annotated[Literal["llama_guard", "question"], "how it is asked"] = "question"
+    policy: Annotated[str, "what is not allowed, in words"] = ""
+
+
+class Guardrail(Part, frozen=True, kw_only=True):
+    """One guardrail: exactly one of its parts from ``mask`` on says what it does."""
+
+    on: Annotated[tuple[Place, ...], "what is looked at; empty: wherever it makes sense"] = ()
+    applies_to: Annotated[AppliesTo, "whose requests"] = AppliesTo()
+    mode: Annotated[Literal["enforce", "shadow"], "shadow: only told of"] = "enforce"
+    action: Annotated[Literal["block", "flag"], "what is done where it finds something"] = "block"
+    on_error: Annotated[Literal["closed", "open"], "whether a request may pass that could not be looked at"] = "closed"
+    timeout_s: Annotated[float, Meta(gt=0, le=60), "of a service that is asked"] = 3.0
+    parallel: Annotated[bool, "ask while the model answers, and hold the answer until the verdict"] = False
+    mask: Annotated[Mask | None, "personal data and secrets"] = None
+    injection: Annotated[Injection | None, "prompt injection and jailbreaks"] = None
+    leakage: Annotated[Leakage | None, "the system prompt in answers"] = None
+    words: Annotated[Words | None, "words and topics"] = None
+    patterns: Annotated[Patterns | None, "regular expressions"] = None
+    json_schema: Annotated[Schema | None, "answers of a schema"] = None
+    language: Annotated[Language | None, "scripts"] = None
+    length: Annotated[Length | None, "length"] = None
+    urls: Annotated[Urls | None, "hosts in links"] = None
+    invisible: Annotated[Invisible | None, "invisible text"] = None
+    code: Annotated[Code | None, "program code"] = None
+    toxicity: Annotated[Toxicity | None, "abuse"] = None
+    webhook: Annotated[Webhook | None, "a service of your own"] = None
+    openai_moderation: Annotated[Moderation | None, "OpenAI's moderation"] = None
+    presidio: Annotated[Presidio | None, "a Presidio analyzer"] = None
+    bedrock: Annotated[Bedrock | None, "Amazon Bedrock's guardrails"] = None
+    judge: Annotated[Judge | None, "a model as a judge"] = None
+
+    @property
+    def kinds(self) -> dict[str, Part]:
+        """The parts that are given, by name; a guardrail that can be used has one."""
+        return {name: part for name in KINDS if (part := getattr(self, name)) is not None}
+
+
+KINDS = Guardrail.__struct_fields__[Guardrail.__struct_fields__.index("mask") :]
+
+
+def usable(part: Part) -> None:
+    """Hold a part to what the engines can use.
+
+    Raises:
+        ValueError: an entity or an action there is none of, or a pattern that cannot be compiled.
+    """
+    match part:
+        case Mask():
+            Masker(
+                entities=list(part.entities),
+                actions=dict(part.actions),
+                patterns=part.patterns,
+                words={name: list(words) for name, words in part.words.items()},
+            )
+        case Words():
+            Masker(words={"deny": list(part.deny)})
+        case Patterns():
+            Masker(patterns=part.deny)
+            Masker(patterns=part.require)

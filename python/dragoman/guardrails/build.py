@@ -1,0 +1,92 @@
+"""From the configuration to guardrails that can be used, once a snapshot."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from dragoman.guardrails.guard import Guard, Look
+from dragoman.guardrails.guarding import Guarding
+from dragoman.guardrails.lists import DeniedPatterns, DeniedWords
+from dragoman.guardrails.masking import FoundPersonal, Hider
+
+if TYPE_CHECKING:
+    from dragoman.access.principal import Principal
+    from dragoman.config.guards import AppliesTo, Guardrail, Place
+    from dragoman.config.schema import Config
+
+EVERYWHERE: tuple[Place, ...] = ("input", "output", "tool_arguments", "tool_results")
+# What each kind is made by, and where it looks where nothing is said.
+KINDS: dict[str, tuple[Callable[[Any], Look], tuple[Place, ...]]] = {
+    "words": (DeniedWords, EVERYWHERE),
+    "patterns": (DeniedPatterns, EVERYWHERE),
+}
+
+
+class Guardrails(Struct, frozen=True, kw_only=True):
+    """All guardrails of a snapshot."""
+
+    hiders: tuple[Hider, ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+    def begin(self, principal: Principal, alias: str, pepper: bytes) -> Guarding | None:
+        """What holds for one request; ``None``: nothing.
+
+        :param pepper: what tenants' keys are made from.
+        """
+        if not self.hiders and not self.guards:
+            return None
+        hiders = [hider for hider in self.hiders if applies(hider.applies_to, principal, alias)]
+        guards = [guard for guard in self.guards if applies(guard.applies_to, principal, alias)]
+        if not hiders and not guards:
+            return None
+        key = _tenant_key(principal, pepper) if hiders else b""
+        return Guarding([hider.begin(key) for hider in hiders], guards)
+
+
+def _tenant_key(principal: Principal, pepper: bytes) -> bytes:
+    """What placeholders are made with: of each tenant its own."""
+    tenant = principal.organisation or principal.key_id
+    return hmac.digest(pepper, b"placeholders\0" + tenant.encode(), "sha256")
+
+
+def build_guardrails(config: Config) -> Guardrails:
+    """The guardrails of a configuration, which has been checked."""
+    hiders = []
+    guards = []
+    for name, guardrail in config.guardrails.items():
+        for kind, part in guardrail.kinds.items():
+            if kind != "mask":
+                make, places = KINDS[kind]
+                guards.append(_guard(name, guardrail, make(part), frozenset(guardrail.on or places)))
+                continue
+            hider = Hider(name, guardrail, part)  # type: ignore[arg-type]
+            hiders.append(hider)
+            if "output" in hider.places:
+                guards.append(_guard(name, guardrail, FoundPersonal(hider.masker), frozenset({"output"})))
+    return Guardrails(hiders=tuple(hiders), guards=tuple(guards))
+
+
+def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place]) -> Guard:
+    return Guard(
+        name=name,
+        places=places,
+        applies_to=guardrail.applies_to,
+        look=look,
+        blocks=guardrail.action == "block",
+        shadow=guardrail.mode == "shadow",
+        closed=guardrail.on_error == "closed",
+    )
+
+
+def applies(to: AppliesTo, principal: Principal, alias: str) -> bool:
+    """Whether a guardrail is for a request."""
+    return (
+        (not to.organisations or principal.organisation in to.organisations)
+        and (not to.teams or principal.team in to.teams)
+        and (not to.keys or principal.key_id in to.keys or principal.name in to.keys)
+        and (not to.routes or alias in to.routes)
+    )

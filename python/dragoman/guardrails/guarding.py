@@ -1,0 +1,144 @@
+"""The guardrails of one request, on its way in and out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragoman.errors import GuardrailBlocked
+from dragoman.guardrails import passages
+from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
+from dragoman.guardrails.reveal import RevealStream
+from dragoman.guardrails.verdict import Verdict, Verdicts
+from dragoman.guardrails.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dragoman.dialects.canonical import Answer, Request
+    from dragoman.guardrails.guard import Guard
+    from dragoman.guardrails.masking import Hider, Hiding
+    from dragoman.guardrails.verdict import Finding, Passage
+
+# Where an answer's texts stand.
+OF_ANSWERS = frozenset({"output", "tool_arguments"})
+
+
+class Guarding:
+    """What holds for one request."""
+
+    def __init__(self, hidings: Sequence[Hiding], guards: Sequence[Guard]) -> None:
+        self.hidings = hidings
+        self.guards = guards
+        self.of_answer = [guard for guard in guards if guard.places & OF_ANSWERS]
+        self.verdicts = Verdicts()
+
+    # On the way in ------------------------------------------------------------------------------------------------
+
+    def hide(self, body: bytes) -> bytes:
+        """The body as providers may see it.
+
+        Raises:
+            GuardrailBlocked: it holds what is to be refused.
+        """
+        try:
+            for hiding in self.hidings:
+                body = hiding.hide(body)
+        finally:
+            for hiding in self.hidings:
+                self.verdicts.note(hiding.verdict)
+        return body
+
+    def check_sent(self, body: bytes) -> None:
+        """The last look at what leaves.
+
+        Raises:
+            GuardrailBlocked: it holds what was to be hidden.
+        """
+        for hiding in self.hidings:
+            hiding.check(body)
+
+    def check_input(self, found: list[Passage]) -> None:
+        """Look at a request.
+
+        Raises:
+            GuardrailBlocked: a guardrail refuses it.
+        """
+        for guard in self.guards:
+            finding = self._look(guard, found)
+            if finding is not None:
+                raise GuardrailBlocked(guard.name, finding.reason)
+
+    def _look(self, guard: Guard, found: list[Passage]) -> Finding | None:
+        """Let a guardrail look; what it refuses the texts for."""
+        looked_at = guard.at(found)
+        if not looked_at:
+            return None
+        finding = guard.look(looked_at)
+        if finding is None:
+            self.verdicts.note(Verdict(guardrail=guard.name, ruling="allow", shadow=guard.shadow))
+            return None
+        self.verdicts.note(
+            Verdict(
+                guardrail=guard.name,
+                ruling="block" if guard.blocks else "flag",
+                shadow=guard.shadow,
+                place=looked_at[0].place,
+                reason=finding.reason,
+                score=finding.score,
+                signals=finding.signals,
+            )
+        )
+        return finding if guard.blocks and not guard.shadow else None
+
+    def cannot_look(self, reason: str) -> None:
+        """Note that a request cannot be looked into.
+
+        Raises:
+            GuardrailBlocked: that it may not pass so.
+        """
+        refusing = ""
+        everyone: list[Hider | Guard] = [*(hiding.hider for hiding in self.hidings), *self.guards]
+        for guard in everyone:
+            verdict = Verdict(guardrail=guard.name, ruling="not_scanned", shadow=guard.shadow, reason=reason)
+            self.verdicts.note(verdict)
+            if guard.closed and not guard.shadow:
+                refusing = refusing or guard.name
+        if refusing:
+            raise GuardrailBlocked(refusing, f"{reason}; with on_error: open it may pass so")
+
+    # On the way out -----------------------------------------------------------------------------------------------
+
+    @property
+    def concerns_answer(self) -> bool:
+        """Whether an answer has to be looked into."""
+        return bool(self.of_answer) or any(hiding.session.has_placeholders for hiding in self.hidings)
+
+    def refuses(self, found: list[Passage]) -> Finding | None:
+        """Look at a part of an answer; what a guardrail refuses it for."""
+        for guard in self.of_answer:
+            finding = self._look(guard, found)
+            if finding is not None:
+                return finding
+        return None
+
+    def answer(self, answer: Answer) -> Answer:
+        """What of a whole answer its client may see."""
+        if self.of_answer and self.refuses(passages.of_answer(answer)) is not None:
+            return blocked_answer(answer)
+        return answer
+
+    def shown(self, body: bytes) -> bytes:
+        """A whole answer, written for its client, with what was hidden from the provider."""
+        for hiding in self.hidings:
+            body = hiding.session.unmask_body(body)
+        return body
+
+    def stream(self, asked: Request) -> OutgoingStream:
+        """The same for a stream."""
+        reveals = [RevealStream(hiding.session, asked) for hiding in self.hidings]
+        return OutgoingStream(Window(self.refuses) if self.of_answer else None, reveals)
+
+    @property
+    def told(self) -> str:
+        """The verdicts, for headers and usage rows."""
+        return self.verdicts.told

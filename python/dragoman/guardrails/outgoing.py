@@ -1,0 +1,46 @@
+"""An answer on its way to the client: looked at, and what was hidden shown again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from dragoman.dialects.canonical import Choice
+from dragoman.guardrails.window import NATIVE_STOP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dragoman.dialects.canonical import Answer, Event
+    from dragoman.guardrails.reveal import RevealStream
+    from dragoman.guardrails.window import Window
+
+
+class OutgoingStream:
+    """The events of one stream, as the client may see them."""
+
+    def __init__(self, window: Window | None, reveals: Sequence[RevealStream]) -> None:
+        self._window = window
+        self._reveals = reveals
+
+    def events(self, events: list[Event]) -> list[Event]:
+        """What may leave now."""
+        if self._window is not None:
+            events = self._window.events(events)
+        for reveal in self._reveals:
+            events = reveal.events(events)
+        return events
+
+    @property
+    def cut(self) -> bool:
+        """Whether a guardrail has ended it."""
+        return self._window is not None and self._window.cut
+
+
+def blocked_answer(answer: Answer) -> Answer:
+    """What is left of an answer that is refused: that it was."""
+    indexes = [choice.index for choice in answer.choices]
+    blocked = [Choice(blocks=(), stop="filter", native_stop=NATIVE_STOP, index=index) for index in indexes]
+    # Of no dialect: what its own has beside the canonical form may be what was refused.
+    return replace(answer, dialect="", choices=tuple(blocked), extra={})

@@ -1,0 +1,42 @@
+"""A request as guardrails see it: its bytes, and the texts in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragoman.errors import GuardrailBlocked
+from dragoman.guardrails import passages
+from dragoman.guardrails.verdict import Passage
+
+if TYPE_CHECKING:
+    from dragoman.guardrails.guarding import Guarding
+    from dragoman.routing.call import Call
+
+
+def hidden(guarding: Guarding, raw: bytes, asked: bytes) -> tuple[bytes, bytes]:
+    """What may be sent of a request, and the same of all that it goes on from.
+
+    Raises:
+        GuardrailBlocked: it holds what is to be refused.
+    """
+    sent = guarding.hide(raw)
+    return sent, sent if asked is raw else guarding.hide(asked)
+
+
+def texts_of_call(call: Call) -> list[Passage]:
+    """All texts of a request.
+
+    Raises:
+        InvalidRequest: it is not what its dialect says.
+    """
+    surface, reading = call.surface, call.reading
+    if reading is None or surface is None or (not surface.translated and not surface.task):
+        return passages.of_body(call.raw)
+    return passages.of_task(reading.asked) if surface.task else passages.of_request(reading.request)
+
+
+def refusal_of_body(guarding: Guarding, body: bytes) -> GuardrailBlocked | None:
+    """Why an answer of which only its bytes are known may not reach the client."""
+    texts = passages.of_body(body)
+    finding = guarding.refuses([Passage("output", passage.text, "assistant") for passage in texts])
+    return None if finding is None else GuardrailBlocked("output", finding.reason)

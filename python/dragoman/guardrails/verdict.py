@@ -1,0 +1,62 @@
+"""What a guardrail says."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from dragoman.config.guards import Place
+
+# ``not_scanned``: it could not look, which is never the same as having found nothing.
+Ruling = Literal["allow", "mask", "block", "flag", "not_scanned"]
+
+
+class Passage(Struct, frozen=True):
+    """A text, and where it stands."""
+
+    place: Place
+    text: str
+    role: str = "user"  # whose words they are
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """Something that a guardrail found."""
+
+    reason: str  # for the client: what kind of thing, never the thing itself
+    score: float | None = None
+    signals: tuple[str, ...] = ()  # what spoke for it
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What came of one guardrail at one request."""
+
+    guardrail: str
+    ruling: Ruling
+    shadow: bool = False  # only told of
+    place: str = ""
+    reason: str = ""
+    score: float | None = None
+    signals: tuple[str, ...] = ()
+
+
+# Worst first: what a guardrail that ruled several times is shown with.
+_ORDER: tuple[Ruling, ...] = ("block", "not_scanned", "flag", "mask", "allow")
+
+
+class Verdicts:
+    """What came of all guardrails at one request: of each the worst."""
+
+    def __init__(self) -> None:
+        self.worst: dict[str, Verdict] = {}
+
+    def note(self, verdict: Verdict) -> None:
+        """A guardrail has ruled."""
+        known = self.worst.get(verdict.guardrail)
+        if known is None or _ORDER.index(verdict.ruling) < _ORDER.index(known.ruling):
+            self.worst[verdict.guardrail] = verdict
+
+    @property
+    def told(self) -> str:
+        """As the header x-dragoman-guardrails and the usage row have them: ``pii=mask, topics=flag;shadow``."""
+        return ", ".join(f"{name}={one.ruling}{';shadow' * one.shadow}" for name, one in self.worst.items())

@@ -1,0 +1,35 @@
+//! Judgements of texts: `Detector`.
+
+use std::sync::OnceLock;
+
+use dragoman_core::guard::Model;
+use pyo3::prelude::*;
+
+/// Judging more than this takes longer than releasing the GIL costs.
+const LONG_TEXT_BYTES: usize = 512;
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Detector>()
+}
+
+fn model() -> &'static Model {
+    static MODEL: OnceLock<Model> = OnceLock::new();
+    MODEL.get_or_init(Model::built_in)
+}
+
+#[pyclass(frozen, module = "dragoman._core")]
+struct Detector;
+
+#[pymethods]
+impl Detector {
+    #[new]
+    fn new() -> Self {
+        Self
+    }
+
+    fn judge(&self, py: Python<'_>, text: &str) -> (f32, Vec<String>) {
+        let judge = || model().judge(text);
+        let judged = if text.len() > LONG_TEXT_BYTES { py.detach(judge) } else { judge() };
+        (judged.score, judged.signals)
+    }
+}

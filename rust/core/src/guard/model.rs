@@ -1,0 +1,134 @@
+//! The weights, and what comes of them.
+
+use std::ops::Range;
+
+use super::features::{BUCKETS, Feature, Signal, features};
+
+/// Parts of a long text that are judged by themselves, in words.
+const PART: u32 = 120;
+const STEP: u32 = 80;
+/// The signals that are told.
+const MOST_SIGNALS: usize = 5;
+const HEADER: usize = 16;
+
+static WEIGHTS: &[u8] = include_bytes!("weights.bin");
+
+/// Weights of one byte a bucket: `scale`, `bias` and two numbers of the calibration, then the weights.
+#[derive(Clone, Debug)]
+pub struct Model {
+    scale: f32,
+    bias: f32,
+    slope: f32,
+    shift: f32,
+    weights: Vec<i8>,
+}
+
+/// What a text is judged to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// How likely it is an attempt, 0 to 1.
+    pub score: f32,
+    /// What spoke for it, the strongest first.
+    pub signals: Vec<String>,
+}
+
+impl Model {
+    /// The one that is part of the library.
+    pub fn built_in() -> Self {
+        Self::read(WEIGHTS).unwrap_or(Self {
+            scale: 0.0,
+            bias: 0.0,
+            slope: 1.0,
+            shift: 0.0,
+            weights: Vec::new(),
+        })
+    }
+
+    /// Reads what [`Model::written`] wrote; `None` where it is something else.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let (header, weights) = bytes.split_at_checked(HEADER)?;
+        let mut numbers = header.as_chunks::<4>().0.iter().map(|chunk| f32::from_le_bytes(*chunk));
+        let (scale, bias, slope, shift) =
+            (numbers.next()?, numbers.next()?, numbers.next()?, numbers.next()?);
+        let weights: Vec<i8> = weights.iter().map(|byte| byte.cast_signed()).collect();
+        (weights.len() == BUCKETS).then_some(Self { scale, bias, slope, shift, weights })
+    }
+
+    /// A trained model.
+    ///
+    /// # Arguments
+    ///
+    /// * `weights`: one for each bucket.
+    /// * `calibration`: slope and shift of the logistic function that makes a score of a sum.
+    pub fn trained(weights: &[f32], bias: f32, calibration: (f32, f32)) -> Self {
+        let largest = weights.iter().fold(1e-9_f32, |most, weight| most.max(weight.abs()));
+        let scale = largest / 127.0;
+        let weights = weights.iter().map(|weight| (weight / scale).round() as i8).collect();
+        Self { scale, bias, slope: calibration.0, shift: calibration.1, weights }
+    }
+
+    pub fn written(&self) -> Vec<u8> {
+        let numbers = [self.scale, self.bias, self.slope, self.shift];
+        let header = numbers.iter().flat_map(|number| number.to_le_bytes());
+        header.chain(self.weights.iter().map(|weight| weight.cast_unsigned())).collect()
+    }
+
+    /// Judges a text: as a whole, and where it is long in parts as well, of which the worst counts.
+    pub fn judge(&self, text: &str) -> Judgement {
+        let features = features(text);
+        let weighed: Vec<f32> = features.iter().map(|feature| feature.value * self.weight(feature)).collect();
+        let mut sum =
+            self.bias + weighed.iter().sum::<f32>() / norm(features.iter().map(|feature| feature.value));
+        let mut worst = 0..features.len();
+        for part in parts(&features) {
+            let of_part = weighed.get(part.clone()).unwrap_or_default().iter().sum::<f32>();
+            let values = features.get(part.clone()).unwrap_or_default().iter().map(|feature| feature.value);
+            let of_part = self.bias + of_part / norm(values);
+            if of_part > sum {
+                sum = of_part;
+                worst = part;
+            }
+        }
+        let score = 1.0 / (1.0 + (-(self.slope * sum + self.shift)).exp());
+        Judgement { score, signals: signals(&features, &weighed, worst) }
+    }
+
+    fn weight(&self, feature: &Feature) -> f32 {
+        self.weights.get(feature.bucket as usize).map_or(0.0, |weight| f32::from(*weight) * self.scale)
+    }
+}
+
+/// What spoke for it most, each once.
+fn signals(features: &[Feature], weighed: &[f32], part: Range<usize>) -> Vec<String> {
+    let mut told: Vec<(f32, Signal)> = Vec::new();
+    for (feature, weight) in features.iter().zip(weighed).take(part.end).skip(part.start) {
+        if *weight > 0.0
+            && feature.signal != Signal::Silent
+            && told.iter().all(|(_, known)| *known != feature.signal)
+        {
+            told.push((*weight, feature.signal));
+        }
+    }
+    told.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let name = |signal: Signal| match signal {
+        Signal::Silent => String::new(),
+        Signal::Meaning(name) | Signal::Shape(name) => name.to_owned(),
+        Signal::Meanings(first, second) => format!("{first} {second}"),
+    };
+    told.into_iter().take(MOST_SIGNALS).map(|(_, signal)| name(signal)).collect()
+}
+
+/// What a sum over features of these values is divided by: their length as a vector.
+pub fn norm(values: impl Iterator<Item = f32>) -> f32 {
+    values.map(|value| value * value).sum::<f32>().sqrt().max(1.0)
+}
+
+/// Stretches of a long text, each overlapping the next.
+fn parts(features: &[Feature]) -> Vec<Range<usize>> {
+    let words = features.last().map_or(0, |last| last.word);
+    if words < PART + STEP / 2 {
+        return Vec::new();
+    }
+    let from = |word: u32| features.partition_point(|feature| feature.word < word);
+    (0..words).step_by(STEP as usize).map(|word| from(word)..from((word + PART).min(words))).collect()
+}
