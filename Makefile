@@ -15,13 +15,14 @@ export PIP_QUIET := 1
 unexport PYTHONHOME PYTHONPATH CONDA_PREFIX
 
 .DELETE_ON_ERROR:
-.PHONY: help serve test check bench fuzz clean setup-system
+.PHONY: help serve test check bench eval fuzz clean setup-system
 
 help:
 	@echo "make serve [PORT=8080] [ARGS=...]   set up and run the gateway"
 	@echo "make test                           set up and run every test"
 	@echo "make check                          format, lints, types, layout"
 	@echo "make bench                          build for release, measure, rewrite benches/README.md"
+	@echo "make eval                           how good masking and detection are, on the recorded data"
 	@echo "make fuzz [INPUTS=1000000]          give every reader that many hostile inputs (cargo-fuzz, nightly)"
 	@echo "make clean                          remove what was built"
 	@echo "make setup-system                   install what a bare Debian lacks (as root)"
@@ -44,6 +45,9 @@ check: $(VENV)/.built-fast $(VENV)/.dev
 
 bench: $(VENV)/.built-release $(VENV)/.dev
 	$(BIN)/python benches/run.py $(ARGS)
+
+eval: $(VENV)/.built-fast $(VENV)/.dev
+	$(BIN)/python benches/eval.py $(ARGS)
 
 # The wire formats' readers are Python's; those of bytes, Rust's.
 fuzz: $(VENV)/.built-fast $(VENV)/.dev

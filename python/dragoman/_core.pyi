@@ -22,6 +22,7 @@ __all__ = [
     "Masker",
     "MemberState",
     "Outcome",
+    "Pattern",
     "PlanStep",
     "Reply",
     "RequestBody",
@@ -990,3 +991,13 @@ class Detector:
 
         Of a long text the worst part counts. At 0.88, 1 % of harmless prompts are taken for attempts.
         """
+
+@final
+class Pattern:
+    """A regular expression (RE2's syntax) that takes time in proportion to the text, whatever the text is."""
+
+    def __new__(cls, pattern: str) -> Self:
+        """:raises ValueError: it is none, is longer than 4,096 bytes, or takes more than 1 MiB."""
+
+    def found(self, text: str) -> bool:
+        """Whether it is anywhere in the text."""

@@ -17,7 +17,7 @@ from dragoman.access.knobs import Knobs, policy_of, read_knobs
 from dragoman.core import BodyError, RequestBody, TokenCount
 from dragoman.dialects.table import ARRAYS, DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
-from dragoman.guardrails.request import hidden, texts_of_call
+from dragoman.guardrails.request import hidden, schema_of_call, texts_of_call
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.continuity import completed, remember
@@ -81,7 +81,7 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             guarding=guarding,
         )
         if guarding is not None:
-            guarding.check_input(texts_of_call(call))
+            guarding.check_input(texts_of_call(call), schema_of_call(call))
         run.before_end = partial(_keep, gateway, asked if surface.stores else b"")
         await dispatch(gateway, admit(gateway, call, plan), run)
     except RequestError as error:

@@ -41,7 +41,7 @@ class Mask(Part, frozen=True, kw_only=True):
 class Injection(Part, frozen=True, kw_only=True):
     """Prompts that try to take the model over."""
 
-    threshold: Annotated[Share, "a score from 0 to 1; higher flags less"] = 0.9
+    threshold: Annotated[Share, "a score from 0 to 1; at 0.88, one harmless prompt in a hundred is over it"] = 0.88
 
 
 class Leakage(Part, frozen=True, kw_only=True):
@@ -67,7 +67,6 @@ class Schema(Part, frozen=True, kw_only=True):
     """Answers that are to be JSON of a schema."""
 
     schema: Annotated[dict[str, Any], "JSON Schema; empty: that which the request asks for"] = {}
-    repair: Annotated[bool, "ask once more, saying what was wrong"] = False
 
 
 class Language(Part, frozen=True, kw_only=True):
@@ -110,49 +109,6 @@ class Toxicity(Part, frozen=True, kw_only=True):
     less: Annotated[tuple[str, ...], "words of the built-in ones that may be said"] = ()
 
 
-class Called(Part, frozen=True, kw_only=True):
-    """A service that judges."""
-
-    url: Annotated[str, "where it listens"]
-    secret: Annotated[str, "better as ${VAR}; what it is for depends on the service"] = ""
-    allow_private: Annotated[bool, "may be on a private address"] = False
-
-
-class Webhook(Called, frozen=True, kw_only=True):
-    """A service of your own: docs/guardrails.md says what it is asked and may answer. The secret signs requests."""
-
-
-class Moderation(Part, frozen=True, kw_only=True):
-    """OpenAI's moderation, through a deployment."""
-
-    deployment: Annotated[str, "such as openai/omni-moderation-latest"]
-    categories: Annotated[dict[str, Share], "the score from which a category counts; empty: as the service flags"] = {}
-
-
-class Presidio(Called, frozen=True, kw_only=True):
-    """A Presidio analyzer."""
-
-    language: Annotated[str, "of the texts"] = "en"
-    threshold: Annotated[Share, "what is less sure is let pass"] = 0.5
-    entities: Annotated[tuple[str, ...], "Presidio's names; empty: all that it knows"] = ()
-
-
-class Bedrock(Part, frozen=True, kw_only=True):
-    """A guardrail of Amazon Bedrock, with the identity of one of the providers."""
-
-    provider: Annotated[str, "a name under providers, of kind bedrock"]
-    guardrail: Annotated[str, "its id"]
-    version: Annotated[str, "its version"] = "DRAFT"
-
-
-class Judge(Part, frozen=True, kw_only=True):
-    """A model that judges."""
-
-    deployment: Annotated[str, "a deployment's name, or provider/model"]
-    shape: Annotated[Literal["llama_guard", "question"], "how it is asked"] = "question"
-    policy: Annotated[str, "what is not allowed, in words"] = ""
-
-
 class Guardrail(Part, frozen=True, kw_only=True):
     """One guardrail: exactly one of its parts from ``mask`` on says what it does."""
 
@@ -161,8 +117,6 @@ class Guardrail(Part, frozen=True, kw_only=True):
     mode: Annotated[Literal["enforce", "shadow"], "shadow: only told of"] = "enforce"
     action: Annotated[Literal["block", "flag"], "what is done where it finds something"] = "block"
     on_error: Annotated[Literal["closed", "open"], "whether a request may pass that could not be looked at"] = "closed"
-    timeout_s: Annotated[float, Meta(gt=0, le=60), "of a service that is asked"] = 3.0
-    parallel: Annotated[bool, "ask while the model answers, and hold the answer until the verdict"] = False
     mask: Annotated[Mask | None, "personal data and secrets"] = None
     injection: Annotated[Injection | None, "prompt injection and jailbreaks"] = None
     leakage: Annotated[Leakage | None, "the system prompt in answers"] = None
@@ -175,11 +129,6 @@ class Guardrail(Part, frozen=True, kw_only=True):
     invisible: Annotated[Invisible | None, "invisible text"] = None
     code: Annotated[Code | None, "program code"] = None
     toxicity: Annotated[Toxicity | None, "abuse"] = None
-    webhook: Annotated[Webhook | None, "a service of your own"] = None
-    openai_moderation: Annotated[Moderation | None, "OpenAI's moderation"] = None
-    presidio: Annotated[Presidio | None, "a Presidio analyzer"] = None
-    bedrock: Annotated[Bedrock | None, "Amazon Bedrock's guardrails"] = None
-    judge: Annotated[Judge | None, "a model as a judge"] = None
 
     @property
     def kinds(self) -> dict[str, Part]:

@@ -10,8 +10,14 @@ from msgspec import Struct
 
 from dragoman.guardrails.guard import Guard, Look
 from dragoman.guardrails.guarding import Guarding
+from dragoman.guardrails.injection import Injections
+from dragoman.guardrails.leakage import PromptLeaks
 from dragoman.guardrails.lists import DeniedPatterns, DeniedWords
 from dragoman.guardrails.masking import FoundPersonal, Hider
+from dragoman.guardrails.schema import OfSchema
+from dragoman.guardrails.shape import InvisibleText, Lengths, ProgramCode, Scripts
+from dragoman.guardrails.toxicity import Abuse
+from dragoman.guardrails.urls import AllowedHosts
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -19,11 +25,24 @@ if TYPE_CHECKING:
     from dragoman.config.schema import Config
 
 EVERYWHERE: tuple[Place, ...] = ("input", "output", "tool_arguments", "tool_results")
+ASKED: tuple[Place, ...] = ("input", "tool_results")
+ANSWERED: tuple[Place, ...] = ("output",)
 # What each kind is made by, and where it looks where nothing is said.
 KINDS: dict[str, tuple[Callable[[Any], Look], tuple[Place, ...]]] = {
+    "injection": (Injections, ASKED),
+    "leakage": (PromptLeaks, ANSWERED),
     "words": (DeniedWords, EVERYWHERE),
     "patterns": (DeniedPatterns, EVERYWHERE),
+    "json_schema": (OfSchema, ANSWERED),
+    "language": (Scripts, EVERYWHERE),
+    "length": (Lengths, ("input",)),
+    "urls": (AllowedHosts, ANSWERED),
+    "invisible": (InvisibleText, EVERYWHERE),
+    "code": (ProgramCode, EVERYWHERE),
+    "toxicity": (Abuse, EVERYWHERE),
 }
+# What can be told only of an answer that is whole.
+WHOLE = frozenset({"json_schema", "length"})
 
 
 class Guardrails(Struct, frozen=True, kw_only=True):
@@ -61,7 +80,9 @@ def build_guardrails(config: Config) -> Guardrails:
         for kind, part in guardrail.kinds.items():
             if kind != "mask":
                 make, places = KINDS[kind]
-                guards.append(_guard(name, guardrail, make(part), frozenset(guardrail.on or places)))
+                guards.append(
+                    _guard(name, guardrail, make(part), frozenset(guardrail.on or places), whole=kind in WHOLE)
+                )
                 continue
             hider = Hider(name, guardrail, part)  # type: ignore[arg-type]
             hiders.append(hider)
@@ -70,8 +91,10 @@ def build_guardrails(config: Config) -> Guardrails:
     return Guardrails(hiders=tuple(hiders), guards=tuple(guards))
 
 
-def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place]) -> Guard:
+def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place], *, whole: bool = False) -> Guard:
+    required = guardrail.patterns is not None and bool(guardrail.patterns.require)
     return Guard(
+        whole=whole or required,
         name=name,
         places=places,
         applies_to=guardrail.applies_to,

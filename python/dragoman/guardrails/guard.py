@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from dragoman.guardrails.verdict import Finding, Passage
 
 
+class About(Struct, frozen=True):
+    """What is known of a request where its answer is looked at."""
+
+    said: list[Passage] = []  # all that it says
+    schema: dict[str, Any] | None = None  # of the answer that it asks for
+
+
 class Look(Protocol):
     """Looks at texts, within this process and at once."""
 
-    def __call__(self, passages: list[Passage]) -> Finding | None:
+    def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """What it found, if anything."""
 
 
@@ -25,6 +32,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     places: frozenset[Place]
     applies_to: AppliesTo
     look: Look
+    whole: bool  # it can tell nothing of a part of an answer
     blocks: bool  # what it finds is refused, not only told of
     shadow: bool
     closed: bool  # what it cannot look at is refused

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragoman.errors import GuardrailBlocked
 from dragoman.guardrails import passages
+from dragoman.guardrails.guard import About
 from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
 from dragoman.guardrails.reveal import RevealStream
 from dragoman.guardrails.verdict import Verdict, Verdicts
@@ -14,7 +15,7 @@ from dragoman.guardrails.window import Window
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dragoman.dialects.canonical import Answer, Request
+    from dragoman.dialects.canonical import Answer, Json, Request
     from dragoman.guardrails.guard import Guard
     from dragoman.guardrails.masking import Hider, Hiding
     from dragoman.guardrails.verdict import Finding, Passage
@@ -30,6 +31,7 @@ class Guarding:
         self.hidings = hidings
         self.guards = guards
         self.of_answer = [guard for guard in guards if guard.places & OF_ANSWERS]
+        self.about = About()
         self.verdicts = Verdicts()
 
     # On the way in ------------------------------------------------------------------------------------------------
@@ -57,12 +59,15 @@ class Guarding:
         for hiding in self.hidings:
             hiding.check(body)
 
-    def check_input(self, found: list[Passage]) -> None:
+    def check_input(self, found: list[Passage], schema: Json | None = None) -> None:
         """Look at a request.
+
+        :param schema: of the answer that it asks for.
 
         Raises:
             GuardrailBlocked: a guardrail refuses it.
         """
+        self.about = About(found, schema)
         for guard in self.guards:
             finding = self._look(guard, found)
             if finding is not None:
@@ -73,7 +78,7 @@ class Guarding:
         looked_at = guard.at(found)
         if not looked_at:
             return None
-        finding = guard.look(looked_at)
+        finding = guard.look(looked_at, self.about)
         if finding is None:
             self.verdicts.note(Verdict(guardrail=guard.name, ruling="allow", shadow=guard.shadow))
             return None
@@ -113,10 +118,13 @@ class Guarding:
         """Whether an answer has to be looked into."""
         return bool(self.of_answer) or any(hiding.session.has_placeholders for hiding in self.hidings)
 
-    def refuses(self, found: list[Passage]) -> Finding | None:
-        """Look at a part of an answer; what a guardrail refuses it for."""
+    def refuses(self, found: list[Passage], *, whole: bool = True) -> Finding | None:
+        """Look at an answer; what a guardrail refuses it for.
+
+        :param whole: it is all of the answer.
+        """
         for guard in self.of_answer:
-            finding = self._look(guard, found)
+            finding = self._look(guard, found) if whole or not guard.whole else None
             if finding is not None:
                 return finding
         return None
@@ -136,7 +144,8 @@ class Guarding:
     def stream(self, asked: Request) -> OutgoingStream:
         """The same for a stream."""
         reveals = [RevealStream(hiding.session, asked) for hiding in self.hidings]
-        return OutgoingStream(Window(self.refuses) if self.of_answer else None, reveals)
+        whole = any(guard.whole for guard in self.of_answer)
+        return OutgoingStream(Window(self.refuses, whole=whole) if self.of_answer else None, reveals)
 
     @property
     def told(self) -> str:

@@ -9,6 +9,7 @@ from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
     from dragoman.config.guards import Patterns, Words
+    from dragoman.guardrails.guard import About
     from dragoman.guardrails.verdict import Passage
 
 
@@ -18,7 +19,7 @@ class DeniedWords:
     def __init__(self, words: Words) -> None:
         self._finder = Masker(entities=["CUSTOM"], words={"word": list(words.deny)})
 
-    def __call__(self, passages: list[Passage]) -> Finding | None:
+    def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether one of them is said."""
         for passage in passages:
             if self._finder.find(passage.text):
@@ -35,7 +36,7 @@ class DeniedPatterns:
             name: Masker(entities=["CUSTOM"], patterns={name: one}) for name, one in patterns.require.items()
         }
 
-    def __call__(self, passages: list[Passage]) -> Finding | None:
+    def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether one is found that must not be, or not found that must be."""
         for passage in passages:
             for found in self._denied.find(passage.text):

@@ -11,6 +11,7 @@ from dragoman.guardrails.verdict import Finding, Verdict
 if TYPE_CHECKING:
     from dragoman.config.guards import AppliesTo, Guardrail, Mask, Place
     from dragoman.core import MaskSession
+    from dragoman.guardrails.guard import About
     from dragoman.guardrails.verdict import Passage
 
 
@@ -101,7 +102,7 @@ class FoundPersonal:
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
 
-    def __call__(self, passages: list[Passage]) -> Finding | None:
+    def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """What kinds there are."""
         kinds = {entity for passage in passages for entity, *_ in self._masker.find(passage.text)}
         return Finding(reason=", ".join(sorted(kinds)), signals=tuple(sorted(kinds))) if kinds else None

@@ -9,6 +9,7 @@ from dragoman.guardrails import passages
 from dragoman.guardrails.verdict import Passage
 
 if TYPE_CHECKING:
+    from dragoman.dialects.canonical import Json
     from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.call import Call
 
@@ -33,6 +34,15 @@ def texts_of_call(call: Call) -> list[Passage]:
     if reading is None or surface is None or (not surface.translated and not surface.task):
         return passages.of_body(call.raw)
     return passages.of_task(reading.asked) if surface.task else passages.of_request(reading.request)
+
+
+def schema_of_call(call: Call) -> Json | None:
+    """The schema of the answer that a request asks for."""
+    surface, reading = call.surface, call.reading
+    if reading is None or surface is None or surface.task or not surface.translated:
+        return None
+    form = reading.request.format
+    return None if form is None else form.schema
 
 
 def refusal_of_body(guarding: Guarding, body: bytes) -> GuardrailBlocked | None:

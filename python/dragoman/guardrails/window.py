@@ -7,7 +7,7 @@ nothing, and a whole one that is refused has done nothing either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -29,9 +29,15 @@ from dragoman.guardrails.passages import strings
 from dragoman.guardrails.verdict import Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dragoman.guardrails.verdict import Finding
+
+
+class Refuses(Protocol):
+    """What a guardrail refuses texts for."""
+
+    def __call__(self, found: list[Passage], *, whole: bool = True) -> Finding | None:
+        """The reason, if there is one."""
+
 
 # How much of what has left is looked at again with what follows, and how much of what has come is held back, in
 # characters.
@@ -61,10 +67,15 @@ class _Open(Struct):
 class Window:
     """The events of one stream."""
 
-    def __init__(self, refuses: Callable[[list[Passage]], Finding | None]) -> None:
-        self._refuses = refuses
+    def __init__(self, refuses: Refuses, *, whole: bool = False) -> None:
+        """:param whole: texts are held until their blocks are whole, since only then can all be told of them."""
+        self._judge = refuses
+        self._whole = whole
         self._open: dict[tuple[int, int], _Open] = {}
         self.cut = False  # whether it has been ended
+
+    def _refuses(self, found: list[Passage], *, whole: bool = False) -> Finding | None:
+        return self._judge(found, whole=whole)
 
     def events(self, events: list[Event]) -> list[Event]:
         """What of the events may leave now."""
@@ -130,7 +141,7 @@ class Window:
         """Look at all open texts, and let go of what need not be held."""
         for block in list(self._open.values()):
             text = block.text
-            if block.is_call or not text:
+            if block.is_call or not text or self._whole:
                 continue
             if self._refuses([Passage("output", block.left + text)]) is not None:
                 return self._cut(block.started.choice, passed)
@@ -156,7 +167,7 @@ class Window:
             return
         place = "tool_arguments" if block.is_call else "output"
         text = block.left + block.text
-        if block.held and self._refuses([Passage(place, text)]) is not None:  # type: ignore[arg-type]
+        if block.held and self._refuses([Passage(place, text)], whole=self._whole) is not None:  # type: ignore[arg-type]
             return self._cut(at[0], passed)
         self._tell(block, passed)
         passed += block.held

@@ -1,14 +1,18 @@
-//! Judgements of texts: `Detector`.
+//! Judgements of texts: `Detector`, `Pattern`.
 
 use std::sync::OnceLock;
 
 use dragoman_core::guard::Model;
+use dragoman_core::mask::compiled;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use regex::bytes::Regex;
 
 /// Judging more than this takes longer than releasing the GIL costs.
 const LONG_TEXT_BYTES: usize = 512;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Pattern>()?;
     module.add_class::<Detector>()
 }
 
@@ -31,5 +35,22 @@ impl Detector {
         let judge = || model().judge(text);
         let judged = if text.len() > LONG_TEXT_BYTES { py.detach(judge) } else { judge() };
         (judged.score, judged.signals)
+    }
+}
+
+#[pyclass(frozen, module = "dragoman._core")]
+struct Pattern {
+    compiled: Regex,
+}
+
+#[pymethods]
+impl Pattern {
+    #[new]
+    fn new(pattern: &str) -> PyResult<Self> {
+        Ok(Self { compiled: compiled(pattern, true).map_err(PyValueError::new_err)? })
+    }
+
+    fn found(&self, text: &str) -> bool {
+        self.compiled.is_match(text.as_bytes())
     }
 }

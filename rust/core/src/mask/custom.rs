@@ -27,6 +27,20 @@ enum Rule {
     Words(AhoCorasick),
 }
 
+/// Compiles a regular expression that takes time in proportion to the text, whatever the text is.
+///
+/// # Errors
+///
+/// It is none, is longer than 4,096 bytes, or takes more than 1 MiB.
+pub fn compiled(pattern: &str, unicode: bool) -> Result<Regex, String> {
+    if pattern.len() > LONGEST_PATTERN {
+        return Err(format!("the pattern is longer than {LONGEST_PATTERN} bytes"));
+    }
+    let builder = &mut RegexBuilder::new(pattern);
+    let built = builder.unicode(unicode).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES).build();
+    built.map_err(|problem| problem.to_string())
+}
+
 /// Compiled rules, each with its name.
 #[derive(Debug, Default)]
 pub struct Custom {
@@ -42,15 +56,7 @@ impl Custom {
     /// It cannot be compiled, is longer than 4,096 bytes, takes more than 1 MiB, or matches the empty text.
     pub fn pattern(&mut self, name: &str, pattern: &str) -> Result<(), CustomError> {
         let error = |problem: String| CustomError { name: name.to_owned(), problem };
-        if pattern.len() > LONGEST_PATTERN {
-            return Err(error(format!("the pattern is longer than {LONGEST_PATTERN} bytes")));
-        }
-        let compiled = RegexBuilder::new(pattern)
-            .unicode(false)
-            .size_limit(PATTERN_BYTES)
-            .dfa_size_limit(PATTERN_BYTES)
-            .build()
-            .map_err(|problem| error(problem.to_string()))?;
+        let compiled = compiled(pattern, false).map_err(error)?;
         if compiled.is_match(b"") {
             return Err(error("the pattern matches the empty text".to_owned()));
         }

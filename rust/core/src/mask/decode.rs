@@ -8,8 +8,8 @@ const LEAST: usize = 6;
 /// What the run may be read as: nearly always nothing.
 pub(super) fn texts(run: &[u8]) -> Vec<String> {
     let run = run.trim_ascii_end();
-    let bare = run.strip_suffix(b"==").or(run.strip_suffix(b"=")).unwrap_or(run);
-    let bare = bare.strip_suffix(b"=").unwrap_or(bare);
+    let padding = run.iter().rev().take_while(|byte| **byte == b'=').count();
+    let bare = run.get(..run.len() - padding).unwrap_or_default();
     let has = |is: fn(&u8) -> bool| bare.iter().any(is);
     let mut texts = Vec::new();
     if bare.iter().all(u8::is_ascii_hexdigit) {

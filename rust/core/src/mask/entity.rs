@@ -95,6 +95,21 @@ impl Entity {
         ENTITIES.iter().find(|facts| facts.name.eq_ignore_ascii_case(name)).map(|facts| facts.entity)
     }
 
+    /// Whether it is written in digits, and so may be taken for another number.
+    pub fn is_number(self) -> bool {
+        !matches!(
+            self,
+            Self::Secret
+                | Self::UrlCredentials
+                | Self::Custom
+                | Self::Email
+                | Self::Url
+                | Self::Person
+                | Self::Address
+                | Self::Literal
+        )
+    }
+
     fn facts(self) -> Option<&'static Facts> {
         ENTITIES.iter().find(|facts| facts.entity == self)
     }

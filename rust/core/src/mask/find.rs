@@ -17,6 +17,8 @@ mod tests;
 const DEPTH: usize = 2;
 /// A run of so many letters, digits and signs of base64 may be an encoded text, a wallet, a token.
 const LONG_RUN: usize = 16;
+/// What nobody looks for, but is so surely a number of its kind, is no number of another.
+const SURELY_ELSE: f32 = 0.8;
 /// What is found in a text as it stands yields to what is found in it with its escapes read.
 const AS_IT_STANDS: f32 = 0.98;
 
@@ -53,7 +55,7 @@ pub(super) struct Hits {
 impl Hits {
     pub fn add(&mut self, entity: Entity, kind: &'static str, place: Range<usize>, score: f32) {
         let wanted = self.wanted.has(entity);
-        let blocks = !wanted && matches!(entity, Entity::Date | Entity::Ip) && score >= 0.8;
+        let blocks = !wanted && score >= SURELY_ELSE && entity.is_number();
         if score >= self.threshold && (wanted || blocks) && !place.is_empty() {
             self.found.push(Hit { entity, kind, custom: None, place, score, blocks });
         }

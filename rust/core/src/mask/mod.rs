@@ -22,7 +22,7 @@ mod unmask;
 mod view;
 mod wallet;
 
-pub use custom::{Custom, CustomError};
+pub use custom::{Custom, CustomError, compiled};
 pub use entity::{ENTITIES, Entities, Entity, Facts};
 pub use find::{Finder, Found};
 pub use fold::is_invisible;

@@ -113,6 +113,12 @@ fn by_length() -> &'static [Vec<(&'static Row, bool)>] {
 
 /// Finds the numbers of a chain.
 pub(super) fn find(bytes: &[u8], groups: &[Group], hits: &mut Hits) {
+    let has_digits = |group: &Group| group.digits > 0;
+    let (Some(begin), Some(end)) = (groups.iter().position(has_digits), groups.iter().rposition(has_digits))
+    else {
+        return;
+    };
+    let digits_at = begin..=end;
     for first in 0..groups.len() {
         let mut compact = Vec::with_capacity(LONGEST);
         let mut digits = 0;
@@ -123,16 +129,17 @@ pub(super) fn find(bytes: &[u8], groups: &[Group], hits: &mut Hits) {
             }
             compact.extend(slice(bytes, group.start..group.end).to_ascii_uppercase());
             digits += group.digits;
-            let many = last - first >= MANY_GROUPS && first > 0 && last + 1 < groups.len();
+            let many = last - first >= MANY_GROUPS && first > 1 && last + 2 < groups.len();
             if digits >= 5 && !many {
-                window(bytes, groups, first..last + 1, &compact, hits);
+                let whole = first <= *digits_at.start() && last >= *digits_at.end();
+                window(bytes, groups.get(first..=last).unwrap_or_default(), whole, &compact, hits);
             }
         }
     }
 }
 
-fn window(bytes: &[u8], groups: &[Group], part: Range<usize>, compact: &[u8], hits: &mut Hits) {
-    let window = groups.get(part.clone()).unwrap_or_default();
+/// Holds a stretch of groups to the table; `whole`: no digits stand in the chain beside it.
+fn window(bytes: &[u8], window: &[Group], whole: bool, compact: &[u8], hits: &mut Hits) {
     let (Some(first), Some(last)) = (window.first(), window.last()) else { return };
     let place = first.start..last.end;
     let numeric = window.iter().all(|group| group.is_number());
@@ -140,7 +147,6 @@ fn window(bytes: &[u8], groups: &[Group], part: Range<usize>, compact: &[u8], hi
         if (numeric && *row_is_numeric || !*row_is_numeric && fits(compact, row.pattern))
             && (row.check)(compact)
         {
-            let whole = part.start == 0 && part.end == groups.len();
             let score = score(bytes, row, window, &place, whole);
             hits.add(row.entity, row.kind, place.clone(), score);
         }
