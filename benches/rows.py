@@ -162,6 +162,27 @@ def _cost(stage: Stage, subject: Subject, cost: Cost, row: Row, requests: int) -
     return (subject.program.cpu_s() - before_s) / max(requests_sent, 1) * 1e6
 
 
+def guards(stage: Stage, plain: Subject, guarded: Subject, effort: Effort) -> list[Row]:
+    """Measure what all guardrails add to a request: the gateway with and without them, in turns."""
+    found = []
+    for name, what, model, most in (
+        ("guards-2k", "CPU more a 2 KB request with all guardrails on", "bench.whole", 60.0),
+        ("guards-burst-64", "CPU more a stream of 64 events with all guardrails on", "bench.burst-64", None),
+    ):
+        cost = Cost(name, what, 0, body_bytes=2048, vary="all", model=model, requests=8000)
+        row = Row(name, what, "us", most=most)
+        more = []
+        for turn in range(effort.rounds + 1):
+            requests = 500 if turn == 0 else int(cost.requests * effort.share)
+            without, with_them = (_cost(stage, subject, cost, row, requests) for subject in (plain, guarded))
+            if turn > 0:
+                more.append(with_them - without)
+                row.notes.append(f"{without:.0f} and {with_them:.0f} us")
+        row.values["gateway"] = median(more)
+        found.append(row)
+    return found
+
+
 def added(stage: Stage, subjects: list[Subject], effort: Effort) -> Row:
     """Measure what a subject adds to the latency of one connection, beside direct in the same seconds."""
     row = Row("added-c1", "added latency p50, one connection", "ms", most=0.35)

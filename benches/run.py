@@ -100,6 +100,10 @@ def measure(stage: Stage, asked: argparse.Namespace, effort: Effort) -> list[Row
         if wanted("rss"):
             found.append(rows.memory("rss-loaded", "memory, after this load", subjects, None))
         gateway = next((subject for subject in subjects if subject.name == "gateway"), None)
+        if gateway and wanted("guards-2k"):
+            guarded = stage.gateway(asked.gateway_cmd, guarded=True)
+            subjects.append(guarded)
+            found += rows.guards(stage, gateway, guarded, effort)
         if gateway and wanted("flat"):
             found += rows.flatness(stage, gateway)
         if wanted("streams-1000"):

@@ -101,12 +101,16 @@ class Stage:
         command += f" --workers 1 --port {port} --working-dir {Path(__file__).parent} bare:app"
         return self._start("bare", shlex.split(command), port, {"BENCH_ANSWERS": str(self.folder)})
 
-    def gateway(self, template: str) -> Subject:
-        """Start the gateway with every default feature on: a key, a route, counting, usage rows, metrics."""
+    def gateway(self, template: str, *, guarded: bool = False) -> Subject:
+        """Start the gateway with every default feature on: a key, a route, counting, usage rows, metrics.
+
+        :param guarded: with all guardrails that work within the process as well.
+        """
         port = free_port()
         data = self.folder / f"data-{port}"
         config = self.folder / f"gateway-{port}.yaml"
-        config.write_text(json.dumps(gateway_config(port, self.mock_port, data), indent=1))
+        told = gateway_config(port, self.mock_port, data) | ({"guardrails": GUARDRAILS} if guarded else {})
+        config.write_text(json.dumps(told, indent=1))
         command = shlex.split(template.format(config=config, port=port))
         headers = (f"authorization: Bearer {KEY}",)
         return self._start("gateway", command, port, {}, headers)
@@ -122,6 +126,21 @@ class Stage:
             program.stop()
             raise BenchError(f"{name}: {error}") from error
         return Subject(name, f"http://127.0.0.1:{port}{PATH}", program, headers, start_s)
+
+
+# Every guardrail that asks nobody; none of them finds anything in what the benches send.
+GUARDRAILS = {
+    "pii": {"mask": {}},
+    "injection": {"injection": {"threshold": 1.0}},
+    "leakage": {"leakage": {}},
+    "words": {"words": {"deny": ["plutonium", "project bluebird"]}},
+    "patterns": {"patterns": {"deny": {"ticket": "TCK-[0-9]{4}"}}},
+    "urls": {"urls": {"allow": ["example.com"]}},
+    "invisible": {"invisible": {}},
+    "script": {"language": {"allow": ["latin"]}},
+    "code": {"code": {}},
+    "toxicity": {"toxicity": {}},
+}
 
 
 def gateway_config(port: int, mock_port: int, data: Path) -> dict[str, object]:

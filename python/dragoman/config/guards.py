@@ -14,6 +14,8 @@ from dragoman.core import Masker
 
 Place = Literal["input", "output", "tool_arguments", "tool_results"]
 MaskAction = Literal["mask", "redact", "hash", "partial", "block", "flag"]
+Script = Literal["latin", "cyrillic", "greek", "arabic", "hebrew", "devanagari", "thai", "hangul", "kana", "han"]
+CodeLanguage = Literal["python", "javascript", "sql", "shell", "java", "c", "go", "rust", "php", "html"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 
@@ -72,7 +74,7 @@ class Schema(Part, frozen=True, kw_only=True):
 class Language(Part, frozen=True, kw_only=True):
     """Scripts that may be written."""
 
-    allow: Annotated[tuple[str, ...], "latin, cyrillic, greek, arabic, hebrew, devanagari, thai, hangul, kana, han"]
+    allow: Annotated[tuple[Script, ...], "by name"]
 
 
 class Length(Part, frozen=True, kw_only=True):
@@ -97,9 +99,7 @@ class Invisible(Part, frozen=True, kw_only=True):
 class Code(Part, frozen=True, kw_only=True):
     """Program code."""
 
-    languages: Annotated[
-        tuple[str, ...], "python, javascript, sql, shell, java, c, go, rust, php, html; empty: any"
-    ] = ()
+    languages: Annotated[tuple[CodeLanguage, ...], "empty: all"] = ()
 
 
 class Toxicity(Part, frozen=True, kw_only=True):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from dragoman.guardrails.verdict import Passage
 
 
+# All of a request: it is hidden from its bytes, which know no places.
+PLACES: tuple[Place, ...] = ("input", "tool_arguments", "tool_results")
+
+
 def masker_of(mask: Mask) -> Masker:
     """What a configuration asks for.
 
@@ -40,7 +44,7 @@ class Hider:
         self.shadow = guardrail.mode == "shadow"
         self.closed = guardrail.on_error == "closed"
         self.masker = masker_of(mask)
-        self.places: frozenset[Place] = frozenset(guardrail.on or ("input", "tool_arguments", "tool_results"))
+        self.places: frozenset[Place] = frozenset(guardrail.on or PLACES)
 
     def begin(self, tenant: bytes) -> Hiding:
         """What it hides of one request."""

@@ -79,6 +79,9 @@ class Session:
             first = await self._first_frame()
             plan = gateway.snapshot.plan(self.protocol.alias(request.query, first), knobs.fallbacks, principal)
             run.planned(plan.alias, "", knobs, outgoing_trace(request.headers))
+            run.guarding = gateway.snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
+            if run.guarding is not None:
+                run.guarding.cannot_look("what is said in a session is not looked into")
             upstream, ticket = await self._open(plan, run)
             try:
                 await self._relay(upstream, first, run, knobs)

@@ -8,6 +8,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::lexicon::{Concept, STEMS};
 use crate::mask::folded;
 
+#[cfg(test)]
+mod tests;
+
 /// Features share so many weights.
 pub const BUCKETS: usize = 1 << 18;
 const GRAM: usize = 4;

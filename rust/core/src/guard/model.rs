@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::features::{BUCKETS, Feature, Signal, features};
 
+#[cfg(test)]
+mod tests;
+
 /// Parts of a long text that are judged by themselves, in words.
 const PART: u32 = 120;
 const STEP: u32 = 80;

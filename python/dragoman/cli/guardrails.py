@@ -1,0 +1,46 @@
+"""``dragoman guardrails``."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from dragoman.cli.columns import align
+
+MARKS = {"covered": "yes", "hole": "HOLE", "none": "-", "refused": "refused"}
+
+
+@click.group(short_help="Find out what guardrails see.")
+def guardrails() -> None:
+    """Find out what guardrails see.
+
+    \b
+      dragoman guardrails test
+    """
+
+
+@guardrails.command(short_help="Put poison into every place of every dialect, and say where it is seen.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: dialects, places, and covered, hole, none or refused.")
+def test(as_json: bool) -> None:  # noqa: FBT001
+    """Put poison into every place of every dialect, in requests, answers and streams, and say where it is seen.
+
+    "yes": a word that is refused was refused there, and a value that is hidden neither left nor was lost on its way
+    back. "-": the dialect has no such place. The exit code is 1 where there is a hole.
+
+    \b
+      dragoman guardrails test
+    """
+    from dragoman.guardrails.coverage import OTHERS, coverage
+
+    found = coverage()
+    if as_json:
+        told = {"dialects": found, "others": OTHERS}
+        click.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
+    else:
+        places = list(next(iter(found.values())))
+        lines = [[place, *(MARKS[row[place]] for row in found.values())] for place in places]
+        click.echo(align(["", *found], lines))
+        click.echo()
+        click.echo(align(["beside the dialects", ""], [[name, MARKS[told]] for name, told in OTHERS.items()]))
+    if any(told == "hole" for row in found.values() for told in row.values()):
+        raise click.exceptions.Exit(1)

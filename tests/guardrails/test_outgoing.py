@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+from tests.guardrails.test_reveal import ASKED
+
+from dragoman.dialects.canonical import Answer, Choice, Text, Usage
+from dragoman.dialects.dialect import Asked, Target
+from dragoman.dialects.table import DIALECTS
+from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_nothing_is_left_of_a_blocked_answer_but_that_it_was(name: str) -> None:
+    dialect, about = DIALECTS[name], Asked(request=ASKED, request_id="req_1", created_s=1)
+    answer = Answer(
+        dialect="",
+        id="1",
+        model="m",
+        choices=(Choice(blocks=(Text(text="plutonium"),), stop="stop"),),
+        usage=Usage(input=1),
+    )
+    own = dialect.read_answer(dialect.write_answer(answer, about), Target(model="m"))
+    written = dialect.write_answer(blocked_answer(own), about)
+    assert b"plutonium" not in written
+    again = dialect.read_answer(written, Target(model="m"))
+    assert all(not getattr(block, "text", "") for block in again.choices[0].blocks)
+    assert again.choices[0].stop in ("filter", "refusal", "stop", "sequence")
+
+
+def test_a_stream_that_nobody_looks_at() -> None:
+    stream = OutgoingStream(None, [])
+    assert stream.events([]) == []
+    assert not stream.cut
