@@ -40,7 +40,16 @@ OTHERS: tuple[tuple[str, list[str], Callable[[Any], Any]], ...] = (
 
 def options() -> argparse.Namespace:
     """Read the command line."""
-    names = [cost.name for cost in rows.COSTS] + ["added-c1", "chunk-delay", "start", "rss", *LONG, "others"]
+    names = [
+        *(cost.name for cost in rows.COSTS),
+        "added-c1",
+        "chunk-delay",
+        "start",
+        "rss",
+        "guards-2k",
+        *LONG,
+        "others",
+    ]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round of everything, about a minute")
     parser.add_argument("--long", action="store_true", help="also 200,000 requests, and 1,000 streams for a minute")

@@ -10,14 +10,17 @@ from msgspec import Struct
 
 from dragoman.guardrails.guard import Guard, Look
 from dragoman.guardrails.guarding import Guarding
+from dragoman.guardrails.harmless import Harmless
 from dragoman.guardrails.injection import Injections
 from dragoman.guardrails.leakage import PromptLeaks
 from dragoman.guardrails.lists import DeniedPatterns, DeniedWords
 from dragoman.guardrails.masking import FoundPersonal, Hider
 from dragoman.guardrails.schema import OfSchema
+from dragoman.guardrails.screen import Screen
 from dragoman.guardrails.shape import InvisibleText, Lengths, ProgramCode, Scripts
 from dragoman.guardrails.toxicity import Abuse
 from dragoman.guardrails.urls import AllowedHosts
+from dragoman.guardrails.verdict import Verdict
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -43,6 +46,19 @@ KINDS: dict[str, tuple[Callable[[Any], Look], tuple[Place, ...]]] = {
 }
 # What can be told only of an answer that is whole.
 WHOLE = frozenset({"json_schema", "length"})
+# Aliases come from clients: what is remembered of them is bounded.
+MOST_REMEMBERED = 4096
+# What is told of each text by itself.
+EACH = frozenset({"injection", "words", "patterns", "language", "urls", "invisible", "code", "toxicity"})
+
+
+class Applied(Struct, frozen=True):
+    """The guardrails that are for the same requests."""
+
+    hiders: tuple[Hider, ...]
+    guards: tuple[Guard, ...]
+    screen: Screen
+    harmless: Harmless
 
 
 class Guardrails(Struct, frozen=True, kw_only=True):
@@ -50,6 +66,8 @@ class Guardrails(Struct, frozen=True, kw_only=True):
 
     hiders: tuple[Hider, ...] = ()
     guards: tuple[Guard, ...] = ()
+    _sets: dict[tuple[str, ...], Applied] = {}
+    _by_request: dict[tuple[str, str], Applied] = {}
 
     def begin(self, principal: Principal, alias: str, pepper: bytes) -> Guarding | None:
         """What holds for one request; ``None``: nothing.
@@ -58,12 +76,26 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         """
         if not self.hiders and not self.guards:
             return None
-        hiders = [hider for hider in self.hiders if applies(hider.applies_to, principal, alias)]
-        guards = [guard for guard in self.guards if applies(guard.applies_to, principal, alias)]
-        if not hiders and not guards:
+        applied = self._by_request.get((principal.key_id, alias)) or self._applied(principal, alias)
+        if not applied.hiders and not applied.guards:
             return None
-        key = _tenant_key(principal, pepper) if hiders else b""
-        return Guarding([hider.begin(key) for hider in hiders], guards)
+        key = _tenant_key(principal, pepper) if applied.hiders else b""
+        return Guarding(
+            [hider.begin(key) for hider in applied.hiders], applied.guards, applied.screen, applied.harmless
+        )
+
+    def _applied(self, principal: Principal, alias: str) -> Applied:
+        hiders = tuple(hider for hider in self.hiders if applies(hider.applies_to, principal, alias))
+        guards = tuple(guard for guard in self.guards if applies(guard.applies_to, principal, alias))
+        names = (*(hider.name for hider in hiders), "", *(guard.name for guard in guards))
+        applied = self._sets.get(names)
+        if applied is None:
+            screen = Screen(guard.rules for guard in guards if guard.rules is not None)
+            applied = self._sets[names] = Applied(hiders, guards, screen, Harmless())
+        if len(self._by_request) >= MOST_REMEMBERED:
+            self._by_request.clear()
+        self._by_request[principal.key_id, alias] = applied
+        return applied
 
 
 def _tenant_key(principal: Principal, pepper: bytes) -> bytes:
@@ -80,28 +112,30 @@ def build_guardrails(config: Config) -> Guardrails:
         for kind, part in guardrail.kinds.items():
             if kind != "mask":
                 make, places = KINDS[kind]
-                guards.append(
-                    _guard(name, guardrail, make(part), frozenset(guardrail.on or places), whole=kind in WHOLE)
-                )
+                guards.append(_guard(name, guardrail, make(part), frozenset(guardrail.on or places), kind))
                 continue
             hider = Hider(name, guardrail, part)  # type: ignore[arg-type]
             hiders.append(hider)
             if "output" in hider.places:
-                guards.append(_guard(name, guardrail, FoundPersonal(hider.masker), frozenset({"output"})))
+                guards.append(_guard(name, guardrail, FoundPersonal(hider.masker), frozenset({"output"}), kind))
     return Guardrails(hiders=tuple(hiders), guards=tuple(guards))
 
 
-def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place], *, whole: bool = False) -> Guard:
+def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place], kind: str) -> Guard:
     required = guardrail.patterns is not None and bool(guardrail.patterns.require)
+    shadow = guardrail.mode == "shadow"
     return Guard(
-        whole=whole or required,
         name=name,
         places=places,
         applies_to=guardrail.applies_to,
         look=look,
+        whole=kind in WHOLE or required,
+        each=kind in EACH and not required,
         blocks=guardrail.action == "block",
-        shadow=guardrail.mode == "shadow",
+        shadow=shadow,
         closed=guardrail.on_error == "closed",
+        rules=None if required else getattr(look, "rules", None),
+        allows=Verdict(guardrail=name, ruling="allow", shadow=shadow),
     )
 
 

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from dragoman.config.guards import AppliesTo, Place
-    from dragoman.guardrails.verdict import Finding, Passage
+    from dragoman.guardrails.screen import Rules
+    from dragoman.guardrails.verdict import Finding, Passage, Verdict
 
 
 class About(Struct, frozen=True):
@@ -33,9 +34,12 @@ class Guard(Struct, frozen=True, kw_only=True):
     applies_to: AppliesTo
     look: Look
     whole: bool  # it can tell nothing of a part of an answer
+    each: bool  # it tells of each text by itself, whatever the others say
     blocks: bool  # what it finds is refused, not only told of
     shadow: bool
     closed: bool  # what it cannot look at is refused
+    rules: Rules | None = None  # all that it looks for, where it does nothing else
+    allows: Verdict  # what is noted where it finds nothing
 
     def at(self, passages: list[Passage]) -> list[Passage]:
         """Those of the passages that it is for."""

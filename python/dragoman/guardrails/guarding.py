@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from dragoman.dialects.canonical import Answer, Json, Request
     from dragoman.guardrails.guard import Guard
+    from dragoman.guardrails.harmless import Harmless
     from dragoman.guardrails.masking import Hider, Hiding
+    from dragoman.guardrails.screen import Screen
     from dragoman.guardrails.verdict import Finding, Passage
 
 # Where an answer's texts stand.
@@ -27,7 +29,9 @@ OF_ANSWERS = frozenset({"output", "tool_arguments"})
 class Guarding:
     """What holds for one request."""
 
-    def __init__(self, hidings: Sequence[Hiding], guards: Sequence[Guard]) -> None:
+    def __init__(self, hidings: Sequence[Hiding], guards: Sequence[Guard], screen: Screen, harmless: Harmless) -> None:
+        self.screen = screen
+        self.harmless = harmless
         self.hidings = hidings
         self.guards = guards
         self.of_answer = [guard for guard in guards if guard.places & OF_ANSWERS]
@@ -68,19 +72,29 @@ class Guarding:
             GuardrailBlocked: a guardrail refuses it.
         """
         self.about = About(found, schema)
+        unknown = self.harmless.unknown(found)
+        clean = self.screen.is_clean(unknown)
         for guard in self.guards:
-            finding = self._look(guard, found)
-            if finding is not None:
-                raise GuardrailBlocked(guard.name, finding.reason)
+            if not (guard.each and not unknown):
+                finding = self._look(guard, unknown if guard.each else found, clean=clean)
+                if finding is not None:
+                    raise GuardrailBlocked(guard.name, finding.reason)
+            if guard.at(found):
+                self.verdicts.note(guard.allows)
+        if all(self.verdicts.worst.get(guard.name, guard.allows) is guard.allows for guard in self.guards):
+            self.harmless.note(unknown)
 
-    def _look(self, guard: Guard, found: list[Passage]) -> Finding | None:
-        """Let a guardrail look; what it refuses the texts for."""
+    def _look(self, guard: Guard, found: list[Passage], *, clean: bool) -> Finding | None:
+        """Let a guardrail look; what it refuses the texts for.
+
+        :param clean: nothing is there that the rules of any guardrail ask for.
+        """
         looked_at = guard.at(found)
         if not looked_at:
             return None
-        finding = guard.look(looked_at, self.about)
+        finding = None if clean and guard.rules is not None else guard.look(looked_at, self.about)
         if finding is None:
-            self.verdicts.note(Verdict(guardrail=guard.name, ruling="allow", shadow=guard.shadow))
+            self.verdicts.note(guard.allows)
             return None
         self.verdicts.note(
             Verdict(
@@ -116,15 +130,21 @@ class Guarding:
     @property
     def concerns_answer(self) -> bool:
         """Whether an answer has to be looked into."""
-        return bool(self.of_answer) or any(hiding.session.has_placeholders for hiding in self.hidings)
+        return bool(self.of_answer) or self.changes_answer
+
+    @property
+    def changes_answer(self) -> bool:
+        """Whether an answer is written anew: something was hidden that it may hold."""
+        return any(hiding.session.has_placeholders for hiding in self.hidings)
 
     def refuses(self, found: list[Passage], *, whole: bool = True) -> Finding | None:
         """Look at an answer; what a guardrail refuses it for.
 
         :param whole: it is all of the answer.
         """
+        clean = self.screen.is_clean(found)
         for guard in self.of_answer:
-            finding = self._look(guard, found) if whole or not guard.whole else None
+            finding = self._look(guard, found, clean=clean) if whole or not guard.whole else None
             if finding is not None:
                 return finding
         return None

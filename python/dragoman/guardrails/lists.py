@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragoman.core import Masker
+from dragoman.guardrails.screen import Rules
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class DeniedWords:
     """Words, phrases and topics."""
 
     def __init__(self, words: Words) -> None:
+        self.rules = Rules(words=words.deny)
         self._finder = Masker(entities=["CUSTOM"], words={"word": list(words.deny)})
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
@@ -31,6 +33,7 @@ class DeniedPatterns:
     """Regular expressions."""
 
     def __init__(self, patterns: Patterns) -> None:
+        self.rules = Rules(patterns=patterns.deny)
         self._denied = Masker(entities=["CUSTOM"], patterns=patterns.deny)
         self._required = {
             name: Masker(entities=["CUSTOM"], patterns={name: one}) for name, one in patterns.require.items()

@@ -44,6 +44,7 @@ class Hider:
         self.shadow = guardrail.mode == "shadow"
         self.closed = guardrail.on_error == "closed"
         self.masker = masker_of(mask)
+        self.allows = Verdict(guardrail=name, ruling="allow", shadow=self.shadow)
         self.places: frozenset[Place] = frozenset(guardrail.on or PLACES)
 
     def begin(self, tenant: bytes) -> Hiding:
@@ -89,6 +90,8 @@ class Hiding:
     def verdict(self) -> Verdict:
         """What came of it."""
         found = self.session.found
+        if not found:
+            return self.hider.allows
         actions = {action for _, _, action in found}
         ruling = "block" if "block" in actions else "mask" if actions - {"flag"} else "flag" if actions else "allow"
         return Verdict(

@@ -33,6 +33,11 @@ class OutgoingStream:
         return events
 
     @property
+    def held(self) -> int:
+        """How many characters have come and may not leave yet."""
+        return 0 if self._window is None else self._window.held
+
+    @property
     def cut(self) -> bool:
         """Whether a guardrail has ended it."""
         return self._window is not None and self._window.cut

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dragoman.core import Masker
+from dragoman.guardrails.screen import Rules
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -71,12 +72,15 @@ class Scripts:
     def __init__(self, language: Language) -> None:
         others = "".join(letters for name, letters in SCRIPTS.items() if name not in language.allow)
         self._other = re.compile(f"[{others}]") if others else None
+        self._ascii = "latin" in language.allow
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether more than a few letters are of none that is allowed."""
         if self._other is None:
             return None
         for passage in passages:
+            if self._ascii and passage.text.isascii():
+                continue
             if len(self._other.findall(passage.text)) > LETTERS_LET_PASS:
                 return Finding(reason="a script that is not allowed here")
         return None
@@ -100,7 +104,8 @@ class ProgramCode:
     """Lines that begin as program code does."""
 
     def __init__(self, code: Code) -> None:
-        self._finder = Masker(entities=["CUSTOM"], patterns={name: CODE[name] for name in code.languages or CODE})
+        self.rules = Rules(patterns={name: CODE[name] for name in code.languages or CODE})
+        self._finder = Masker(entities=["CUSTOM"], patterns=self.rules.patterns)
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Which language there is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragoman.core import Masker
+from dragoman.guardrails.screen import Rules
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Abuse:
     def __init__(self, toxicity: Toxicity) -> None:
         allowed = {word.lower() for word in toxicity.less}
         words = [word for word in (*LEXICON, *toxicity.more) if word.lower() not in allowed]
+        self.rules = Rules(words=tuple(words))
         self._finder = Masker(entities=["CUSTOM"], words={"abuse": words or ["\0"]})
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:

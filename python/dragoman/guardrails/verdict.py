@@ -47,16 +47,25 @@ _ORDER: tuple[Ruling, ...] = ("block", "not_scanned", "flag", "mask", "allow")
 class Verdicts:
     """What came of all guardrails at one request: of each the worst."""
 
+    __slots__ = ("_told", "worst")
+
     def __init__(self) -> None:
         self.worst: dict[str, Verdict] = {}
+        self._told = ""
 
     def note(self, verdict: Verdict) -> None:
         """A guardrail has ruled."""
         known = self.worst.get(verdict.guardrail)
+        if known is verdict:
+            return
         if known is None or _ORDER.index(verdict.ruling) < _ORDER.index(known.ruling):
             self.worst[verdict.guardrail] = verdict
+            self._told = ""
 
     @property
     def told(self) -> str:
         """As the header x-dragoman-guardrails and the usage row have them: ``pii=mask, topics=flag;shadow``."""
-        return ", ".join(f"{name}={one.ruling}{';shadow' * one.shadow}" for name, one in self.worst.items())
+        if not self._told:
+            shown = (f"{name}={one.ruling}{';shadow' * one.shadow}" for name, one in self.worst.items())
+            self._told = ", ".join(shown)
+        return self._told

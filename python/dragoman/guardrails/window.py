@@ -43,6 +43,8 @@ class Refuses(Protocol):
 # characters.
 OVERLAP = 256
 HELD = 80
+# Text is looked at when so much of it has come that was not.
+STEP = 48
 # What a stream's end says where a guardrail ended it.
 NATIVE_STOP = "guardrail"
 
@@ -54,6 +56,7 @@ class _Open(Struct):
     left: str = ""  # the end of what has left
     held: list[Delta] = []
     told: bool = False  # whether its start has left
+    new: int = 0  # characters that were not looked at
 
     @property
     def is_call(self) -> bool:
@@ -88,6 +91,11 @@ class Window:
             self._look(passed)
         return passed
 
+    @property
+    def held(self) -> int:
+        """How many characters have come and not left; all of a call's, and one for its start."""
+        return sum(len(block.text) + (not block.told) for block in self._open.values())
+
     def _take(self, event: Event, passed: list[Event]) -> None:
         at = (getattr(event, "choice", 0), getattr(event, "index", -1))
         if self.cut:
@@ -97,6 +105,7 @@ class Window:
             self._look_whole(event, passed)
         elif type(event) is Delta and at in self._open:
             self._open[at].held.append(event)
+            self._open[at].new += len(event.text)
         elif type(event) is BlockStopped or type(event) is Proved:
             self._release(at, passed)
             if not self.cut:
@@ -140,9 +149,10 @@ class Window:
     def _look(self, passed: list[Event]) -> None:
         """Look at all open texts, and let go of what need not be held."""
         for block in list(self._open.values()):
-            text = block.text
-            if block.is_call or not text or self._whole:
+            if block.is_call or block.new < STEP or self._whole:
                 continue
+            text = block.text
+            block.new = 0
             if self._refuses([Passage("output", block.left + text)]) is not None:
                 return self._cut(block.started.choice, passed)
             self._let_go(block, len(text) - HELD, passed)

@@ -77,6 +77,10 @@ class Call(Struct, frozen=True, kw_only=True):
             and self.endpoint in STREAMS_WITH_USAGE
         )
 
+    def hides_usage(self, deployment: Deployment) -> bool:
+        """Whether a stream has something of its provider's taken out, or the cost put in."""
+        return self.stream and (self.asks_usage(deployment) or (self.knobs.include_cost and self.has_cost_field))
+
     def outgoing(self, deployment: Deployment) -> bytes:
         """The body as this deployment gets it: the client's bytes but for the fields that the gateway changes."""
         if self.form is not None:

@@ -18,6 +18,7 @@ from dragoman.dialects.undo import Undo
 from dragoman.errors import InvalidRequest, Untranslatable
 from dragoman.routing.tasks import TaskTranslation
 from dragoman.routing.translation import Relayed, Translation
+from dragoman.routing.watched import Watched
 
 if TYPE_CHECKING:
     from dragoman.dialects.dialect import Dialect, Headers
@@ -106,14 +107,19 @@ def _as_it_is(call: Call, deployment: Deployment) -> Sending:
 
 def _watched(call: Call, deployment: Deployment, path: str) -> Sending:
     """The client's own bytes, and an answer that is read, looked at and written anew."""
-    assert call.surface is not None and call.reading is not None  # noqa: S101 - for the type checker
+    assert call.surface is not None and call.reading is not None and call.guarding is not None  # noqa: S101
     losses, body = Losses(), call.outgoing(deployment)
     if call.dialect == OPENAI and call.body is not None and hosts.concerned(call.body, deployment.written_for):
         body = msgspec.json.encode(hosts.adjust(parse_fields(body).left, deployment.written_for, losses))
         check_losses(losses, call.policy)
     dialect = DIALECTS[call.surface.dialect]
-    translation = Translation(call.reading, dialect, deployment.written_for, Undo(), call.guarding)
-    lane = f"events:{dialect.framing}" if call.stream else "json"
+    translation: Translation
+    if call.guarding.changes_answer or call.hides_usage(deployment):
+        translation = Translation(call.reading, dialect, deployment.written_for, Undo(), call.guarding)
+        lane = f"events:{dialect.framing}" if call.stream else "json"
+    else:
+        translation = Watched(call.reading, deployment.written_for, call.guarding)
+        lane = f"relay:{dialect.framing}" if call.stream else "json"
     return Sending(path, body, call.headers, lane, losses.header(), translation, call.surface.native_to)
 
 

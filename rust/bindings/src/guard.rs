@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use regex::bytes::Regex;
 
 /// Judging more than this takes longer than releasing the GIL costs.
-const LONG_TEXT_BYTES: usize = 512;
+const LONG_TEXT_BYTES: usize = 4 * 1024;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Pattern>()?;

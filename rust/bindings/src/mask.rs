@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 /// Looking through more than this takes longer than releasing the GIL costs.
-const LONG_TEXT_BYTES: usize = 2 * 1024;
+const LONG_TEXT_BYTES: usize = 16 * 1024;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Masker>()?;

@@ -1,7 +1,7 @@
 //! What an operator wants found beside: patterns and lists of words.
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use thiserror::Error;
 
 use super::find::Hits;
@@ -45,6 +45,8 @@ pub fn compiled(pattern: &str, unicode: bool) -> Result<Regex, String> {
 #[derive(Debug, Default)]
 pub struct Custom {
     rules: Vec<(String, Rule)>,
+    /// All patterns at once, by their places among the rules: most texts have none of them.
+    gate: Option<(RegexSet, Vec<usize>)>,
 }
 
 impl Custom {
@@ -86,14 +88,31 @@ impl Custom {
         Ok(())
     }
 
+    /// The same, when all rules are there.
+    pub(super) fn gated(mut self) -> Self {
+        let patterns = self.rules.iter().enumerate().filter_map(|(at, (_, rule))| match rule {
+            Rule::Pattern(pattern) => Some((at, pattern.as_str())),
+            Rule::Words(_) => None,
+        });
+        let (places, patterns): (Vec<usize>, Vec<&str>) = patterns.unzip();
+        let set =
+            RegexSetBuilder::new(patterns).unicode(false).size_limit(PATTERN_BYTES * places.len()).build();
+        self.gate = set.ok().filter(|_| places.len() > 1).map(|set| (set, places));
+        self
+    }
+
     /// The name of a rule.
     pub fn name(&self, index: usize) -> &str {
         self.rules.get(index).map_or("", |(name, _)| name)
     }
 
     pub(super) fn find(&self, bytes: &[u8], hits: &mut Hits) {
+        let there = self.gate.as_ref().map(|(set, places)| {
+            set.matches(bytes).iter().filter_map(|at| places.get(at).copied()).collect::<Vec<usize>>()
+        });
         for (index, (_, rule)) in self.rules.iter().enumerate() {
             match rule {
+                Rule::Pattern(_) if there.as_ref().is_some_and(|there| !there.contains(&index)) => {}
                 Rule::Pattern(pattern) => {
                     pattern.find_iter(bytes).for_each(|found| hits.add_custom(index, found.range()));
                 }

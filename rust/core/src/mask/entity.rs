@@ -128,6 +128,11 @@ impl Entities {
         ENTITIES.iter().map(|facts| facts.entity).collect()
     }
 
+    /// Whether any of them is written in digits.
+    pub fn has_numbers(self) -> bool {
+        ENTITIES.iter().any(|facts| facts.entity.is_number() && self.has(facts.entity))
+    }
+
     pub fn and(self, entity: Entity) -> Self {
         Self(self.0 | 1 << entity as u8)
     }

@@ -85,6 +85,8 @@ pub struct Finder {
     wanted: Entities,
     threshold: f32,
     custom: Custom,
+    /// Whether digits are looked at.
+    numbers: bool,
 }
 
 impl Finder {
@@ -92,7 +94,7 @@ impl Finder {
     ///
     /// * `threshold`: what is less sure is not reported; 0 to 1.
     pub fn new(wanted: Entities, threshold: f32, custom: Custom) -> Self {
-        Self { wanted, threshold, custom }
+        Self { wanted, threshold, custom: custom.gated(), numbers: wanted.has_numbers() }
     }
 
     /// The same, looking for one kind more.
@@ -136,7 +138,7 @@ impl Finder {
             match CLASSES.get(usize::from(*byte)) {
                 Some(Class::Word) => continue,
                 Some(Class::Digit) => {
-                    if at >= chained {
+                    if self.numbers && at >= chained {
                         chained = digits(bytes, at, chained, &mut groups, hits);
                     }
                     continue;
