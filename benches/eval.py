@@ -16,6 +16,7 @@ from typing import Any
 
 from dragoman.core import Masker
 from evasion import corpus
+from report import publish
 
 ROOT = Path(__file__).parent.parent
 # What the data call an entity, what it is here, and Presidio's F1 by data set.
@@ -94,24 +95,33 @@ def injection(recorded: Path) -> str:
 
 
 def main() -> None:
-    """Print all of it."""
+    """Print all of it, and write it into README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     folder = os.environ.get("DRAGOMAN_RECORDED", str(ROOT.parent / "shared" / "recorded"))
     parser.add_argument("--recorded", type=Path, default=Path(folder), help="the recorded data")
     recorded = parser.parse_args().recorded
     if not recorded.is_dir():
         sys.exit(f"the recorded data is not at {recorded} (set DRAGOMAN_RECORDED)")
-    print("Masking, threshold 0.5              precision  recall  F1     Presidio's F1")
+    text = evaluated(recorded)
+    print(text)
+    publish(f"```text\n{text}\n```", "evaluated")
+
+
+def evaluated(recorded: Path) -> str:
+    """All of it, as lines."""
+    lines = ["Masking, threshold 0.5              precision  recall  F1     Presidio's F1"]
     for (label, dataset), (precision, recall, f1, theirs) in masking(recorded).items():
-        print(f"  {label:<15} {dataset:<18} {precision:.3f}      {recall:.3f}   {f1:.3f}  {theirs:.3f}")
+        lines.append(f"  {label:<15} {dataset:<18} {precision:.3f}      {recall:.3f}   {f1:.3f}  {theirs:.3f}")
     recall, wrong = secrets(recorded)
-    print(f"Secrets of {len(Masker.known_secrets())} kinds: recall {recall:.3f}, look-alikes taken for one {wrong:.4f}")
+    kinds = len(Masker.known_secrets())
+    lines.append(f"Secrets of {kinds} kinds: recall {recall:.3f}, look-alikes taken for one {wrong:.4f}")
     share, missed = evasion()
-    print(f"Disguised values found: {share:.3f} of 1,000{', missed: ' + str(dict(missed)) if missed else ''}")
-    print(
-        "Prompt injection (JailGuard, all sets: 0.102 at a false-positive rate of 1 %, 0.253 at 5 %; 36 % of NotInject"
+    lines.append(f"Disguised values found: {share:.3f} of 1,000{', missed: ' + str(dict(missed)) if missed else ''}")
+    lines.append(
+        "Prompt injection (JailGuard, all sets: recall 0.102 at a false-positive rate of 1 %, 0.253 at 5 %; 36 % of"
     )
-    print("flagged), " + injection(recorded), end="")
+    lines.append("NotInject flagged), " + injection(recorded))
+    return "\n".join(lines).rstrip()
 
 
 if __name__ == "__main__":

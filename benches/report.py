@@ -16,7 +16,6 @@ from instruments import ROOT
 from rows import Row
 
 README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HEADS = ("", "ours", "nginx", "bare granian", "ours / nginx", "target", "", "")
 
 
@@ -115,9 +114,9 @@ def _cell(value: Any) -> str:
     return str(value).replace("|", "\\|")
 
 
-def publish(text: str) -> None:
-    """Replace the measured part of README.md."""
-    page = README.read_text()
-    head, _, rest = page.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    README.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+def publish(text: str, part: str = "measured") -> None:
+    """Replace a part of README.md."""
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    head, _, rest = README.read_text().partition(begin)
+    _, _, tail = rest.partition(end)
+    README.write_text(f"{head}{begin}\n{text}\n{end}{tail}")

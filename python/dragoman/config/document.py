@@ -56,6 +56,19 @@ EXAMPLE = """\
 #    tiers: [[small]]
 #    retries: 1
 #
+# What models must not see, and what must not be said.
+#
+#guardrails:
+#  pii:
+#    mask: {actions: {IBAN: block}}     # hidden from providers, shown again in answers
+#  injection:
+#    injection: {}
+#    mode: shadow                       # only told of
+#  topics:
+#    words: {deny: [plutonium]}
+#    on: [input, output]
+#    applies_to: {teams: [research]}
+#
 # Virtual keys. `dragoman keys create` makes more without touching this file.
 #
 #keys:

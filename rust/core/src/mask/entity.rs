@@ -28,8 +28,6 @@ pub enum Entity {
     PostalCode,
     Url,
     Date,
-    Person,
-    Address,
     Literal,
 }
 
@@ -50,7 +48,7 @@ const fn facts(entity: Entity, name: &'static str, label: &'static str, by_defau
 }
 
 /// All kinds. Of finds that overlap, the kind that comes first wins where scores are equal.
-pub const ENTITIES: [Facts; 26] = [
+pub const ENTITIES: [Facts; 24] = [
     facts(Entity::Secret, "SECRET", "SECRET", true),
     facts(Entity::UrlCredentials, "URL_CREDENTIALS", "URL_CREDENTIALS", true),
     facts(Entity::Custom, "CUSTOM", "CUSTOM", true),
@@ -75,8 +73,6 @@ pub const ENTITIES: [Facts; 26] = [
     facts(Entity::PostalCode, "POSTAL_CODE", "POSTAL_CODE", false),
     facts(Entity::Url, "URL", "URL", false),
     facts(Entity::Date, "DATE_TIME", "DATE", false),
-    facts(Entity::Person, "PERSON", "PERSON", false),
-    facts(Entity::Address, "STREET_ADDRESS", "ADDRESS", false),
 ];
 
 impl Entity {
@@ -99,14 +95,7 @@ impl Entity {
     pub fn is_number(self) -> bool {
         !matches!(
             self,
-            Self::Secret
-                | Self::UrlCredentials
-                | Self::Custom
-                | Self::Email
-                | Self::Url
-                | Self::Person
-                | Self::Address
-                | Self::Literal
+            Self::Secret | Self::UrlCredentials | Self::Custom | Self::Email | Self::Url | Self::Literal
         )
     }
 

@@ -244,9 +244,7 @@ fn plain(entity: Entity, value: &str) -> Vec<u8> {
         Entity::Secret | Entity::UrlCredentials | Entity::Literal | Entity::Custom | Entity::Crypto => {
             view.bytes.to_vec()
         }
-        Entity::Email | Entity::Url | Entity::Date | Entity::BirthDate | Entity::Address | Entity::Person => {
-            view.bytes.to_ascii_lowercase()
-        }
+        Entity::Email | Entity::Url | Entity::Date | Entity::BirthDate => view.bytes.to_ascii_lowercase(),
         _ => view
             .bytes
             .iter()

@@ -1,0 +1,71 @@
+"""The engines of guardrails alone, from Python: what finding, hiding, showing again and judging take.
+
+The same calls as ``benches/src/bin/engines.rs`` makes from Rust. Each figure is the best of several rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dragoman.core import Detector, Masker
+from micro import call_us
+
+# English prose without anything to find but addresses of pages.
+PROSE = (Path(__file__).parent.parent / "LICENSE").read_text()
+PERSONAL = (
+    "Write to ann.lee@example.com or +1 415 555 2671; her card is 4111 1111 1111 1111 and her server 203.0.113.7. "
+)
+
+
+def calls() -> Iterator[tuple[str, str, Callable[[str], object], str, float]]:
+    """What is called with which text, and its bound: ``us`` at most, or ``mb_s`` at least."""
+    masker = Masker(entities=[name for name, _ in Masker.known_entities()])
+    long = PROSE * (1 + (1 << 20) // len(PROSE))
+    personal = PERSONAL + PROSE[: 2048 - len(PERSONAL)]
+    session = masker.session(b"key")
+    hidden = session.mask(personal)
+
+    def pieces(text: str) -> str:
+        unmasker = session.unmasker()
+        shown = [unmasker.push(text[at : at + 32]) for at in range(0, len(text), 32)]
+        return "".join(shown) + unmasker.finish()
+
+    assert session.unmask(hidden) == pieces(hidden) == personal != hidden
+    yield "find in 1 MB of clean prose, every kind on", long, masker.find, "mb_s", 150
+    yield "find in a clean prompt of 2 KB", PROSE[:2048], masker.find, "us", 25
+    yield "hide 4 values in a prompt of 2 KB", personal, lambda text: masker.session(b"key").mask(text), "", 0
+    yield "show them again", hidden, session.unmask, "", 0
+    yield "show them again, in pieces of 32 bytes", hidden, pieces, "", 0
+    yield "judge a prompt of 1 KB for injection", PROSE[:1024], Detector().judge, "us", 50
+
+
+def figure(name: str, text: str, call: Callable[[str], object], bounded: str, bound: float) -> dict[str, Any]:
+    """One row."""
+    us = call_us(lambda: call(text))
+    row = {"engine": name, "us": round(us, 2), "mb_s": round(len(text) / us, 2)}
+    kept = row["us"] <= bound if bounded == "us" else row["mb_s"] >= bound  # type: ignore[operator]
+    targets = {"us": f"at most {bound:g} us", "mb_s": f"at least {bound:g} MB/s", "": ""}
+    return row | {"target": targets[bounded], " ": ("pass" if kept else "**fail**") if bounded else ""}
+
+
+def main() -> int:
+    """Time every call and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    asked = parser.parse_args()
+    found = [figure(*one) for one in calls()]
+    if asked.json:
+        print(json.dumps(found))
+    else:
+        for row in found:
+            print(f"{row['engine']:<48}{row['us']:>10} us{row['mb_s']:>9} MB/s   {row['target']} {row[' ']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
