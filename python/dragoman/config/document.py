@@ -60,7 +60,7 @@ EXAMPLE = """\
 #
 #guardrails:
 #  pii:
-#    mask: {actions: {IBAN: block}}     # hidden from providers, shown again in answers
+#    mask: {actions: {IBAN_CODE: block}}     # hidden from providers, shown again in answers
 #  injection:
 #    injection: {}
 #    mode: shadow                       # only told of
