@@ -43,6 +43,7 @@ __all__ = [
     "read_answer",
     "read_error",
     "retry_after_s",
+    "without_usage",
 ]
 
 # Request bodies --------------------------------------------------------------------------------------------------
@@ -263,6 +264,9 @@ def read_answer(body: bytes, *, keep_text_bytes: int = 0) -> Answer:
 
 def read_error(body: bytes) -> AnswerError | None:
     """Reads the body of an answer that failed; None if it holds no error in a shape that is known, as with HTML."""
+
+def without_usage(events: bytes) -> bytes:
+    """Takes the usage out of whole events of a chat stream; all else stays byte by byte as it was."""
 
 # The upstream client ---------------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ from dragoman._core import (
     read_answer,
     read_error,
     retry_after_s,
+    without_usage,
 )
 
 __all__ = [
@@ -72,4 +73,5 @@ __all__ = [
     "read_answer",
     "read_error",
     "retry_after_s",
+    "without_usage",
 ]

@@ -18,6 +18,7 @@ from tests.gateway.upstream import (
     stream,
     stream_head,
 )
+from tests.routing import claude
 from tests.served import Protocol, Serve, Served
 
 WANTED = {"x-dragoman-include-cost": "true"}
@@ -109,6 +110,31 @@ def test_a_stream_that_was_answered_whole(served: Served, upstream: Upstream) ->
     upstream.reply(expect, answer())
     response = served.chat(headers=WANTED, stream=True)
     assert response.json["usage"]["cost_nanousd"] == served.row(response).cost_nanousd
+
+
+TRANSLATED = {"route": {"retries": 0}}
+WATCHED = {"kind": "openai", "guardrails": {"topics": {"words": {"deny": ["plutonium"]}}}}
+SAID = {"anthropic": (claude.stream(), answer(claude.message())), "openai": (stream(), answer())}
+
+
+@pytest.mark.parametrize("about", [TRANSLATED, WATCHED])
+@pytest.mark.parametrize("options", [{}, {"stream_options": {"include_usage": True}}])
+def test_so_does_one_that_is_translated_or_looked_at(
+    serve: Serve, upstream: Upstream, about: dict[str, Any], options: dict[str, Any]
+) -> None:
+    served = serve(claude.config(upstream.base_url, **about))
+    streamed, whole = SAID[about.get("kind", "anthropic")]
+    upstream.reply(expect, streamed)
+    response = served.chat(headers=WANTED, stream=True, **options)
+    *chunks, last = events(response)
+    assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks) == "Hello."
+    assert last["usage"]["cost_nanousd"] == served.row(response).cost_nanousd
+    assert last["usage"]["prompt_tokens"] == 9
+    assert not any(chunk.get("usage") for chunk in chunks)
+    upstream.reply(expect, whole)
+    response = served.chat(headers=WANTED)
+    assert response.json["usage"]["cost_nanousd"] == served.row(response).cost_nanousd
+    assert response.json["usage"]["prompt_tokens"] == 9
 
 
 def test_a_stream_without_done(served: Served, upstream: Upstream) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dragoman.core import Masker
+from dragoman.core import Masker, Pattern
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ IMAGES = {
     "html": r"(?i)<img[^>]*?src\s*=\s*[\"']?[^\s\"'>]+",
 }
 # Without one of these a text of plain characters has no URL, in no writing.
-_SIGNS = re.compile(r"//|\\|%|&|www\.|[A-Za-z0-9+/]{16}", re.IGNORECASE)
+_SIGNS = Pattern(r"(?i)//|\\|%|&|www\.|[a-z0-9+/]{16}")
 _BEFORE = re.compile(r".*[(<=\"'\s]", re.DOTALL)
 
 
@@ -36,7 +36,7 @@ class AllowedHosts:
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """The first that is not allowed."""
         for passage in passages:
-            if passage.text.isascii() and not _SIGNS.search(passage.text):
+            if passage.text.isascii() and not _SIGNS.found(passage.text):
                 continue
             for url in self._urls(passage.text):
                 host = _host(url)

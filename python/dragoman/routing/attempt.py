@@ -59,6 +59,7 @@ class Attempt:
         run.chosen(member)
         sending = sending_to(call, member.deployment)
         run.lossy = sending.lossy
+        run.wants_cost = call.wants_cost
         self.translation = sending.translation
         parcel = sending.path, sending.body, sending.headers
         terms = self._terms(sending, remaining_s, limits)
@@ -78,7 +79,7 @@ class Attempt:
             self.run.answer_headers(len(self.run.notes) + len(self.run.request.exchanges) + 1),
             (first_byte_s, timeouts.idle_s, min(timeouts.total_s, remaining_s), limits.heartbeat_s),
             (limits.max_answer_bytes, limits.max_event_bytes),
-            sending.translation is not None or sending.held or (call.knobs.include_cost and call.has_cost_field),
+            sending.translation is not None or sending.held or call.wants_cost,
         )
 
     async def answer(self) -> RequestError | None:

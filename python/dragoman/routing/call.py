@@ -62,6 +62,11 @@ class Call(Struct, frozen=True, kw_only=True):
         return not self.passed_through and self.dialect == "openai_chat"
 
     @property
+    def wants_cost(self) -> bool:
+        """Whether the answer says what it cost."""
+        return self.knobs.include_cost and self.has_cost_field
+
+    @property
     def is_watched(self) -> bool:
         """Whether the answer has to be looked into."""
         return self.guarding is not None and self.guarding.concerns_answer
@@ -78,8 +83,8 @@ class Call(Struct, frozen=True, kw_only=True):
         )
 
     def hides_usage(self, deployment: Deployment) -> bool:
-        """Whether a stream has something of its provider's taken out, or the cost put in."""
-        return self.stream and (self.asks_usage(deployment) or (self.knobs.include_cost and self.has_cost_field))
+        """Whether a stream has its provider's usage taken out."""
+        return self.stream and (self.asks_usage(deployment) or self.wants_cost)
 
     def outgoing(self, deployment: Deployment) -> bytes:
         """The body as this deployment gets it: the client's bytes but for the fields that the gateway changes."""

@@ -70,6 +70,7 @@ class Run:
         "trace_headers",
         "trace_id",
         "translation",
+        "wants_cost",
     )
 
     def __init__(self, request: Request, snapshot: int, principal: Principal, endpoint: str) -> None:
@@ -81,6 +82,7 @@ class Run:
         self.end_user = ""
         self.knobs: Knobs | None = None
         self.stream = False
+        self.wants_cost = False  # in the answer itself
         self.trace_id = ""
         self.trace_headers: list[tuple[str, str]] = []
         self.counted: TokenCount | None = None

@@ -114,11 +114,17 @@ def _watched(call: Call, deployment: Deployment, path: str) -> Sending:
         check_losses(losses, call.policy)
     dialect = DIALECTS[call.surface.dialect]
     translation: Translation
-    if call.guarding.changes_answer or call.hides_usage(deployment):
+    if call.guarding.changes_answer:
         translation = Translation(call.reading, dialect, deployment.written_for, Undo(), call.guarding)
         lane = f"events:{dialect.framing}" if call.stream else "json"
     else:
-        translation = Watched(call.reading, deployment.written_for, call.guarding)
+        translation = Watched(
+            call.reading,
+            deployment.written_for,
+            call.guarding,
+            hides_usage=call.hides_usage(deployment),
+            wants_cost=call.wants_cost,
+        )
         lane = f"relay:{dialect.framing}" if call.stream else "json"
     return Sending(path, body, call.headers, lane, losses.header(), translation, call.surface.native_to)
 

@@ -74,6 +74,7 @@ class Translation:
         self.sent_s = monotonic()
         self.first_token_ms: float | None = None
         self.last = b""  # what was sent last: a whole answer, or a piece of a stream
+        self.unsent: bytes | None = None  # the end of a stream, where its cost is to be added
         self.begun = False  # whether the client has got anything
 
     @property
@@ -159,6 +160,9 @@ class Translation:
             self.last = ending or self.last
             run.translation = self
             run.before_end(run)
+            if run.wants_cost:
+                self.unsent = ending
+                return
             run.request.reply.send(ending)
             run.request.reply.finish()
 

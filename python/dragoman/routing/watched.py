@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragoman.core import without_usage
 from dragoman.dialects.canonical import BlockStopped, Delta, Event, Finished
 from dragoman.dialects.dialect import Asked
 from dragoman.routing.translation import Relayed
+from dragoman.routing.with_cost import DONE
 
 if TYPE_CHECKING:
     from dragoman.core import Exchange, Outcome
@@ -24,8 +26,15 @@ if TYPE_CHECKING:
 class Watched(Relayed):
     """One attempt's answer."""
 
-    def __init__(self, reading: Reading, target: Target, guarding: Guarding) -> None:
+    def __init__(
+        self, reading: Reading, target: Target, guarding: Guarding, *, hides_usage: bool, wants_cost: bool
+    ) -> None:
+        """:param hides_usage: the usage that the stream (of OpenAI's chat) tells is not for the client.
+        :param wants_cost: nor is its end, since the cost is to stand before it.
+        """
         super().__init__(reading, target)
+        self._hides_usage = hides_usage
+        self._wants_cost = wants_cost
         self.guarding = guarding
         self._refused = False
         self._held_back: list[tuple[int, bytes]] = []  # pieces, and how much text had come with each
@@ -56,7 +65,8 @@ class Watched(Relayed):
     def _hold(self, exchange: Exchange, events: list[Event]) -> None:
         if self.error is not None or self.outgoing is None or self.outgoing.cut:
             return
-        piece = exchange.batch_raw()
+        piece = without_usage(exchange.batch_raw()) if self._hides_usage else exchange.batch_raw()
+        piece = piece.removesuffix(DONE) if self._wants_cost else piece
         self._come += sum(len(event.text) for event in events if type(event) is Delta)
         passed = self.outgoing.events(events)
         if self.outgoing.cut:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dragoman.core import without_usage
 from dragoman.routing.settle import cost_of, tokens_of
 
 if TYPE_CHECKING:
@@ -18,31 +19,33 @@ if TYPE_CHECKING:
     from dragoman.usage.row import Tokens
 
 _encode = msgspec.json.encode
+DONE = b"data: [DONE]\n\n"
 
 
 def end_answer(run: Run, outcome: Outcome) -> None:
     """Write what of a successful answer was held back: a translated one, or the cost of one that is not."""
     tokens, _ = tokens_of(run)
-    translation = run.translation
-    if translation is not None:
-        if not run.stream:
-            written = translation.write_whole(run)
-            translation.last = written if run.guarding is None else run.guarding.shown(written)
-            run.before_end(run)
-            _write(run, outcome, cost_of(run, tokens), translation.last)
-        return
     cost_nanousd = cost_of(run, tokens)
-    if run.guarding is not None and run.guarding.concerns_answer:
-        _write(run, outcome, cost_nanousd, run.guarding.shown(outcome.body))
+    cost = {"cost": None if cost_nanousd is None else cost_nanousd / 1e9, "cost_nanousd": cost_nanousd}
+    translation = run.translation
+    if translation is not None and run.stream:
+        if translation.unsent is not None:
+            ending = without_usage(translation.unsent.removesuffix(DONE))
+            _end_stream(run, ending, {**_usage(tokens), **cost})
         return
-    usage = {"cost": None if cost_nanousd is None else cost_nanousd / 1e9, "cost_nanousd": cost_nanousd}
-    if run.stream and outcome.written:
-        _end_stream(run, {**_usage(tokens), **usage})
-    else:
-        _write(run, outcome, cost_nanousd, _with_usage(outcome.body, usage))
+    if translation is None and run.stream and outcome.written:
+        _end_stream(run, b"", {**_usage(tokens), **cost})
+        return
+    body = outcome.body if translation is None else translation.write_whole(run)
+    if run.guarding is not None:
+        body = run.guarding.shown(body)
+    if translation is not None:
+        translation.last = body
+        run.before_end(run)
+    _write(run, outcome, cost_nanousd, _with_usage(body, cost) if run.wants_cost else body)
 
 
-def _end_stream(run: Run, usage: dict[str, Any]) -> None:
+def _end_stream(run: Run, ending: bytes, usage: dict[str, Any]) -> None:
     event: dict[str, Any] = {
         "id": run.request.id,
         "object": "chat.completion.chunk" if run.endpoint == "chat" else "text_completion",
@@ -51,7 +54,7 @@ def _end_stream(run: Run, usage: dict[str, Any]) -> None:
         "choices": [],
         "usage": usage,
     }
-    run.request.reply.send(b"data: " + _encode(event) + b"\n\ndata: [DONE]\n\n")
+    run.request.reply.send(ending + b"data: " + _encode(event) + b"\n\n" + DONE)
     run.request.reply.finish()
 
 

@@ -21,6 +21,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<EventStreamReader>()?;
     module.add_function(wrap_pyfunction!(event_stream_message, module)?)?;
     module.add_function(wrap_pyfunction!(read_answer, module)?)?;
+    module.add_function(wrap_pyfunction!(without_usage, module)?)?;
     module.add_function(wrap_pyfunction!(read_error, module)?)
 }
 
@@ -177,6 +178,11 @@ fn read_answer(py: Python<'_>, body: &[u8], keep_text_bytes: usize) -> PyResult<
         dimensions: read.dimensions,
         text: read.text,
     })
+}
+
+#[pyfunction]
+fn without_usage<'py>(py: Python<'py>, events: &[u8]) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &answer::without_usage(events))
 }
 
 #[pyfunction]

@@ -13,6 +13,7 @@ mod error;
 mod glance;
 mod tap;
 mod text;
+mod unasked;
 mod usage;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 
 pub use error::{AnswerError, read_error};
 pub use tap::{Seen, Summary, Tap};
+pub use unasked::without_usage;
 pub use usage::Usage;
 
 use choice::{Shape, Sink};
