@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
-from tests.gateway.upstream import DONE, Upstream, chat_answer, expect, finish, send, stream_head
+from tests.gateway.upstream import DONE, Upstream, chat_answer, expect, finish, send, stream_head, until
 from tests.gateway.upstream import answer as answer_with
 from tests.gateway.upstream import chunk as piece
 from tests.routing.claude import config, event, events, message, messages_body, stream
 from tests.served import Protocol, Serve, Served
+
+from dragoman.routing.watched import frames_of
 
 GUARDRAILS = {"topics": {"words": {"deny": ["plutonium"]}, "on": ["output", "tool_arguments"]}}
 LONG = [f"word {number} " for number in range(200)]
@@ -79,6 +82,38 @@ def test_a_usage_that_the_client_did_not_ask_for_is_not_shown(openai: Served, up
     assert openai.row(response).output_tokens == 3
 
 
+def test_a_burst_leaves_but_for_its_last_words(claude: Served, upstream: Upstream) -> None:
+    gate = threading.Event()
+    parts = events(LONG)
+    upstream.reply(
+        expect,
+        send(stream_head() + piece(b"".join(parts[:150]))),
+        until(gate),
+        send(piece(b"".join(parts[150:]))),
+        finish,
+    )
+    request = claude.begin("POST", "/v1/messages", messages_body(stream=True))
+    while said(b"".join(request.pieces)).count("word") < 130:
+        assert not request.ended.wait(0.01)
+    gate.set()
+    request.ended.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("raw", "frames"),
+    [
+        (b"", []),
+        (b"data: a\n\nevent: x\ndata: b\n\n", [b"data: a\n\n", b"event: x\ndata: b\n\n"]),
+        (b": c\n\ndata\n\nid: 7\n\n", [b": c\n\ndata\n\nid: 7\n\n"]),
+        (b"dataX: a\n\ndata: b\n\n", [b"dataX: a\n\ndata: b\n\n"]),
+        (b"data: a\r\n\r\ndata: b\n\n", []),
+        (b"{}\n{}\n", []),
+    ],
+)
+def test_frames_one_by_one(raw: bytes, frames: list[bytes]) -> None:
+    assert frames_of(raw) == frames
+
+
 def test_a_whole_answer_is_refused(claude: Served, upstream: Upstream) -> None:
     upstream.reply(expect, answer_with(message("It is plutonium.")))
     response = ask_claude(claude)
@@ -119,6 +154,16 @@ def test_a_refused_call_s_arguments_do_not_leave(claude: Served, upstream: Upstr
     response = ask_claude(claude, stream=True)
     assert b"tonium" not in response.body
     assert b'"stop_reason":"refusal"' in response.body
+
+
+@pytest.mark.parametrize("texts", [["Hel", "lo."], LONG])
+def test_an_error_of_the_provider_s_is_told_once(claude: Served, upstream: Upstream, texts: list[str]) -> None:
+    overloaded = event("error", error={"type": "overloaded_error", "message": "busy"})
+    upstream.reply(expect, stream([*events(texts)[:-3], overloaded]))
+    response = ask_claude(claude, stream=True)
+    assert response.body.count(b"busy") == 1
+    assert response.status >= 500 or "".join(texts).startswith(said(response.body))
+    assert claude.row(response).error_code == "upstream_status"
 
 
 def test_a_stream_that_is_cut_says_so(claude: Served, upstream: Upstream) -> None:

@@ -24,10 +24,13 @@ class OutgoingStream:
         self._window = window
         self._reveals = reveals
 
-    def events(self, events: list[Event]) -> list[Event]:
-        """What may leave now."""
+    def events(self, events: list[Event], *, more: bool = False) -> list[Event]:
+        """What may leave now.
+
+        :param more: others have come already and follow.
+        """
         if self._window is not None:
-            events = self._window.events(events)
+            events = self._window.events(events, more=more)
         for reveal in self._reveals:
             events = reveal.events(events)
         return events

@@ -55,6 +55,7 @@ class _Open(Struct):
     started: BlockStarted
     left: str = ""  # the end of what has left
     held: list[Delta] = []
+    length: int = 0  # of what is held, in characters
     told: bool = False  # whether its start has left
     new: int = 0  # characters that were not looked at
 
@@ -80,32 +81,37 @@ class Window:
     def _refuses(self, found: list[Passage], *, whole: bool = False) -> Finding | None:
         return self._judge(found, whole=whole)
 
-    def events(self, events: list[Event]) -> list[Event]:
-        """What of the events may leave now."""
+    def events(self, events: list[Event], *, more: bool = False) -> list[Event]:
+        """What of the events may leave now.
+
+        :param more: others have come already and follow: texts are looked at with them.
+        """
         if self.cut:
             return []
         passed: list[Event] = []
         for event in events:
             self._take(event, passed)
-        if not self.cut:
+        if not more and not self.cut:
             self._look(passed)
         return passed
 
     @property
     def held(self) -> int:
         """How many characters have come and not left; all of a call's, and one for its start."""
-        return sum(len(block.text) + (not block.told) for block in self._open.values())
+        return sum(block.length + (not block.told) for block in self._open.values())
 
     def _take(self, event: Event, passed: list[Event]) -> None:
-        at = (getattr(event, "choice", 0), getattr(event, "index", -1))
         if self.cut:
             return
+        if type(event) is Delta and (block := self._open.get((event.choice, event.index))) is not None:
+            block.held.append(event)
+            block.length += len(event.text)
+            block.new += len(event.text)
+            return
+        at = (getattr(event, "choice", 0), getattr(event, "index", -1))
         if type(event) is BlockStarted:
             self._open[at] = _Open(event, held=[])
             self._look_whole(event, passed)
-        elif type(event) is Delta and at in self._open:
-            self._open[at].held.append(event)
-            self._open[at].new += len(event.text)
         elif type(event) is BlockStopped or type(event) is Proved:
             self._release(at, passed)
             if not self.cut:
@@ -151,22 +157,23 @@ class Window:
         for block in list(self._open.values()):
             if block.is_call or block.new < STEP or self._whole:
                 continue
-            text = block.text
             block.new = 0
-            if self._refuses([Passage("output", block.left + text)]) is not None:
+            if self._refuses([Passage("output", block.left + block.text)]) is not None:
                 return self._cut(block.started.choice, passed)
-            self._let_go(block, len(text) - HELD, passed)
+            self._let_go(block, block.length - HELD, passed)
         return None
 
     def _let_go(self, block: _Open, characters: int, passed: list[Event]) -> None:
         while block.held and len(block.held[0].text) <= characters:
             delta = block.held.pop(0)
             characters -= len(delta.text)
+            block.length -= len(delta.text)
             block.left = (block.left + delta.text)[-OVERLAP:]
             passed.append(delta)
         if characters > 0 and block.held and block.held[0].data is None and block.held[0].logprobs is None:
             first = block.held[0]
             block.held[0] = replace(first, text=first.text[characters:])
+            block.length -= characters
             block.left = (block.left + first.text[:characters])[-OVERLAP:]
             passed.append(replace(first, text=first.text[:characters]))
 
@@ -181,7 +188,7 @@ class Window:
             return self._cut(at[0], passed)
         self._tell(block, passed)
         passed += block.held
-        block.held = []
+        block.held, block.length = [], 0
         block.left = text[-OVERLAP:]
         return None
 

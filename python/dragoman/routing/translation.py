@@ -135,8 +135,9 @@ class Translation:
             events = self._read(reader, frames)
             self._hold(exchange, events)
             if self._begin(exchange, events):
-                self.last = self._held()
-                if not reply.send(self.last):
+                piece = self._held()
+                self.last = piece or self.last
+                if piece and not reply.send(piece):
                     exchange.cancel()
             if self.failed or self.cut:
                 exchange.cancel()
@@ -168,7 +169,7 @@ class Translation:
 
     def _begin(self, exchange: Exchange, events: list[Event]) -> bool:
         """Begin to answer with the first content. False: there is none yet, or the answer is another's."""
-        if not self.begun and not self.failed and any(type(event) in _CONTENT for event in events):
+        if not self.begun and self.error is None and any(type(event) in _CONTENT for event in events):
             self.first_token_ms = (monotonic() - self.sent_s) * 1000
             self.begun = exchange.begin(self.stream_type)
             if not self.begun:

@@ -6,10 +6,14 @@ be changed (a stream that is cut, an answer that is refused) is written anew.
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from dragoman.core import without_usage
-from dragoman.dialects.canonical import BlockStopped, Delta, Event, Finished
+from dragoman.dialects.canonical import Delta, Event
 from dragoman.dialects.dialect import Asked
 from dragoman.routing.translation import Relayed
 from dragoman.routing.with_cost import DONE
@@ -17,10 +21,39 @@ from dragoman.routing.with_cost import DONE
 if TYPE_CHECKING:
     from dragoman.core import Exchange, Outcome
     from dragoman.dialects.canonical import Report
-    from dragoman.dialects.dialect import Target
+    from dragoman.dialects.dialect import EventReader, Target
     from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.reading import Reading
     from dragoman.routing.run import Run
+
+
+_DATA = re.compile(rb"^data(?::|$)", re.MULTILINE)
+
+
+def frames_of(raw: bytes) -> list[bytes]:
+    """Server-sent events one by one, each with what stands between it and the one before.
+
+    Where lines end otherwise than with a line feed they are not told apart.
+    """
+    *blocks, rest = raw.split(b"\n\n") if b"\r" not in raw else [b""]
+    frames: list[bytes] = []
+    before = b""
+    for block in blocks:
+        before += block + b"\n\n"
+        if _DATA.search(block):
+            frames.append(before)
+            before = b""
+    if frames:
+        frames[-1] += before + rest
+    return frames
+
+
+class _Piece(Struct):
+    """Some of a stream, as it came."""
+
+    raw: bytes
+    come: int  # characters of text, it and all before it
+    events: list[Event]  # what may leave of it, but for texts
 
 
 class Watched(Relayed):
@@ -37,9 +70,10 @@ class Watched(Relayed):
         self._wants_cost = wants_cost
         self.guarding = guarding
         self._refused = False
-        self._held_back: list[tuple[int, bytes]] = []  # pieces, and how much text had come with each
+        self._held_back: list[_Piece] = []
         self._come = 0  # characters
-        self._structure: list[Event] = []  # what has left, but for texts
+        self._frames: list[list[Event]] = []  # what was read last, of each frame
+        self._left: list[Event] = []  # but for texts
 
     def asked(self, run: Run) -> Asked:
         """What an ending is written for."""
@@ -62,37 +96,65 @@ class Watched(Relayed):
             return self.raw
         return self.reading.dialect.write_answer(self.answer, self.asked(run))
 
+    def _begin(self, exchange: Exchange, events: list[Event]) -> bool:
+        """Begin with the first piece that may leave, unless it ends in a failure: nothing is kept of that."""
+        if self.begun or self.failed:
+            return self.begun
+        leaving = self._held_back[: self._leaving]
+        return super()._begin(exchange, [event for piece in leaving for event in piece.events])
+
+    def _read(self, reader: EventReader, frames: list[tuple[str, bytes]]) -> list[Event]:
+        self._frames = [super(Watched, self)._read(reader, [frame]) for frame in frames]
+        return list(chain.from_iterable(self._frames))
+
     def _hold(self, exchange: Exchange, events: list[Event]) -> None:
-        if self.error is not None or self.outgoing is None or self.outgoing.cut:
+        if self.failed or self.outgoing is None or self.outgoing.cut:
             return
-        piece = without_usage(exchange.batch_raw()) if self._hides_usage else exchange.batch_raw()
-        piece = piece.removesuffix(DONE) if self._wants_cost else piece
-        self._come += sum(len(event.text) for event in events if type(event) is Delta)
-        passed = self.outgoing.events(events)
-        if self.outgoing.cut:
-            self._held_back = [(0, self._cut_off(passed))]
-            return
-        self._structure += [event for event in passed if type(event) is not Delta]
-        if piece:
-            self._held_back.append((self._come, piece))
+        raw = exchange.batch_raw()
+        pieces = frames_of(raw)
+        frames, self._frames = self._frames, []
+        if not pieces or len(pieces) != len(frames):
+            pieces, frames = [raw], [events]
+        for at, (piece, come) in enumerate(zip(pieces, frames, strict=True), 1):
+            self._come += sum(len(event.text) for event in come if type(event) is Delta)
+            passed = self.outgoing.events(come, more=at < len(frames))
+            passed = [event for event in passed if type(event) is not Delta]
+            if self.outgoing.cut:
+                self._held_back = [_Piece(self._cut_off(passed), 0, passed)]
+                return
+            self._held_back.append(_Piece(self._as_asked(piece), self._come, passed))
+
+    def _as_asked(self, raw: bytes) -> bytes:
+        """Without what the client does not want, or not here."""
+        if self._hides_usage and b"usage" in raw:
+            raw = without_usage(raw)
+        return raw.removesuffix(DONE) if self._wants_cost else raw
 
     def _cut_off(self, passed: list[Event]) -> bytes:
         """What ends the stream, after what of it has left."""
         assert self.writer is not None  # noqa: S101 - made before anything is kept
-        ending: list[Event] = [event for event in passed if type(event) in (Finished, BlockStopped)]
-        self.writer.write(self._structure)
-        return self.writer.write(ending) + self.writer.finish()
+        self.writer.write(self._left)
+        unsent = [event for piece in self._held_back for event in piece.events]
+        return self.writer.write(unsent + passed) + self.writer.finish()
+
+    @property
+    def _leaving(self) -> int:
+        """How many pieces may leave."""
+        assert self.outgoing is not None  # noqa: S101 - made before anything is kept
+        free = self._come if self.outgoing.cut else self._come - self.outgoing.held
+        held = (at for at, piece in enumerate(self._held_back) if piece.come > free)
+        return next(held, len(self._held_back))
 
     def _held(self) -> bytes:
         """The pieces that may leave."""
-        assert self.outgoing is not None  # noqa: S101 - made before anything is kept
-        free = self._come if self.outgoing.cut else self._come - self.outgoing.held
-        leaving = [piece for come, piece in self._held_back if come <= free]
-        self._held_back = self._held_back[len(leaving) :]
-        return b"".join(leaving)
+        leaving = self._leaving
+        pieces, self._held_back = self._held_back[:leaving], self._held_back[leaving:]
+        for piece in pieces:
+            self._left += piece.events
+        return b"".join(piece.raw for piece in pieces)
 
     def last_words(self, report: Report) -> bytes:
         """What ends a stream that has begun and then failed; what was held back of it is let go."""
         assert self.writer is not None  # noqa: S101 - made before anything is kept
-        self.writer.write(self._structure)
+        self.writer.write(self._left)
         return self.writer.fail(report)

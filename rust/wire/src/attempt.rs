@@ -4,7 +4,10 @@
 //! (see [`crate::relay`]). Whatever ends the attempt (an answer, a fault, a limit, the client) ends it here, and what
 //! was learnt until then is kept.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,6 +17,7 @@ use http::{HeaderMap, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::batches::{self, Feed};
@@ -92,7 +96,7 @@ async fn follow(
     let response = client.send(call, limits.first_byte, connection).await?;
     let response = accept_head(response, lane, progress)?;
     let (head, body) = response.into_parts();
-    let mut body = Body { first: None, rest: body };
+    let mut body = Body { ahead: None, rest: body };
     if !head.status.is_success() {
         progress.body = collect(&head.headers, body, ERROR_BODY_BYTES, limits.idle).await.unwrap_or_default();
         return Err(Failure::Status);
@@ -127,19 +131,43 @@ async fn follow(
     }
 }
 
-/// A body whose first piece may have been looked at.
+type Read = Option<Result<Frame<Bytes>, hyper::Error>>;
+
+/// A body that may have been read ahead.
 pub(crate) struct Body {
-    first: Option<Bytes>,
+    ahead: Option<Read>,
     rest: Incoming,
 }
 
 impl Body {
     /// The next frame; `None` at the end.
-    pub(crate) async fn frame(&mut self) -> Option<Result<Frame<Bytes>, hyper::Error>> {
-        match self.first.take() {
-            Some(data) => Some(Ok(Frame::data(data))),
+    pub(crate) async fn frame(&mut self) -> Read {
+        match self.ahead.take() {
+            Some(read) => read,
             None => self.rest.frame().await,
         }
+    }
+
+    /// Whether the next frame, or the end, is there already.
+    pub(crate) async fn is_ready(&mut self) -> bool {
+        if self.read_ahead().await {
+            return true;
+        }
+        // The connection's own task hands over one frame at a time.
+        yield_now().await;
+        self.read_ahead().await
+    }
+
+    async fn read_ahead(&mut self) -> bool {
+        if self.ahead.is_none() {
+            let mut next = pin!(self.rest.frame());
+            self.ahead = poll_fn(|context| match next.as_mut().poll(context) {
+                Poll::Ready(read) => Poll::Ready(Some(read)),
+                Poll::Pending => Poll::Ready(None),
+            })
+            .await;
+        }
+        self.ahead.is_some()
     }
 
     /// Whether a stream begins here, whatever the answer calls itself: SDKs look at the body alone, and some servers
@@ -147,7 +175,7 @@ impl Body {
     async fn begins_with_event(&mut self, idle: Duration) -> Result<bool, Failure> {
         let data = next_piece(self, idle).await?.unwrap_or_default();
         let begins = [&b"data:"[..], b"event:", b":"].iter().any(|field| data.starts_with(field));
-        self.first = Some(data);
+        self.ahead = Some(Some(Ok(Frame::data(data))));
         Ok(begins)
     }
 }

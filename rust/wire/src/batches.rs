@@ -10,6 +10,9 @@ use crate::attempt::{Body, Limits, decoder_of};
 use crate::outcome::{Failure, Progress};
 use crate::relay::{Heard, Upstream};
 
+/// More events than these are not gathered before they are handed over.
+const BURST_EVENTS: usize = 256;
+
 /// Whoever translates.
 pub trait Feed: Send {
     /// The answer's head has come: events follow.
@@ -41,14 +44,20 @@ pub(crate) async fn events(
                 feed.give(Cut::default());
                 continue;
             }
-            heard => upstream.data(heard, progress)?,
+            heard => upstream.data(heard, progress),
         };
-        let Some(data) = data else { continue };
+        if data.is_err() {
+            hand_over(&mut batch, feed);
+        }
+        let Some(data) = data? else { continue };
         let Some(data) = data else { break };
         let cut = cutter.push(&data, &mut batch);
-        if !batch.events.is_empty() {
+        // A burst comes in many frames: what is there already is handed over at once.
+        if cut.is_ok() && batch.events.len() < BURST_EVENTS && upstream.body.is_ready().await {
+            continue;
+        }
+        if hand_over(&mut batch, feed) {
             silent_by = Instant::now() + limits.idle;
-            feed.give(std::mem::take(&mut batch));
         }
         // What came before a fault is handed over first, however the network had cut it.
         cut.map_err(Failure::Protocol)?;
@@ -57,8 +66,15 @@ pub(crate) async fn events(
         }
     }
     let cut = cutter.finish(&mut batch);
-    if !batch.events.is_empty() {
-        feed.give(batch);
-    }
+    hand_over(&mut batch, feed);
     cut.map_err(Failure::Cut)
+}
+
+/// Gives what has come, if it is any event.
+fn hand_over(batch: &mut Cut, feed: &mut impl Feed) -> bool {
+    let any = !batch.events.is_empty();
+    if any {
+        feed.give(std::mem::take(batch));
+    }
+    any
 }

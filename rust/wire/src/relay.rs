@@ -19,6 +19,8 @@ use crate::outcome::{Failure, Progress, Stage, Written};
 const TEXT_BYTES: usize = 256 * 1024;
 /// Comments and empty deltas held back until the first content; when there are more, the answer begins without it.
 const HELD_BYTES: usize = 64 * 1024;
+/// More of a burst than this is not gathered before it leaves.
+const BURST_BYTES: usize = 16 * 1024;
 /// How long the end of a finished stream is waited for, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(250);
 const PING: &[u8] = b": ping\n\n";
@@ -114,11 +116,17 @@ impl Relay {
                 None => return self.end_of_body(progress),
             };
             let taken = self.take(&data, progress);
-            // What came before a fault reaches the client, however the network had cut it.
-            self.flush(progress, reply).await?;
-            if taken? {
+            if matches!(taken, Ok(true)) {
                 silent_by = Instant::now() + upstream.idle;
             }
+            // A burst comes in many frames: what is there already leaves at once.
+            let gathers = taken.is_ok() && !self.finished && self.pending.len() < BURST_BYTES;
+            if gathers && upstream.body.is_ready().await {
+                continue;
+            }
+            // What came before a fault reaches the client, however the network had cut it.
+            self.flush(progress, reply).await?;
+            taken?;
         }
         Ok(())
     }
