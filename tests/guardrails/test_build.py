@@ -52,6 +52,14 @@ def test_placeholders_are_the_tenant_s() -> None:
     assert len({hidden(ALICE, b"p"), hidden(stranger, b"p"), hidden(ALICE, b"q")}) == 3
 
 
+def test_a_key_that_changes_hands_is_asked_about_again() -> None:
+    guardrail = Guardrail(words=Words(deny=("x",)), applies_to=AppliesTo(teams=("red",)))
+    guardrails = build_guardrails(Config(guardrails={"a": guardrail}))
+    assert guardrails.begin(ALICE, "chat", b"p") is not None
+    moved = Principal(key_id="k1", name="alice", organisation="acme", team="blue")
+    assert guardrails.begin(moved, "chat", b"p") is None
+
+
 def test_personal_data_in_answers_is_found_not_hidden() -> None:
     guardrail = Guardrail(mask=Mask(), on=("input", "output"))
     guardrails = build_guardrails(Config(guardrails={"a": guardrail}))

@@ -67,7 +67,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
     hiders: tuple[Hider, ...] = ()
     guards: tuple[Guard, ...] = ()
     _sets: dict[tuple[str, ...], Applied] = {}
-    _by_request: dict[tuple[str, str], Applied] = {}
+    _by_request: dict[tuple[str | bytes, ...], tuple[Applied, bytes]] = {}
 
     def begin(self, principal: Principal, alias: str, pepper: bytes) -> Guarding | None:
         """What holds for one request; ``None``: nothing.
@@ -76,10 +76,16 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         """
         if not self.hiders and not self.guards:
             return None
-        applied = self._by_request.get((principal.key_id, alias)) or self._applied(principal, alias)
+        asker = (principal.key_id, principal.name, principal.organisation, principal.team, alias, pepper)
+        known = self._by_request.get(asker)
+        if known is None:
+            known = self._applied(principal, alias), _tenant_key(principal, pepper)
+            if len(self._by_request) >= MOST_REMEMBERED:
+                self._by_request.clear()
+            self._by_request[asker] = known
+        applied, key = known
         if not applied.hiders and not applied.guards:
             return None
-        key = _tenant_key(principal, pepper) if applied.hiders else b""
         return Guarding(
             [hider.begin(key) for hider in applied.hiders], applied.guards, applied.screen, applied.harmless
         )
@@ -92,9 +98,6 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         if applied is None:
             screen = Screen(guard.rules for guard in guards if guard.rules is not None)
             applied = self._sets[names] = Applied(hiders, guards, screen, Harmless())
-        if len(self._by_request) >= MOST_REMEMBERED:
-            self._by_request.clear()
-        self._by_request[principal.key_id, alias] = applied
         return applied
 
 
