@@ -111,10 +111,12 @@ impl Relay {
     ) -> Result<(), Failure> {
         let mut silent_by = first_byte_by;
         while !self.finished {
-            let data = match upstream.next(silent_by, progress, reply).await? {
-                Some(data) => data,
-                None => return self.end_of_body(progress),
-            };
+            let next = upstream.next(silent_by, progress, reply).await;
+            if !matches!(next, Ok(Some(_))) {
+                // What was gathered before a fault reaches the client as well.
+                self.flush(progress, reply).await?;
+            }
+            let Some(data) = next? else { return self.end_of_body(progress) };
             let taken = self.take(&data, progress);
             if matches!(taken, Ok(true)) {
                 silent_by = Instant::now() + upstream.idle;
