@@ -1,7 +1,7 @@
 """Texts in which nothing was found: a conversation says all of them again with every turn.
 
 What is kept of a text is a number of 64 bits, from Python's own keyed hash (SipHash), whose key is drawn when the
-process starts: nobody can look for a text that has another's.
+process starts (unless PYTHONHASHSEED fixes it): nobody can look for a text that has another's.
 """
 
 from __future__ import annotations
