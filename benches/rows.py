@@ -62,6 +62,7 @@ class Row:
 
 
 MESSAGES = "/v1/messages"
+CACHED = ("x-dragoman-cache: on",)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,13 @@ class Cost:
     body_bytes: int = 934
     vary: str = "last"
     requests: int = 15000
-    path: str = ""  # of another dialect's clients: then the gateway alone is measured
+    path: str = ""  # of another dialect's clients
+    headers: tuple[str, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether only the gateway can do it."""
+        return bool(self.path or self.headers)
 
 
 COSTS = (
@@ -103,6 +110,16 @@ COSTS = (
         model="bench.drip-64",
         requests=2000,
         path=MESSAGES,
+    ),
+    Cost("hit-c8", "CPU a request that the cache answers, 8 connections", 60, vary="nothing", headers=CACHED),
+    Cost(
+        "hit-c64",
+        "CPU a request that the cache answers, 64 connections",
+        60,
+        connections=64,
+        vary="nothing",
+        requests=20000,
+        headers=CACHED,
     ),
 )
 
@@ -131,7 +148,7 @@ def costs(stage: Stage, subjects: list[Subject], wanted: list[Cost], effort: Eff
     for turn in range(effort.rounds + 1):
         for cost in wanted:
             for subject in subjects:
-                if cost.path and subject.name != "gateway":
+                if cost.is_ours and subject.name != "gateway":
                     continue
                 requests = 500 if turn == 0 else int(cost.requests * effort.share)
                 cpu_us = _cost(stage, subject, cost, rows[cost], requests)
@@ -155,7 +172,8 @@ def _cost(stage: Stage, subject: Subject, cost: Cost, row: Row, requests: int) -
         "requests": requests,
         "seconds": 60,
     }
-    report = load(stage, replace(subject, url=subject.url.replace(PATH, cost.path or PATH)), shape)
+    url, headers = subject.url.replace(PATH, cost.path or PATH), subject.headers + cost.headers
+    report = load(stage, replace(subject, url=url, headers=headers), shape)
     right(report, row, subject.name)
     time.sleep(SETTLE_S)
     requests_sent: int = report["requests"]

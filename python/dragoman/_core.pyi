@@ -16,6 +16,7 @@ __all__ = [
     "BodyError",
     "Detector",
     "EventStreamReader",
+    "ExactCache",
     "Exchange",
     "FrameError",
     "MaskSession",
@@ -23,7 +24,9 @@ __all__ = [
     "MemberState",
     "Outcome",
     "Pattern",
+    "Piece",
     "PlanStep",
+    "Recording",
     "Reply",
     "RequestBody",
     "Sealer",
@@ -374,8 +377,60 @@ class Reply:
         """Milliseconds since this was made: the caller's own, and those spent in attempts that are over."""
     def send(self, data: bytes) -> bool:
         """Send a piece of a stream that has begun. False: the client is gone, or no stream has begun."""
+    def send_alone(self, data: bytes) -> bool:
+        """The same, without its being recorded."""
+    def start_stream(self, headers: list[tuple[str, str]]) -> None:
+        """Begin a stream that no attempt answers with, its content type among the headers."""
     def finish(self) -> None:
         """End a stream."""
+    def record(self, recording: Recording) -> None:
+        """Record every stream that is sent. While others follow the recording, it goes on when the client is gone."""
+
+@final
+class Recording:
+    """An answer as its client gets it, for others that have asked the same.
+
+    :param max_bytes: of a larger answer nothing is kept; while others follow, of one sixteen times as large.
+    """
+
+    def __new__(cls, max_bytes: int) -> Self: ...
+    def write(self, content_type: str, body: bytes) -> None:
+        """Record an answer that is there as a whole."""
+    def end(self) -> None:
+        """No more will come."""
+    def stir(self) -> None:
+        """Wake all that wait for a piece, which is empty where nothing has come."""
+    def join(self) -> bool:
+        """Count one more follower. False: it is over, or was too large."""
+    def leave(self) -> int:
+        """Count one less; how many are left."""
+    @property
+    def followers(self) -> int:
+        """How many there are."""
+    @property
+    def content_type(self) -> str | None:
+        """The content type; ``None``: the answer has not begun."""
+    @property
+    def dropped(self) -> bool:
+        """Whether it was too large, and nothing is left of it."""
+    @property
+    def body(self) -> bytes:
+        """What has been recorded."""
+    def after(self, position: int) -> Piece:
+        """What comes after so many bytes."""
+
+@final
+class Piece(Awaitable[bytes | None]):
+    """More of a recording. Awaiting it gives all there is, nothing where it was only stirred, ``None`` at the end.
+
+    To be awaited where :class:`Exchange.on_done` calls back; an asyncio task cannot.
+    """
+
+    def __await__(self) -> Generator[object, None, bytes | None]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Self: ...
+    def on_done(self, callback: Callable[[Piece], object]) -> None:
+        """Call back when there is more, on the thread that brings it."""
 
 @final
 class Exchange(Awaitable[Outcome]):
@@ -1005,3 +1060,44 @@ class Pattern:
 
     def found(self, text: str) -> bool:
         """Whether it is anywhere in the text."""
+
+# Cache -----------------------------------------------------------------------------------------------------------
+
+@final
+class ExactCache:
+    """Answers by the whole of what was asked, within a number of bytes.
+
+    :param max_bytes: of all entries, with their notes and labels and about 200 bytes each for themselves.
+
+    What goes when there is no more room is what is asked for least often and longest ago. Times are milliseconds of
+    whatever clock the caller has.
+    """
+
+    def __new__(cls, max_bytes: int) -> Self: ...
+    @staticmethod
+    def key(parts: list[bytes]) -> bytes:
+        """The key of what was asked: 32 bytes, SHA-256 over each part after its length, and over what it is for.
+
+        Other parts, or the same otherwise divided, have another key.
+        """
+    def get(self, key: bytes, now_ms: int) -> tuple[bytes, bytes, int] | None:
+        """The body, its note, and when it was put; ``None`` where there is none, or its time is over.
+
+        :raises ValueError: the key has not 32 bytes, as for all methods.
+        """
+    def put(
+        self, key: bytes, answer: tuple[bytes, bytes], labels: list[str] = [], *, now_ms: int, ttl_ms: int
+    ) -> None:
+        """Keep an answer until ``now_ms + ttl_ms``, in the place of any other of its key.
+
+        :param answer: a body, and a note of what is to be known of it beside.
+        :param labels: what it can be purged by.
+        """
+    def remove(self, key: bytes) -> bool:
+        """Forget one. False: there was none."""
+    def purge(self, labels: list[str]) -> int:
+        """Forget all that have every one of the labels (with none, all); how many these were."""
+    @property
+    def bytes(self) -> int:
+        """What the entries take."""
+    def __len__(self) -> int: ...

@@ -6,8 +6,8 @@ the answer has. A :class:`Driver` instead runs the coroutine where it is: on gra
 on the upstream client's thread once the answer has been written. What needs the loop (pauses, tasks) asks for it.
 
 A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange` or a
-:class:`~dragoman.core.Batch` of its events, :class:`FirstOf` several, a :class:`Pause`, and :class:`OnLoop`. Anything
-else is a bug and says so.
+:class:`~dragoman.core.Batch` of its events, a :class:`~dragoman.core.Piece` of another's answer, :class:`FirstOf`
+several, a :class:`Pause`, and :class:`OnLoop`. Anything else is a bug and says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Protocol, TypeVar
 
-from dragoman.core import Batch, Exchange
+from dragoman.core import Batch, Exchange, Piece
 
 T = TypeVar("T")
 Wake = Callable[[Any], None]
@@ -159,12 +159,16 @@ class Driver:
             if self.watcher is not None:
                 self.watcher.err(failure)
             return
-        if type(waiting) is Exchange or type(waiting) is Batch:
+        if type(waiting) in _WAKING:
             waiting.on_done(self.wake)
         elif isinstance(waiting, Pause | FirstOf | OnLoop):
             waiting.on_done(self.wake, self.loop)
         else:
             waiting.add_done_callback(self.wake)
+
+
+# What wakes by itself, on whatever thread it comes.
+_WAKING = frozenset({Exchange, Batch, Piece})
 
 
 def _never() -> bool:

@@ -18,7 +18,8 @@
         │   ├── BodyTooLarge        413
         │   ├── UnsupportedMedia    415
         │   ├── HeadersTooLarge     431
-        │   └── ClientGone          499   hung up; nobody reads the answer
+        │   ├── ClientGone          499   hung up; nobody reads the answer
+        │   └── NotCached           504   only what is kept was wanted, and nothing is
         ├── GatewayError            fault: gateway
         │   ├── Internal            500   a bug of ours
         │   ├── Overloaded          503   all slots taken; says when to retry
@@ -39,7 +40,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     from dragoman.dialects.canonical import Report
@@ -91,6 +92,12 @@ class RequestError(DragomanError):
         self.error_code = code or self.code
         self.headers: list[tuple[str, str]] = []  # what is known of the way the request took
         self.exhausted = False  # the gateway has tried again as often as it may; to ask once more only adds load
+
+    def __copy__(self) -> Self:
+        """The same for another request, which took a way of its own."""
+        other = type(self).__new__(type(self), *self.args)
+        other.__dict__.update(self.__dict__)
+        return other
 
     @property
     def http_status(self) -> int:
@@ -191,6 +198,13 @@ class ClientGone(ClientError):
 
     status = 499
     code = "client_closed_request"
+
+
+class NotCached(ClientError):
+    """Nothing is kept, and the client wants nothing else (RFC 9111, 5.2.1.7)."""
+
+    status = 504
+    code = "not_cached"
 
 
 class GatewayError(RequestError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.keys import KeyRing
 from dragoman.access.secret import load_pepper
+from dragoman.cache.answers import AnswerCache
 from dragoman.config.check import check_exposure, is_loopback
 from dragoman.core import Balancer, Upstream
 from dragoman.errors import Unauthenticated
@@ -65,6 +66,7 @@ class Gateway:
         except Exception:
             self.store.close()
             raise
+        self.answers = AnswerCache(config.cache.max_bytes)
         self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
         self.writer.start()
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
@@ -75,6 +77,7 @@ class Gateway:
         check_exposure(config, self.keys.total)
         snapshot = self.builder.build(config, self.snapshot.number + 1)
         self.keys.declare(config.keys)
+        self.answers.resize(config.cache.max_bytes)
         self.snapshot = snapshot
         self.problems = []
         self.metrics.reloads += 1

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dragoman.access.knobs import Knobs, policy_of, read_knobs
+from dragoman.access.knobs import Knobs, policy_of, read_knobs, with_cache_fields
+from dragoman.cache.serve import look_of, through_cache
 from dragoman.core import BodyError, RequestBody, TokenCount
 from dragoman.dialects.table import ARRAYS, DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
@@ -31,6 +32,7 @@ from dragoman.usage.row import Tokens
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dragoman.access.principal import Principal
     from dragoman.dialects.canonical import Request as Asked
     from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
@@ -49,21 +51,12 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
     run = Run(request, snapshot.number, principal, surface.endpoint)
     try:
         knobs = read_knobs(request.headers, principal)
-        raw = await gateway.read_body(request)
-        if at.model:
-            gateway.check_signature(request, surface.native(at, at.model), raw)
-        body = read(raw, snapshot.config.server.limits.max_json_depth, at)
-        if surface.streams_by_default and at.stream is None:
-            at = msgspec.structs.replace(at, stream=body.field("stream") != b"false")
-        previous = previous_of(gateway.responses, principal, body) if surface.stores else None
-        asked = raw if previous is None else expanded(raw, previous)
-        if previous is not None and previous.id.startswith(OWN_PREFIX):
-            raw, body = asked, read(asked, snapshot.config.server.limits.max_json_depth, at)
-        knobs = with_body_fallbacks(knobs, body)
+        came = await come(gateway, request, surface, at, knobs, principal)
+        raw, body, knobs, at = came.raw, came.body, came.knobs, came.at
         plan = snapshot.plan(at.model or body.model or snapshot.alias_of(knobs.deployment), knobs.fallbacks, principal)
         run.planned(plan.alias, body.end_user or "", knobs, outgoing_trace(request.headers))
         run.guarding = guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
-        shown, read_of = (raw, asked) if guarding is None else hidden(guarding, raw, asked)
+        shown, read_of = (raw, came.asked) if guarding is None else hidden(guarding, raw, came.asked)
         call = Call(
             endpoint=surface.endpoint,
             path="",
@@ -80,15 +73,60 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
             guarding=guarding,
         )
+        run.stream, run.wants_cost = call.stream, call.wants_cost
         if guarding is not None:
             guarding.check_input(texts_of_call(call), schema_of_call(call))
-        run.before_end = partial(_keep, gateway, asked if surface.stores else b"")
-        await dispatch(gateway, admit(gateway, call, plan), run)
+        run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
+        ask = partial(_ask, gateway, call, plan, run)
+        look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, raw)
+        await (ask() if look is None else through_cache(gateway.answers, look, call, run, ask))
     except RequestError as error:
         run.fail(error)
         raise
     finally:
         settle(gateway, run)
+
+
+async def _ask(gateway: Gateway, call: Call, plan: Plan, run: Run) -> None:
+    """Ask a provider."""
+    await dispatch(gateway, admit(gateway, call, plan), run)
+
+
+class Came(NamedTuple):
+    """A request as it has come."""
+
+    raw: bytes
+    body: RequestBody
+    knobs: Knobs
+    at: Path
+    asked: bytes  # with all that it goes on from
+    goes_on: bool  # from an answer that is stored
+
+
+async def come(
+    gateway: Gateway, request: Request, surface: Surface, at: Path, knobs: Knobs, principal: Principal
+) -> Came:
+    """Read a request's body, and what it says beside what it asks.
+
+    Raises:
+        RequestError: it has not come whole, or cannot be read.
+    """
+    raw = await gateway.read_body(request)
+    if at.model:
+        gateway.check_signature(request, surface.native(at, at.model), raw)
+    max_depth = gateway.snapshot.config.server.limits.max_json_depth
+    body = read(raw, max_depth, at)
+    knobs, ours = with_cache_fields(knobs, body, principal)
+    if ours:
+        raw = body.rewrite(model=None, ask_usage=False, remove=ours)
+        body = read(raw, max_depth, at)
+    if surface.streams_by_default and at.stream is None:
+        at = msgspec.structs.replace(at, stream=body.field("stream") != b"false")
+    previous = previous_of(gateway.responses, principal, body) if surface.stores else None
+    asked = raw if previous is None else expanded(raw, previous)
+    if previous is not None and previous.id.startswith(OWN_PREFIX):
+        raw, body = asked, read(asked, max_depth, at)
+    return Came(raw, body, with_body_fallbacks(knobs, body), at, asked, previous is not None)
 
 
 def _keep(gateway: Gateway, asked: bytes, run: Run) -> None:

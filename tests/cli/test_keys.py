@@ -47,7 +47,7 @@ def test_every_option_reaches_the_key(run: Run, data: Path) -> None:
         "ci",
         *("--allow", "gpt-*", "--allow", "x", "--admin", "--expires", "2030-01-01T00:00:00Z", "--organisation", "o"),
         *("--team", "t", "--user", "u", "--app", "p", "--tag", "b", "--tag", "a", "--max-deadline-s", "2.5"),
-        *("--max-retries", "0", "--no-fallbacks", "--allow-no-log"),
+        *("--max-retries", "0", "--no-fallbacks", "--allow-no-log", "--no-cache-knobs"),
     )
     expected = {
         "name": "ci",
@@ -63,6 +63,7 @@ def test_every_option_reaches_the_key(run: Run, data: Path) -> None:
         "max_retries": 0,
         "allow_fallbacks": False,
         "allow_no_log": True,
+        "allow_cache_knobs": False,
     }
     assert {name: key[name] for name in expected} == expected
 

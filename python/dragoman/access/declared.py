@@ -55,6 +55,7 @@ def principal_of(key: Key, *, key_id: str) -> Principal:
         max_retries=key.max_retries,
         allow_fallbacks=key.allow_fallbacks,
         allow_no_log=key.allow_no_log,
+        allow_cache_knobs=key.allow_cache_knobs,
         lossy=key.lossy,
     )
 

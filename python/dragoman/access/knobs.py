@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from dragoman.access import cache_knobs
+from dragoman.access.cache_knobs import NO_WISH, CacheWish, flag, wish_in_body
 from dragoman.errors import Forbidden, InvalidRequest
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
+    from dragoman.core import RequestBody
     from dragoman.dialects.losses import Policy
 
 MAX_TAGS = 32
@@ -42,6 +45,12 @@ class Knobs(msgspec.Struct, kw_only=True):
     no_log: bool = False
     include_cost: bool = False
     lossy: Policy | None = None
+    cache: dict[str, Any] = msgspec.field(default_factory=dict)  # of a CacheWish
+
+    @property
+    def cache_wish(self) -> CacheWish:
+        """What is asked of the cache."""
+        return CacheWish(**self.cache) if self.cache else NO_WISH
 
 
 NONE = Knobs()
@@ -73,16 +82,8 @@ def _attempts(text: str) -> int:
     return _count(str(int(text) - 1))
 
 
-def _flag(text: str) -> bool:
-    if text.lower() in {"true", "1", "yes", "on"}:
-        return True
-    if text.lower() in {"false", "0", "no", "off"}:
-        return False
-    raise ValueError("true or false")
-
-
 def _not_flag(text: str) -> bool:
-    return not _flag(text)
+    return not flag(text)
 
 
 def _text(text: str) -> str:
@@ -121,7 +122,7 @@ def _policy(text: str) -> str:
 
 
 def _strict(text: str) -> str | None:
-    return "strict" if _flag(text) else None
+    return "strict" if flag(text) else None
 
 
 TABLE: dict[str, tuple[str, Read]] = {
@@ -136,8 +137,8 @@ TABLE: dict[str, tuple[str, Read]] = {
     "x-dragoman-session": ("session", _text),
     "x-dragoman-trace-id": ("trace_id", _text),
     "x-dragoman-deployment": ("deployment", _text),
-    "x-dragoman-no-log": ("no_log", _flag),
-    "x-dragoman-include-cost": ("include_cost", _flag),
+    "x-dragoman-no-log": ("no_log", flag),
+    "x-dragoman-include-cost": ("include_cost", flag),
     "x-dragoman-lossy": ("lossy", _policy),
     "x-dragoman-strict": ("lossy", _strict),
     "x-litellm-timeout": ("deadline_s", _seconds),
@@ -149,7 +150,7 @@ TABLE: dict[str, tuple[str, Read]] = {
     "x-litellm-customer-id": ("end_user", _text),
     "x-litellm-session-id": ("session", _text),
     "x-litellm-trace-id": ("trace_id", _text),
-    "x-litellm-enable-message-redaction": ("no_log", _flag),
+    "x-litellm-enable-message-redaction": ("no_log", flag),
     "x-portkey-request-timeout": ("deadline_s", _millis),
     "x-portkey-retry-count": ("retries", _count),
     "x-portkey-metadata": ("metadata", _metadata),
@@ -164,9 +165,10 @@ TABLE: dict[str, tuple[str, Read]] = {
     "helicone-user-id": ("end_user", _text),
     "helicone-session-id": ("session", _text),
     "helicone-request-id": ("trace_id", _text),
-    "helicone-omit-request": ("no_log", _flag),
-    "helicone-omit-response": ("no_log", _flag),
-    "helicone-retry-enabled": ("", _flag),
+    "helicone-omit-request": ("no_log", flag),
+    "helicone-omit-response": ("no_log", flag),
+    "helicone-retry-enabled": ("", flag),
+    **{name: ("cache", read) for name, read in cache_knobs.HEADERS.items()},
 }
 
 
@@ -187,7 +189,7 @@ def read_knobs(headers: dict[str, str], principal: Principal) -> Knobs:
             _turn(knobs, name, value)
         elif name.startswith(PROPERTY_PREFIX):
             knobs.metadata[name.removeprefix(PROPERTY_PREFIX)] = _setting(name, value, _text)
-    if not _flag(headers.get("helicone-retry-enabled", "true")):
+    if not flag(headers.get("helicone-retry-enabled", "true")):
         knobs.retries = 0
     if not knobs.end_user and isinstance(user := knobs.metadata.get("_user"), str):
         knobs.end_user = user
@@ -197,8 +199,8 @@ def read_knobs(headers: dict[str, str], principal: Principal) -> Knobs:
 def _turn(knobs: Knobs, name: str, value: str) -> None:
     knob, read = TABLE[name]
     setting = _setting(name, value, read)
-    if knob == "metadata":
-        knobs.metadata.update(setting)
+    if knob in ("metadata", "cache"):
+        getattr(knobs, knob).update(setting)
     elif knob:
         setattr(knobs, knob, setting)
 
@@ -226,4 +228,19 @@ def _capped(knobs: Knobs, principal: Principal) -> Knobs:
         raise Forbidden("This key may not name fallbacks.", param="x-dragoman-fallbacks")
     if knobs.no_log and not principal.allow_no_log:
         knobs.no_log = False
+    if not principal.allow_cache_knobs:
+        knobs.cache = {}
     return knobs
+
+
+def with_cache_fields(knobs: Knobs, body: RequestBody, principal: Principal) -> tuple[Knobs, tuple[str, ...]]:
+    """The knobs, with what the body says of the cache, and the fields of the body that say it.
+
+    Raises:
+        InvalidRequest: a value is out of range.
+    """
+    wish = dict(knobs.cache)
+    fields = wish_in_body(body, wish)
+    if not fields or not principal.allow_cache_knobs:
+        return knobs, fields
+    return msgspec.structs.replace(knobs, cache=wish), fields

@@ -28,6 +28,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     max_retries: int | None = None
     allow_fallbacks: bool = True
     allow_no_log: bool = False
+    allow_cache_knobs: bool = True
     lossy: str = ""  # the laxest policy that its requests may have; empty: as the configuration says
     _pattern: re.Pattern[str] | None = None
     _remembered: dict[str, bool] = msgspec.field(default_factory=dict)

@@ -46,6 +46,7 @@ class StoredKey(Struct, frozen=True, kw_only=True):
     max_retries: int | None
     allow_fallbacks: bool
     allow_no_log: bool
+    allow_cache_knobs: bool
     created_at_ms: int
     expires_at_ms: int | None
     revoked_at_ms: int | None

@@ -48,11 +48,12 @@ def keys() -> None:
 @click.option("--max-deadline-s", type=click.FloatRange(0, min_open=True), help="The longest deadline it may ask for.")
 @click.option("--max-retries", type=click.IntRange(0), help="The most retries it may ask for.")
 @click.option("--no-fallbacks", is_flag=True, help="May not name fallbacks in a request.")
+@click.option("--no-cache-knobs", is_flag=True, help="May not say in a request how its answer is cached.")
 @click.option("--lossy", type=click.Choice(["allow", "meaning", "strict"]), help="How much translation may lose.")
 @click.option("--allow-no-log", is_flag=True, help="May ask that a request is not logged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
 @place_options
-def create(as_json: bool, no_fallbacks: bool, config_path: Path | None, **fields: object) -> None:  # noqa: FBT001
+def create(as_json: bool, config_path: Path | None, **fields: object) -> None:  # noqa: FBT001
     """Make a key called NAME and print its secret, once: what is kept cannot be turned back into it."""
     from dragoman.access.secret import load_pepper
     from dragoman.access.stored import create_key
@@ -62,7 +63,8 @@ def create(as_json: bool, no_fallbacks: bool, config_path: Path | None, **fields
     fields["lossy"] = fields["lossy"] or ""
     fields["expires"] = expiry(str(fields["expires"]), time.time())
     named = {name: value for name, value in fields.items() if name in Key.__struct_fields__}
-    key = msgspec.convert(named | {"allow_fallbacks": not no_fallbacks}, Key)
+    named |= {"allow_fallbacks": not fields["no_fallbacks"], "allow_cache_knobs": not fields["no_cache_knobs"]}
+    key = msgspec.convert(named, Key)
     with visit(place) as (store, config):
         pepper = load_pepper(store.directory, os.environ)
         try:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
+from dragoman.config.caching import Cache, CacheMode
 from dragoman.config.guards import Guardrail
 from dragoman.config.part import Part
 
@@ -169,6 +170,7 @@ class Route(Part, frozen=True, kw_only=True):
     retries: Annotated[Count | None, "null: those of defaults"] = None
     timeout_s: Annotated[Positive | None, "the whole request; null: the deadline of defaults"] = None
     hedge: Annotated[Hedge | None, "null: none"] = None
+    cache: Annotated[CacheMode | None, "whether answers are kept; null: as cache.mode says"] = None
 
 
 class Defaults(Part, frozen=True, kw_only=True):
@@ -203,6 +205,7 @@ class Key(Part, frozen=True, kw_only=True):
     max_retries: Annotated[Count | None, "the most a request may ask for; null: those of defaults"] = None
     allow_fallbacks: Annotated[bool, "may name fallbacks in the request"] = True
     allow_no_log: Annotated[bool, "may ask that a request is not logged"] = False
+    allow_cache_knobs: Annotated[bool, "may say in a request how its answer is cached"] = True
     lossy: Annotated[Literal["", "allow", "meaning", "strict"], "no laxer than this; empty: that of defaults"] = ""
 
 
@@ -271,6 +274,7 @@ class Config(Part, frozen=True, kw_only=True):
     providers: Annotated[dict[str, Provider], "where requests are sent, by name"] = {}
     deployments: Annotated[dict[str, Deployment], "models at providers, by name"] = {}
     routes: Annotated[dict[str, Route], "what each alias stands for"] = {}
+    cache: Annotated[Cache, "answers that are kept, to be given again"] = Cache()
     guardrails: Annotated[dict[str, Guardrail], "what is looked for in requests and answers, by name"] = {}
     keys: Annotated[tuple[Key, ...], "virtual keys; more are made with dragoman keys create"] = ()
     rehearsal: Annotated[Rehearsal, "the provider that needs no network"] = field(default_factory=Rehearsal)

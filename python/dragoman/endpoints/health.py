@@ -110,6 +110,8 @@ def _gauges(gateway: Gateway) -> list[Family]:
         gauge("breaker", "0 closed, 1 half open, 2 open", [(labels, breaker[one.breaker]) for labels, one in named]),
         gauge("retries_denied", "By the retry budget", [(labels, one.retries_denied) for labels, one in named]),
         gauge("snapshot", "The configuration in force", [((), gateway.snapshot.number)]),
+        gauge("cache_answers", "Answers that are kept", [((), len(gateway.answers))]),
+        gauge("cache_bytes", "What they take", [((), gateway.answers.bytes)]),
         gauge("usage_rows_queued", "Usage rows not yet written", [((), gateway.writer.queued)]),
         gauge("usage_rows_dropped", "Usage rows lost", [((), gateway.writer.dropped)]),
         gauge("usage_write_failures", "Refused transactions", [((), gateway.writer.failures)]),

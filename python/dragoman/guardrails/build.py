@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from dragoman.guardrails.guard import Guard, Look
@@ -59,6 +61,7 @@ class Applied(Struct, frozen=True):
     guards: tuple[Guard, ...]
     screen: Screen
     harmless: Harmless
+    identity: bytes
 
 
 class Guardrails(Struct, frozen=True, kw_only=True):
@@ -66,6 +69,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
 
     hiders: tuple[Hider, ...] = ()
     guards: tuple[Guard, ...] = ()
+    identity: bytes = b""  # a digest of what was configured
     _sets: dict[tuple[str, ...], Applied] = {}
     _by_request: dict[tuple[str | bytes, ...], tuple[Applied, bytes]] = {}
 
@@ -87,7 +91,11 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         if not applied.hiders and not applied.guards:
             return None
         return Guarding(
-            [hider.begin(key) for hider in applied.hiders], applied.guards, applied.screen, applied.harmless
+            [hider.begin(key) for hider in applied.hiders],
+            applied.guards,
+            applied.screen,
+            applied.harmless,
+            applied.identity,
         )
 
     def _applied(self, principal: Principal, alias: str) -> Applied:
@@ -97,7 +105,8 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         applied = self._sets.get(names)
         if applied is None:
             screen = Screen(guard.rules for guard in guards if guard.rules is not None)
-            applied = self._sets[names] = Applied(hiders, guards, screen, Harmless())
+            identity = self.identity + "\0".join(names).encode()
+            applied = self._sets[names] = Applied(hiders, guards, screen, Harmless(), identity)
         return applied
 
 
@@ -121,7 +130,8 @@ def build_guardrails(config: Config) -> Guardrails:
             hiders.append(hider)
             if "output" in hider.places:
                 guards.append(_guard(name, guardrail, FoundPersonal(hider.masker), frozenset({"output"}), kind))
-    return Guardrails(hiders=tuple(hiders), guards=tuple(guards))
+    identity = hashlib.sha256(msgspec.json.encode(config.guardrails)).digest()
+    return Guardrails(hiders=tuple(hiders), guards=tuple(guards), identity=identity)
 
 
 def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place], kind: str) -> Guard:

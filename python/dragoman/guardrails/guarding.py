@@ -29,7 +29,16 @@ OF_ANSWERS = frozenset({"output", "tool_arguments"})
 class Guarding:
     """What holds for one request."""
 
-    def __init__(self, hidings: Sequence[Hiding], guards: Sequence[Guard], screen: Screen, harmless: Harmless) -> None:
+    def __init__(
+        self,
+        hidings: Sequence[Hiding],
+        guards: Sequence[Guard],
+        screen: Screen,
+        harmless: Harmless,
+        identity: bytes = b"",
+    ) -> None:
+        """:param identity: tells it from what holds for other requests, or held before."""
+        self.identity = identity
         self.screen = screen
         self.harmless = harmless
         self.hidings = hidings

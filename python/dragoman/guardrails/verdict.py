@@ -63,6 +63,11 @@ class Verdicts:
             self._told = ""
 
     @property
+    def blocks(self) -> bool:
+        """Whether something was refused."""
+        return any(one.ruling == "block" and not one.shadow for one in self.worst.values())
+
+    @property
     def told(self) -> str:
         """As the header x-dragoman-guardrails and the usage row have them: ``pii=mask, topics=flag;shadow``."""
         if not self._told:

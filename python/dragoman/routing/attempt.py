@@ -66,7 +66,7 @@ class Attempt:
         self.exchange: Exchange = member.send(request.reply, parcel, terms, spoken=sending.spoken, method=call.method)
         request.exchanges.append(self.exchange)
         request.stage = "sending"
-        if request.gone or request.stopping:  # said by another thread since it was looked at
+        if request.is_abandoned or request.stopping:  # said by another thread since it was looked at
             self.exchange.cancel()
 
     def _terms(self, sending: Sending, remaining_s: float, limits: Limits) -> Terms:

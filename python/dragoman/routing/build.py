@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -140,13 +141,16 @@ class Builder:
         defaults = config.defaults
         strategy = route.strategy if route else defaults.strategy
         retries = defaults.retries if route is None or route.retries is None else route.retries
+        built = tuple(self._tier(names, strategy, config) for names in tiers)
         return Plan(
             alias=alias,
-            tiers=tuple(self._tier(names, strategy, config) for names in tiers),
+            tiers=built,
             retries=retries,
             deadline_s=(route.timeout_s if route else None) or defaults.deadline_s,
             session_by=route.session_by if route else "session",
             hedge=route.hedge if route else None,
+            cache=route.cache if route else None,
+            answers_as=_answers_as(alias, built),
         )
 
     def _tier(self, names: tuple[str, ...], strategy: str, config: Config) -> PlanTier:
@@ -299,6 +303,17 @@ class Builder:
             target = self._upstream.target(door.base_url, door.headers, options)
         self._targets[key] = target
         return target
+
+
+def _asked(member: Member) -> tuple[str, str, str, str, dict[str, Any]]:
+    deployment = member.deployment
+    return deployment.name, deployment.provider, deployment.model, member.door.base_url, deployment.fields
+
+
+def _answers_as(alias: str, tiers: tuple[PlanTier, ...]) -> bytes:
+    """A digest of whom a plan asks, and for what."""
+    asked = [[_asked(member) for member in tier.members.values()] for tier in tiers]
+    return sha256(msgspec.json.encode((alias, asked))).digest()
 
 
 def _kind(declared: schema.Deployment, config: Config) -> Row | None:

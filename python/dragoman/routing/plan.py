@@ -15,6 +15,7 @@ from dragoman.identity.rotating import Unavailable
 
 if TYPE_CHECKING:
     from dragoman.config import schema
+    from dragoman.config.caching import CacheMode
     from dragoman.core import Exchange, Reply, Target, Terms, Tier, TokenCounter
     from dragoman.dialects import dialect
     from dragoman.identity.signer import Signer
@@ -129,6 +130,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     deadline_s: float
     session_by: str
     hedge: schema.Hedge | None
+    cache: CacheMode | None = None  # None: as the configuration says for all
+    answers_as: bytes = b""  # what tells it from plans whose answers are others
 
     @property
     def first(self) -> Deployment:
@@ -145,4 +148,6 @@ class Plan(Struct, frozen=True, kw_only=True):
             deadline_s=self.deadline_s,
             session_by=self.session_by,
             hedge=self.hedge,
+            cache=self.cache,
+            answers_as=b"\0".join(plan.answers_as for plan in (self, *others)),
         )

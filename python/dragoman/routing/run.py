@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from dragoman.access.knobs import Knobs
     from dragoman.access.principal import Principal
-    from dragoman.core import Outcome, TokenCount
+    from dragoman.cache.kept import Kept
+    from dragoman.core import Outcome, Recording, TokenCount
     from dragoman.errors import RequestError
     from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.plan import Deployment, Member
@@ -47,6 +48,7 @@ class Run:
     __slots__ = (
         "alias",
         "before_end",
+        "cache",
         "cost_estimate_nanousd",
         "counted",
         "deployment",
@@ -55,6 +57,7 @@ class Run:
         "error",
         "fallback_index",
         "guarding",
+        "kept",
         "knobs",
         "last_error",
         "lossy",
@@ -64,6 +67,7 @@ class Run:
         "notes",
         "outcome",
         "principal",
+        "recording",
         "request",
         "snapshot",
         "stream",
@@ -98,6 +102,9 @@ class Run:
         self.before_end: Callable[[Run], None] = _nothing  # before the last of a translated answer leaves
         self.lossy = ""  # what its request lost on the way
         self.guarding: Guarding | None = None
+        self.cache = ""  # what it did: hit, shared, miss, refresh, bypass; empty: it is not asked
+        self.kept: Kept | None = None  # the answer, where no provider was asked for it
+        self.recording: Recording | None = None
         self.error: RequestError | None = None
         self.last_error: RequestError | None = None
 
@@ -125,7 +132,7 @@ class Run:
     @property
     def answered(self) -> bool:
         """Whether the client has its whole answer."""
-        return bool(self.notes) and self.last_error is None
+        return self.kept is not None or (bool(self.notes) and self.last_error is None)
 
     def fail(self, error: RequestError) -> None:
         """The request has failed, and the client is told so (where it can be told)."""
@@ -167,18 +174,28 @@ class Run:
             *self.headers(attempts),
         ]
 
+    def times(self) -> list[tuple[str, str]]:
+        """The headers that say how long it took."""
+        overhead_ms, upstream_ms = self.request.reply.times_ms()
+        return [("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"), ("x-dragoman-upstream-ms", f"{upstream_ms:.3f}")]
+
     def headers(self, attempts: int) -> list[tuple[str, str]]:
         """What any answer's headers say of the way it took."""
         headers = [
             ("x-dragoman-attempts", str(attempts)),
             ("x-dragoman-fallback-index", str(self.fallback_index)),
         ]
-        if self.deployment is not None:
+        by = self.kept or self.deployment
+        if by is not None:
             headers += [
-                ("x-dragoman-provider", self.deployment.provider),
-                ("x-dragoman-model", self.deployment.model),
-                ("x-dragoman-deployment", self.deployment.name),
+                ("x-dragoman-provider", by.provider),
+                ("x-dragoman-model", by.model),
+                ("x-dragoman-deployment", by.name),
             ]
+        if self.cache:
+            headers.append(("x-dragoman-cache", self.cache))
+        if self.kept is not None:
+            headers.append(("x-dragoman-cache-id", self.kept.request_id))
         if self.lossy:
             headers.append(("x-dragoman-lossy", self.lossy))
         if self.guarding is not None:

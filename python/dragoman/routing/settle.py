@@ -39,12 +39,15 @@ def settle(gateway: Gateway, run: Run) -> None:
         deployment.counter.learn(deployment.model, run.counted, tokens.input)
     row = _row(run, tokens, source, cost_nanousd)
     gateway.writer.put(row)
-    gateway.metrics.count(row, "" if deployment is None else deployment.known_as)
+    by = run.kept or deployment
+    gateway.metrics.count(row, "" if by is None else by.known_as)
 
 
 def cost_of(run: Run, tokens: Tokens) -> int | None:
     """What they cost at the deployment that answered; ``None``: it has no price."""
     deployment = run.deployment
+    if run.kept is not None:
+        return 0
     return None if deployment is None or deployment.rates is None else deployment.rates.cost(tokens)
 
 
@@ -61,6 +64,8 @@ def tokens_of(run: Run) -> tuple[Tokens, UsageSource]:
     outcome, translation = run.outcome, run.translation
     if run.metered is not None:
         return run.metered, "provider"
+    if run.kept is not None:
+        return run.kept.tokens, "cache"
     if outcome is None:
         return Tokens(), "none"
     if translation is not None and translation.usage is not None:
@@ -79,7 +84,10 @@ def tokens_of(run: Run) -> tuple[Tokens, UsageSource]:
     return Tokens(input=run.counted.tokens, output=output), "counted" if exact else "estimated"
 
 
-def _finish_reason(run: Run) -> str:
+def finish_reason_of(run: Run) -> str:
+    """Why the answer ended, in its provider's words."""
+    if run.kept is not None:
+        return run.kept.finish_reason
     if run.translation is not None:
         return run.translation.finish_reason
     return run.metered_stop if run.outcome is None else run.outcome.finish_reason
@@ -112,7 +120,7 @@ def tokens_of_usage(usage: Usage) -> Tokens:
 
 
 def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None) -> UsageRow:
-    request, principal, deployment = run.request, run.principal, run.deployment
+    request, principal, by = run.request, run.principal, run.kept or run.deployment
     knobs = run.knobs
     private = knobs is not None and knobs.no_log
     tags = principal.tags if knobs is None or private else principal.tags + knobs.tags
@@ -135,15 +143,15 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         metadata="" if knobs is None or private or not knobs.metadata else json.dumps(knobs.metadata),
         trace_id=run.trace_id,
         alias=run.alias,
-        provider="" if deployment is None else deployment.provider,
-        model="" if deployment is None else deployment.model,
-        deployment="" if deployment is None else deployment.name,
+        provider="" if by is None else by.provider,
+        model="" if by is None else by.model,
+        deployment="" if by is None else by.name,
         credential="" if run.member is None else run.member.credential,
         stream=run.stream,
         attempts=len(run.notes),
         fallback_index=run.fallback_index,
         attempt_log=_encode(run.notes).decode() if run.notes else "",
-        finish_reason=_finish_reason(run),
+        finish_reason=finish_reason_of(run),
         input_tokens=tokens.input,
         output_tokens=tokens.output,
         cached_input_tokens=tokens.cached_input,
@@ -163,4 +171,6 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         image_input_tokens=tokens.image_input,
         image_output_tokens=tokens.image_output,
         guardrails="" if run.guarding is None else run.guarding.told,
+        cache=run.cache,
+        saved_nanousd=0 if run.kept is None else run.kept.cost_nanousd or 0,
     )

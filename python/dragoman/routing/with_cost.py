@@ -14,6 +14,7 @@ from dragoman.core import without_usage
 from dragoman.routing.settle import cost_of, tokens_of
 
 if TYPE_CHECKING:
+    from dragoman.cache.kept import Kept
     from dragoman.core import Outcome
     from dragoman.routing.run import Run
     from dragoman.usage.row import Tokens
@@ -42,30 +43,56 @@ def end_answer(run: Run, outcome: Outcome) -> None:
     if translation is not None:
         translation.last = body
         run.before_end(run)
+    if run.recording is not None:
+        run.recording.write(_content_type(run, outcome), body)
     _write(run, outcome, cost_nanousd, _with_usage(body, cost) if run.wants_cost else body)
 
 
+def write_kept(run: Run, kept: Kept, body: bytes, *, stream: bool, begun: bool = False) -> None:
+    """Write an answer that no provider was asked for: it costs nothing.
+
+    :param begun: all of it has been sent.
+    """
+    request = run.request
+    if run.wants_cost:
+        cost = {"cost": 0.0, "cost_nanousd": 0}
+        body = body + _cost_event(run, {**_usage(kept.tokens), **cost}) if stream else _with_usage(body, cost)
+    request.stage = "answered"
+    if begun:
+        if run.wants_cost:
+            request.reply.send(_cost_event(run, {**_usage(kept.tokens), "cost": 0.0, "cost_nanousd": 0}))
+        request.reply.finish()
+        return
+    headers = [("content-type", kept.content_type), *run.answer_headers(0), ("age", str(kept.age_s)), *run.times()]
+    request.proto.response_bytes(200, [*headers, ("x-dragoman-cost", "0.000000000")], body)
+
+
 def _end_stream(run: Run, ending: bytes, usage: dict[str, Any]) -> None:
+    """The end of a stream, and what it cost, which is for this client alone."""
+    if ending:
+        run.request.reply.send(ending)
+    run.request.reply.send_alone(_cost_event(run, usage))
+    run.request.reply.finish()
+
+
+def _cost_event(run: Run, usage: dict[str, Any]) -> bytes:
     event: dict[str, Any] = {
         "id": run.request.id,
         "object": "chat.completion.chunk" if run.endpoint == "chat" else "text_completion",
         "created": run.request.started_at_ms // 1000,
-        "model": run.deployment.model if run.deployment else "",
+        "model": by.model if (by := run.kept or run.deployment) is not None else "",
         "choices": [],
         "usage": usage,
     }
-    run.request.reply.send(ending + b"data: " + _encode(event) + b"\n\n" + DONE)
-    run.request.reply.finish()
+    return b"data: " + _encode(event) + b"\n\n" + DONE
 
 
 def _write(run: Run, outcome: Outcome, cost_nanousd: int | None, body: bytes) -> None:
-    overhead_ms, upstream_ms = run.request.reply.times_ms()
     headers = [
         ("content-type", _content_type(run, outcome)),
         *run.answer_headers(len(run.notes)),
         *run.rate_limits,
-        ("x-dragoman-overhead-ms", f"{overhead_ms:.3f}"),
-        ("x-dragoman-upstream-ms", f"{upstream_ms:.3f}"),
+        *run.times(),
     ]
     if cost_nanousd is not None:
         headers.append(("x-dragoman-cost", f"{cost_nanousd / 1e9:.9f}"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from random import getrandbits
 from time import monotonic, time_ns
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from dragoman.core import Reply
 from dragoman.errors import (
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 
     from dragoman.config.schema import Limits
-    from dragoman.core import Exchange
+    from dragoman.core import Exchange, Recording
+
+
+class Follower(Protocol):
+    """What gives a request the answer to another."""
+
+    def cancel(self) -> None:
+        """Look whether it is still wanted."""
+
 
 Stage = Literal["accepted", "reading", "sending", "answered"]
 
@@ -51,6 +59,7 @@ class Request:
         "arrived_s",
         "body_by_s",
         "exchanges",
+        "followed",
         "gone",
         "headers",
         "id",
@@ -59,6 +68,7 @@ class Request:
         "proto",
         "query",
         "reading",
+        "recording",
         "reply",
         "stage",
         "started_at_ms",
@@ -81,6 +91,8 @@ class Request:
         self.body_by_s = 0.0
         self.reading: Any = None  # granian's future of the next piece of the body
         self.exchanges: list[Exchange] = []  # attempts under way
+        self.followed: list[Follower] = []  # those of others that the answer is taken from
+        self.recording: Recording | None = None  # of the answer, for others
         self.gone = False
         self.stopping = False
         self.unframed = False  # a body may come that no header tells of
@@ -103,10 +115,19 @@ class Request:
 
     def give_up(self) -> None:
         """End whatever the request is waiting for: the client is gone or too slow, or the process is stopping."""
+        for follower in list(self.followed):
+            follower.cancel()
+        if self.gone and not self.is_abandoned:
+            return
         for exchange in list(self.exchanges):
             exchange.cancel()
         if self.stage == "reading" and self.reading is not None:
             self.reading.cancel()
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody waits for the answer: neither its client nor another's."""
+        return self.gone and (self.stopping or self.recording is None or not self.recording.followers)
 
     def check_wanted(self) -> None:
         """Look whether an answer is still wanted, before more is done for it.
@@ -115,7 +136,7 @@ class Request:
             ClientGone: nobody waits for it.
             ShuttingDown: the process waits for it no longer.
         """
-        if self.gone:
+        if self.is_abandoned:
             raise ClientGone("the client hung up")
         if self.stopping:
             raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)

@@ -21,12 +21,13 @@ from sqlalchemy import (
     Table,
     Text,
     text,
+    true,
 )
 from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0004"
+REVISION = "r0005"
 
 metadata = MetaData()
 
@@ -77,6 +78,7 @@ keys = Table(
     Column("revoked_at_ms", BigInteger()),
     Column("last_used_at_ms", BigInteger()),
     Column("lossy", Text(), nullable=False, server_default=""),  # empty: as the configuration has it
+    Column("allow_cache_knobs", Boolean(), nullable=False, server_default=true()),
 )
 # A name may be used again once its key is revoked.
 Index(

@@ -82,6 +82,8 @@ class Metrics:
         self.internal_errors = 0
         self._lock = Lock()
         self._series: dict[tuple[str, str, str, int, str], Series] = {}
+        self._by_cache: dict[str, int] = {}
+        self._saved_nanousd = 0
 
     def count(self, row: UsageRow, deployment: str) -> None:
         """Count a request that is over; ``deployment`` is the label, where clients' own names are few."""
@@ -100,11 +102,16 @@ class Metrics:
             series.input_tokens += row.input_tokens
             series.output_tokens += row.output_tokens
             series.cost_nanousd += row.cost_nanousd or 0
+            if row.cache:
+                self._by_cache[row.cache] = self._by_cache.get(row.cache, 0) + 1
+                self._saved_nanousd += row.saved_nanousd
 
     def families(self) -> list[Family]:
         """Everything counted per request."""
         with self._lock:
             items = [(_labels(key), series) for key, series in self._series.items()]
+            by_cache = [((("result", result),), count) for result, count in self._by_cache.items()]
+            saved_usd = self._saved_nanousd / 1e9
         return [
             _histogram("request_seconds", "From the request's arrival to its end", items, "total"),
             _histogram("first_token_seconds", "From an attempt's start to its first content", items, "first_token"),
@@ -113,6 +120,8 @@ class Metrics:
             _counter("input_tokens_total", "Input tokens", [(labels, one.input_tokens) for labels, one in items]),
             _counter("output_tokens_total", "Output tokens", [(labels, one.output_tokens) for labels, one in items]),
             _counter("cost_usd_total", "Cost", [(labels, one.cost_nanousd / 1e9) for labels, one in items]),
+            _counter("cache_requests_total", "Requests that the cache was asked for", by_cache),
+            _counter("cache_saved_usd_total", "Cost of answers that were given again", [((), saved_usd)]),
             _counter("config_reloads_total", "Configurations put in force", [((), self.reloads)]),
             _counter("config_reloads_failed_total", "Configurations refused", [((), self.failed_reloads)]),
             _counter("internal_errors_total", "Requests that met a bug", [((), self.internal_errors)]),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-UsageSource = Literal["provider", "counted", "estimated", "none"]
+UsageSource = Literal["provider", "counted", "estimated", "cache", "none"]
 
 
 class Tokens(Struct, frozen=True, gc=False):
@@ -73,3 +73,5 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     image_input_tokens: int = 0
     image_output_tokens: int = 0
     guardrails: str = ""  # what each said, as x-dragoman-guardrails has it
+    cache: str = ""  # what it did, as x-dragoman-cache has it
+    saved_nanousd: int = 0  # what the answer had cost that was given again

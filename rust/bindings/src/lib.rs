@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod balance;
 mod body;
+mod cache;
 mod frames;
 mod guard;
 mod mask;
@@ -15,6 +16,7 @@ mod upstream;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     balance::register(module)?;
     body::register(module)?;
+    cache::register(module)?;
     frames::register(module)?;
     guard::register(module)?;
     mask::register(module)?;

@@ -5,6 +5,7 @@
 
 pub mod balance;
 pub mod body;
+pub mod cache;
 pub mod frames;
 pub mod guard;
 pub mod mask;

@@ -6,6 +6,7 @@ mod batch;
 mod conclude;
 mod exchange;
 mod outcome;
+mod recording;
 mod reply;
 mod target;
 
@@ -17,5 +18,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exchange::Exchange>()?;
     module.add_class::<batch::Batch>()?;
     module.add_class::<outcome::Outcome>()?;
+    module.add_class::<recording::Recording>()?;
+    module.add_class::<recording::Piece>()?;
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep};
 use super::batch::Events;
 use super::conclude::{Conclusions, Ready};
 use super::outcome::millis;
+use super::recording::Recording;
 
 /// A response is looked at for a slow reader once it has grown by this much.
 const PROBE_BYTES: u64 = 64 * 1024;
@@ -46,11 +47,18 @@ pub struct Reply {
     sent: AtomicU64,
     outstanding_limit: u64,
     write_timeout: Duration,
+    /// What keeps a stream for others beside this client.
+    recording: OnceLock<Py<Recording>>,
 }
 
 impl Reply {
     pub fn add_upstream_time(&self, spent: Duration) {
         self.upstream_us.fetch_add(u64::try_from(spent.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether others get the answer as well, whatever becomes of this client.
+    fn is_followed(&self) -> bool {
+        self.recording.get().is_some_and(|recording| recording.get().is_followed())
     }
 
     /// Whether the one who asks is the first, and so may answer.
@@ -68,7 +76,7 @@ impl Reply {
 
     fn start(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
         let headers = self.head(headers.bind(py), &progress.headers, None)?;
-        self.open(py, progress.status, headers)
+        self.open(py, progress.status, headers, theirs(&progress.headers))
     }
 
     /// Begins a stream of a type of the caller's (empty: the provider's), in answer to a provider's headers.
@@ -80,10 +88,20 @@ impl Reply {
         content_type: &str,
     ) -> PyResult<()> {
         let headers = self.head(headers.bind(py), upstream, Some(content_type))?;
-        self.open(py, 200, headers)
+        let content_type = Some(content_type).filter(|given| !given.is_empty());
+        self.open(py, 200, headers, content_type.or_else(|| theirs(upstream)))
     }
 
-    fn open(&self, py: Python<'_>, status: u16, headers: Bound<'_, PyList>) -> PyResult<()> {
+    fn open(
+        &self,
+        py: Python<'_>,
+        status: u16,
+        headers: Bound<'_, PyList>,
+        content_type: Option<&str>,
+    ) -> PyResult<()> {
+        if let Some(recording) = self.recording.get() {
+            recording.get().begin(content_type.unwrap_or_default());
+        }
         let transport = self.proto.call_method1(py, intern!(py, "response_stream"), (status, headers))?;
         *self.transport.lock().map_err(poisoned)? = Some(transport);
         Ok(())
@@ -98,8 +116,7 @@ impl Reply {
     ) -> PyResult<Bound<'py, PyList>> {
         let py = given.py();
         let headers = given.get_slice(0, given.len());
-        let theirs = || upstream.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.filter(|given| !given.is_empty()).or_else(theirs);
+        let content_type = content_type.filter(|given| !given.is_empty()).or_else(|| theirs(upstream));
         headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
         for (name, value) in upstream {
             let name = name.as_str();
@@ -114,6 +131,11 @@ impl Reply {
         headers.append((intern!(py, "x-dragoman-upstream-ms"), format!("{upstream_ms:.3}")))?;
         Ok(headers)
     }
+}
+
+/// A provider's content type.
+fn theirs(upstream: &HeaderMap) -> Option<&str> {
+    upstream.get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
 }
 
 fn poisoned<T>(_: T) -> PyErr {
@@ -135,7 +157,13 @@ impl Reply {
             sent: AtomicU64::new(0),
             outstanding_limit: outstanding_bytes,
             write_timeout: Duration::try_from_secs_f64(write_timeout_s).unwrap_or(Duration::MAX),
+            recording: OnceLock::new(),
         }
+    }
+
+    /// Keeps what is sent of a stream in a recording as well. Only the first one holds.
+    fn record(&self, recording: Py<Recording>) {
+        let _ = self.recording.set(recording);
     }
 
     fn taken(&self) -> bool {
@@ -149,8 +177,21 @@ impl Reply {
         (millis(all.saturating_sub(upstream)), millis(upstream))
     }
 
-    /// Sends a piece of a stream that has begun. False: the client is gone.
+    /// Begins a stream that is no provider's.
+    fn start_stream(&self, py: Python<'_>, headers: Bound<'_, PyList>) -> PyResult<()> {
+        self.open(py, 200, headers, None)
+    }
+
+    /// Sends a piece of a stream that has begun. False: nobody is left to read it.
     fn send(&self, py: Python<'_>, data: &[u8]) -> PyResult<bool> {
+        if let Some(recording) = self.recording.get() {
+            recording.get().push(py, data);
+        }
+        Ok(self.send_alone(py, data)? || self.is_followed())
+    }
+
+    /// The same, for this client alone.
+    fn send_alone(&self, py: Python<'_>, data: &[u8]) -> PyResult<bool> {
         let transport =
             self.transport.lock().map_err(poisoned)?.as_ref().map(|transport| transport.clone_ref(py));
         let Some(transport) = transport else { return Ok(false) };
@@ -232,7 +273,7 @@ impl relay::Reply for Client {
     }
 
     async fn ready(&mut self) -> bool {
-        if self.sent() < self.probe_at {
+        if self.sent() < self.probe_at || self.reply.get().is_followed() {
             return true;
         }
         let (limit, patience) = (self.reply.get().outstanding_limit, self.reply.get().write_timeout);

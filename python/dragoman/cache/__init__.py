@@ -1,0 +1,1 @@
+"""Answers that are kept, and answers under way that several have asked for."""

@@ -1,0 +1,58 @@
+"""What is noted beside an answer that is kept, and which answers are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.usage.row import Tokens
+
+if TYPE_CHECKING:
+    from dragoman.routing.run import Run
+
+# How answers end that are whole, in the words of all dialects.
+WHOLE = frozenset(
+    {
+        *("stop", "end_turn", "eos", "eos_token", "complete", "COMPLETE", "completed", "STOP"),
+        *("sequence", "stop_sequence", "STOP_SEQUENCE"),
+        *("tool_calls", "function_call", "tool_use", "TOOL_CALL"),
+    }
+)
+
+
+class Kept(Struct, frozen=True, kw_only=True, array_like=True):
+    """Who answered, and what it came to."""
+
+    provider: str
+    model: str
+    name: str  # of the deployment
+    known_as: str
+    content_type: str
+    finish_reason: str
+    tokens: Tokens
+    cost_nanousd: int | None
+    request_id: str  # of the request that was answered
+    lossy: str = ""
+    age_s: int = 0
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(Kept).decode
+
+
+def is_whole(run: Run, finish_reason: str) -> bool:
+    """Whether a request that is over was answered with all there is to its answer, and nothing wrong with it."""
+    outcome, translation = run.outcome, run.translation
+    if run.error is not None or run.status != 200 or outcome is None or outcome.failure:
+        return False
+    if outcome.missing_done or (translation is not None and (translation.cut or translation.unfinished)):
+        return False
+    if run.guarding is not None and run.guarding.verdicts.blocks:
+        return False
+    return finish_reason in WHOLE or (not finish_reason and run.endpoint in ENDLESS)
+
+
+# Answers that have no end to speak of.
+ENDLESS = frozenset({"embeddings", "embed", "rerank", "embedContent", "predict"})

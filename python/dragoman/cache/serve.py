@@ -1,0 +1,174 @@
+"""A request, answered with what is kept, with an answer that is under way for another, or by asking."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from dragoman.cache.flight import Flight, Follower
+from dragoman.cache.identity import is_one_answer, key_of, whose_of
+from dragoman.cache.kept import Kept, is_whole
+from dragoman.errors import ClientGone, NotCached, RequestError, ShuttingDown
+from dragoman.routing.settle import cost_of, finish_reason_of, tokens_of
+from dragoman.routing.with_cost import write_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from dragoman.access.cache_knobs import CacheWish
+    from dragoman.cache.answers import AnswerCache
+    from dragoman.config.caching import Cache
+    from dragoman.core import Outcome
+    from dragoman.routing.call import Call
+    from dragoman.routing.plan import Plan
+    from dragoman.routing.run import Run
+
+# How often another's failure is not taken for one's own.
+TOLERATED_FAILURES = 1
+# What answers can be purged by; the last is the id of the request that was answered.
+LABELS = ("key", "organisation", "team", "end_user", "model", "namespace", "id")
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What is looked for, for one request."""
+
+    key: bytes
+    wish: CacheWish
+    config: Cache
+    labels: tuple[str, ...]
+
+
+def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes) -> Look | None:
+    """What to look for; ``None``: the cache is not for this request.
+
+    :param raw: the request as its client sent it.
+    """
+    wish = call.knobs.cache_wish
+    mode = plan.cache or config.mode
+    if mode == "off" or wish.on is False or not (mode == "on" or wish.is_for_it):
+        return None
+    if not is_one_answer(call, raw):
+        run.cache = "bypass"
+        return None
+    whose = whose_of(run.principal, config, wish.namespace)
+    guarded_by = b"" if call.guarding is None else call.guarding.identity
+    return Look(
+        key=key_of(call, plan, raw, whose, guarded_by),
+        wish=wish,
+        config=config,
+        labels=labels_of(run, wish.namespace),
+    )
+
+
+def labels_of(run: Run, namespace: str) -> tuple[str, ...]:
+    """What an answer can be purged by."""
+    who = run.principal
+    told = (who.key_id, who.organisation, who.team, run.end_user, run.alias, namespace, run.request.id)
+    return tuple(f"{name}:{value}" for name, value in zip(LABELS, told, strict=True) if value)
+
+
+async def through_cache(
+    cache: AnswerCache, look: Look, call: Call, run: Run, ask: Callable[[], Awaitable[None]]
+) -> None:
+    """Answer a request.
+
+    :param ask: asks a provider, and answers.
+
+    Raises:
+        RequestError: there is no answer. The client has been told already where its answer had begun.
+    """
+    run.cache = "refresh" if look.wish.refresh else "miss"
+    if not look.wish.refresh and _given(cache, look, call, run):
+        return
+    if look.wish.only_cached:
+        raise NotCached("No answer to this request is kept, and nothing else is wanted (only-if-cached).")
+    failures = 0
+    while True:
+        flight = Flight(run, look.config.max_entry_bytes)
+        found = flight if look.wish.refresh else cache.flights.setdefault(look.key, flight)
+        if found is flight or not found.is_open or not look.config.share_in_flight:
+            cache.flights[look.key] = flight
+            if not look.wish.refresh and _given(cache, look, call, run):  # kept since it was looked for
+                _landed(cache, look, flight)
+                return
+            await _lead(cache, look, flight, ask)
+            return
+        if await _followed(found, call, run):
+            return
+        if found.error is not None and not isinstance(found.error, ClientGone | ShuttingDown):
+            failures += 1
+            if failures > TOLERATED_FAILURES or not found.error.retryable:
+                raise copy(found.error)
+
+
+def _given(cache: AnswerCache, look: Look, call: Call, run: Run) -> bool:
+    """Give what is kept, if anything is."""
+    found = cache.find(look.key, look.wish.max_age_s)
+    if found is None:
+        return False
+    body, run.kept = found
+    run.cache = "hit"
+    write_kept(run, run.kept, body, stream=call.stream)
+    return True
+
+
+async def _followed(flight: Flight, call: Call, run: Run) -> bool:
+    """Give what is under way for another. False: it has failed, and this client has got nothing of it."""
+    run.cache = "shared"
+    begun = await Follower(flight, call, run).follow()
+    if begun and run.kept is not None:
+        write_kept(run, run.kept, flight.recording.body, stream=call.stream, begun=call.stream)
+    elif not begun:
+        run.cache = "miss"
+    return begun
+
+
+async def _lead(cache: AnswerCache, look: Look, flight: Flight, ask: Callable[[], Awaitable[None]]) -> None:
+    flight.lead()
+    try:
+        await ask()
+        _keep(cache, look, flight)
+    except RequestError as error:
+        flight.error = error
+        raise
+    finally:
+        _landed(cache, look, flight)
+
+
+def _landed(cache: AnswerCache, look: Look, flight: Flight) -> None:
+    if cache.flights.get(look.key) is flight:
+        del cache.flights[look.key]
+    flight.recording.end()
+
+
+def _keep(cache: AnswerCache, look: Look, flight: Flight) -> None:
+    """Note what an answer came to, and keep it if there is nothing wrong with it."""
+    run, recording = flight.run, flight.recording
+    outcome, deployment = run.outcome, run.deployment
+    if outcome is None or deployment is None or run.status != 200:
+        return
+    if recording.content_type is None:
+        recording.write(_content_type(outcome), outcome.body)
+    tokens, _ = tokens_of(run)
+    flight.kept = Kept(
+        provider=deployment.provider,
+        model=deployment.model,
+        name=deployment.name,
+        known_as=deployment.known_as,
+        content_type=recording.content_type or "",
+        finish_reason=finish_reason_of(run),
+        tokens=tokens,
+        cost_nanousd=cost_of(run, tokens),
+        request_id=run.request.id,
+        lossy=run.lossy,
+    )
+    wish = look.wish
+    if not wish.no_store and not recording.dropped and is_whole(run, flight.kept.finish_reason):
+        ttl_s = min(wish.ttl_s or wish.max_age_s or look.config.ttl_s, look.config.max_ttl_s)
+        cache.keep(look.key, recording.body, flight.kept, look.labels, ttl_s)
+
+
+def _content_type(outcome: Outcome) -> str:
+    return outcome.header("content-type") or "application/json"
