@@ -1085,9 +1085,7 @@ class ExactCache:
 
         :raises ValueError: the key has not 32 bytes, as for all methods.
         """
-    def put(
-        self, key: bytes, answer: tuple[bytes, bytes], labels: list[str] = [], *, now_ms: int, ttl_ms: int
-    ) -> None:
+    def put(self, key: bytes, answer: tuple[bytes, bytes], labels: list[str] = [], *, now_ms: int, ttl_ms: int) -> None:
         """Keep an answer until ``now_ms + ttl_ms``, in the place of any other of its key.
 
         :param answer: a body, and a note of what is to be known of it beside.

@@ -55,6 +55,7 @@ EXAMPLE = """\
 #  quick:
 #    tiers: [[small]]
 #    retries: 1
+#    cache: on                          # the same question is answered again from memory
 #
 # What models must not see, and what must not be said.
 #
