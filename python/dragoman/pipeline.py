@@ -18,6 +18,9 @@ from dragoman.cache.serve import look_of, through_cache
 from dragoman.core import BodyError, RequestBody, TokenCount
 from dragoman.dialects.table import ARRAYS, DIALECTS
 from dragoman.errors import InvalidRequest, RequestError
+from dragoman.guardrails.prompts.apply import called_in, shaped, without_call
+from dragoman.guardrails.prompts.build import NO_RULES
+from dragoman.guardrails.prompts.template import Filled, fill
 from dragoman.guardrails.request import hidden, schema_of_call, texts_of_call
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from dragoman.dialects.canonical import Request as Asked
     from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
+    from dragoman.guardrails.prompts.build import Rules
     from dragoman.routing.plan import Deployment, Plan
     from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
@@ -55,13 +59,17 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         raw, body, knobs, at = came.raw, came.body, came.knobs, came.at
         plan = snapshot.plan(at.model or body.model or snapshot.alias_of(knobs.deployment), knobs.fallbacks, principal)
         run.planned(plan.alias, body.end_user or "", knobs, outgoing_trace(request.headers))
+        rules = snapshot.prompts.rules(principal, plan.alias)
+        if came.filled is not None or rules is not NO_RULES:
+            came = controlled(came, surface, rules, run)
+            raw, body = came.raw, came.body
         run.guarding = guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
         shown, read_of = (raw, came.asked) if guarding is None else hidden(guarding, raw, came.asked)
         call = Call(
             endpoint=surface.endpoint,
             path="",
             raw=shown,
-            body=body if shown is raw else read(shown, snapshot.config.server.limits.max_json_depth, at),
+            body=body if shown is raw else read(shown, snapshot.config.server.limits.max_json_depth),
             knobs=knobs,
             deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
             session=session_of(plan.session_by, knobs, run.end_user, principal.key_id),
@@ -72,6 +80,7 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             reading=reading_of(surface, body, read_of, at, partial(completed, gateway.turns, principal)),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
             guarding=guarding,
+            marks=rules.marks,
         )
         run.stream, run.wants_cost = call.stream, call.wants_cost
         if guarding is not None:
@@ -85,6 +94,20 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         raise
     finally:
         settle(gateway, run)
+
+
+def controlled(came: Came, surface: Surface, rules: Rules, run: Run) -> Came:
+    """The request as prompt controls leave it.
+
+    Raises:
+        InvalidRequest: it asks for what is forbidden, or cannot be controlled.
+    """
+    done = shaped(came.raw, surface, came.at, came.filled, rules)
+    run.prompt, run.adjusted = came.filled.told if came.filled is not None else "", done.changed
+    if done.raw is came.raw:
+        return came
+    asked = done.raw if came.asked is came.raw else shaped(came.asked, surface, came.at, came.filled, rules).raw
+    return came._replace(raw=done.raw, body=RequestBody(done.raw), asked=asked)
 
 
 async def _ask(gateway: Gateway, call: Call, plan: Plan, run: Run) -> None:
@@ -101,6 +124,7 @@ class Came(NamedTuple):
     at: Path
     asked: bytes  # with all that it goes on from
     goes_on: bool  # from an answer that is stored
+    filled: Filled | None  # the template that it calls
 
 
 async def come(
@@ -115,18 +139,23 @@ async def come(
     if at.model:
         gateway.check_signature(request, surface.native(at, at.model), raw)
     max_depth = gateway.snapshot.config.server.limits.max_json_depth
-    body = read(raw, max_depth, at)
+    body = read(raw, max_depth)
     knobs, ours = with_cache_fields(knobs, body, principal)
     if ours:
         raw = body.rewrite(model=None, ask_usage=False, remove=ours)
-        body = read(raw, max_depth, at)
+        body = read(raw, max_depth)
+    filled = filled_in(gateway, body, surface)
+    if filled is not None:
+        raw = without_call(raw, filled, surface, at)
+        body = read(raw, max_depth)
+    check_model(body, at)
     if surface.streams_by_default and at.stream is None:
         at = msgspec.structs.replace(at, stream=body.field("stream") != b"false")
     previous = previous_of(gateway.responses, principal, body) if surface.stores else None
     asked = raw if previous is None else expanded(raw, previous)
     if previous is not None and previous.id.startswith(OWN_PREFIX):
-        raw, body = asked, read(asked, max_depth, at)
-    return Came(raw, body, with_body_fallbacks(knobs, body), at, asked, previous is not None)
+        raw, body = asked, read(asked, max_depth)
+    return Came(raw, body, with_body_fallbacks(knobs, body), at, asked, previous is not None, filled)
 
 
 def _keep(gateway: Gateway, asked: bytes, run: Run) -> None:
@@ -139,19 +168,43 @@ def _keep(gateway: Gateway, asked: bytes, run: Run) -> None:
         keep(gateway.responses, run, asked)
 
 
-def read(raw: bytes, max_depth: int, at: Path) -> RequestBody:
+def filled_in(gateway: Gateway, body: RequestBody, surface: Surface) -> Filled | None:
+    """The template that a request calls, with its values.
+
+    Raises:
+        RequestError: there is no such template, or a value is not what it is to be.
+    """
+    if surface.task or body.field("prompt") is None:
+        return None
+    called = called_in(body, is_text_too=not surface.translated)
+    if called is None:
+        return None
+    template = gateway.snapshot.prompts.config.templates.get(called.id)
+    if template is None and surface.stores:
+        return None  # a prompt that the provider has stored
+    return fill(called, template)
+
+
+def read(raw: bytes, max_depth: int) -> RequestBody:
     """Read a request's body.
 
     Raises:
-        InvalidRequest: it is not what JSON and the endpoint allow; names the field.
+        InvalidRequest: it is not what JSON allows; names the field.
     """
     try:
-        body = RequestBody(raw, max_depth)
+        return RequestBody(raw, max_depth)
     except BodyError as error:
         raise InvalidRequest(error.message, code=error.code, param=error.path or None) from None
+
+
+def check_model(body: RequestBody, at: Path) -> None:
+    """See that a request names its model.
+
+    Raises:
+        InvalidRequest: it does not.
+    """
     if not body.model and not at.model and "x-dragoman-deployment" not in at.headers:
         raise InvalidRequest("The field model is missing.", code="missing_model", param="model")
-    return body
 
 
 def reading_of(

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from dragoman.config.guards import KINDS, Guardrail, usable
+from dragoman.config.prompting import Prompting, problems_of
 from dragoman.config.resolve import REHEARSAL, deployment_for
 from dragoman.config.schema import Config, Credential, Entra, Key, Price, Provider, Route
 from dragoman.config.tree import Path as FieldPath
@@ -48,6 +49,7 @@ def check(config: Config, problems: Problems, check_key: KeyCheck | None) -> Non
     for name, guardrail in config.guardrails.items():
         _check_name(("guardrails", name), name, problems)
         _check_guardrail(("guardrails", name), guardrail, problems)
+    _check_prompting(config.prompts, problems)
     _check_keys(config.keys, problems, check_key)
 
 
@@ -246,6 +248,22 @@ def _check_guardrail(path: FieldPath, guardrail: Guardrail, problems: Problems) 
             usable(part)
         except ValueError as fault:
             problems.add((*path, kind), str(fault))
+
+
+def _check_prompting(prompts: Prompting, problems: Problems) -> None:
+    for name, prompt in prompts.templates.items():
+        path = ("prompts", "templates", name)
+        _check_name(path, name, problems)
+        if not prompt.versions:
+            problems.add((*path, "versions"), "needs at least one version")
+        elif prompt.default and prompt.default not in prompt.versions:
+            problems.add((*path, "default"), f"there is no version {prompt.default!r}")
+        for number, version in prompt.versions.items():
+            for fault in problems_of(version):
+                problems.add((*path, "versions", number), fault)
+    for name, decorator in prompts.decorators.items():
+        if not (decorator.prepend or decorator.append or decorator.replace):
+            problems.add(("prompts", "decorators", name), "says nothing: give prepend, append or replace")
 
 
 def _check_keys(keys: tuple[Key, ...], problems: Problems, check_key: KeyCheck | None) -> None:

@@ -70,6 +70,18 @@ EXAMPLE = """\
 #    on: [input, output]
 #    applies_to: {teams: [research]}
 #
+# Templates that clients call with prompt: {id, version, variables}, and what requests may ask for.
+#
+#prompts:
+#  templates:
+#    summary:
+#      versions:
+#        "1":
+#          messages: [{role: system, text: "Summarise for {{reader}}."}]
+#          variables: {reader: {type: line, default: everybody}}
+#  parameters:
+#    cheap: {caps: {max_tokens: 2000}, applies_to: {routes: [quick]}}
+#
 # Virtual keys. `dragoman keys create` makes more without touching this file.
 #
 #keys:

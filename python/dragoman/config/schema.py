@@ -13,6 +13,7 @@ from msgspec import Meta, field
 from dragoman.config.caching import Cache, CacheMode
 from dragoman.config.guards import Guardrail
 from dragoman.config.part import Part
+from dragoman.config.prompting import Prompting
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -274,6 +275,7 @@ class Config(Part, frozen=True, kw_only=True):
     providers: Annotated[dict[str, Provider], "where requests are sent, by name"] = {}
     deployments: Annotated[dict[str, Deployment], "models at providers, by name"] = {}
     routes: Annotated[dict[str, Route], "what each alias stands for"] = {}
+    prompts: Annotated[Prompting, "templates, what is put around prompts, and what requests may ask for"] = Prompting()
     cache: Annotated[Cache, "answers that are kept, to be given again"] = Cache()
     guardrails: Annotated[dict[str, Guardrail], "what is looked for in requests and answers, by name"] = {}
     keys: Annotated[tuple[Key, ...], "virtual keys; more are made with dragoman keys create"] = ()

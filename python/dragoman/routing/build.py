@@ -24,6 +24,7 @@ from dragoman.dialects import dialect
 from dragoman.dialects.continuity import family_of
 from dragoman.errors import ConfigError, Forbidden, InvalidRequest, NotFound
 from dragoman.guardrails.build import Guardrails, build_guardrails
+from dragoman.guardrails.prompts.build import PromptControls
 from dragoman.identity.signer import Signer, signer_for
 from dragoman.providers.abilities import Abilities, abilities_of
 from dragoman.providers.catalogue import OPENAI, Row, row
@@ -56,6 +57,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     plans: dict[str, Plan]
     implicit: dict[str, Plan]
     guardrails: Guardrails
+    prompts: PromptControls
 
     def alias_of(self, named: str) -> str:
         """The alias of a deployment, or of any model of a provider, that is named instead of a model."""
@@ -129,6 +131,7 @@ class Builder:
             plans=plans,
             implicit={},
             guardrails=build_guardrails(config),
+            prompts=PromptControls(config=config.prompts),
         )
 
     def implicit(self, alias: str, config: Config) -> Plan | None:

@@ -43,6 +43,7 @@ class Call(Struct, frozen=True, kw_only=True):
     passed_through: bool = False
     form: Form | None = None  # with neither, the bytes are sent as they are
     guarding: Guarding | None = None  # None: no guardrail is for it
+    marks: bool = False  # what a provider may cache of the prompt is marked for it
 
     @property
     def stream(self) -> bool:

@@ -46,6 +46,7 @@ class Run:
     """One request from its key to its usage row."""
 
     __slots__ = (
+        "adjusted",
         "alias",
         "before_end",
         "cache",
@@ -67,6 +68,7 @@ class Run:
         "notes",
         "outcome",
         "principal",
+        "prompt",
         "recording",
         "request",
         "snapshot",
@@ -102,6 +104,8 @@ class Run:
         self.before_end: Callable[[Run], None] = _nothing  # before the last of a translated answer leaves
         self.lossy = ""  # what its request lost on the way
         self.guarding: Guarding | None = None
+        self.prompt = ""  # the template that was called, and its version
+        self.adjusted = ""  # parameters that are not as they were asked
         self.cache = ""  # what it did: hit, shared, miss, refresh, bypass; empty: it is not asked
         self.kept: Kept | None = None  # the answer, where no provider was asked for it
         self.recording: Recording | None = None
@@ -196,6 +200,10 @@ class Run:
             headers.append(("x-dragoman-cache", self.cache))
         if self.kept is not None:
             headers.append(("x-dragoman-cache-id", self.kept.request_id))
+        if self.prompt:
+            headers.append(("x-dragoman-prompt", self.prompt))
+        if self.adjusted:
+            headers.append(("x-dragoman-parameters", self.adjusted))
         if self.lossy:
             headers.append(("x-dragoman-lossy", self.lossy))
         if self.guarding is not None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dragoman.core import RequestBody
 from dragoman.dialects.continuity import TAG, own_proofs_only
 from dragoman.dialects.fields import parse_fields
 from dragoman.dialects.losses import Losses, Policy
@@ -16,6 +17,7 @@ from dragoman.dialects.table import DIALECTS
 from dragoman.dialects.tasks.table import TASKS, spoken_by
 from dragoman.dialects.undo import Undo
 from dragoman.errors import InvalidRequest, Untranslatable
+from dragoman.guardrails.prompts.marks import MARKED, marked
 from dragoman.routing.tasks import TaskTranslation
 from dragoman.routing.translation import Relayed, Translation
 from dragoman.routing.watched import Watched
@@ -76,21 +78,24 @@ def _sending(call: Call, deployment: Deployment) -> Sending:
 def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     surface, body = call.surface, call.body
     assert surface is not None and call.at is not None  # noqa: S101 - for the type checker
-    if call.reading is None:  # a model's own body, which nobody here reads
+    reading = call.reading
+    if reading is None:  # a model's own body, which nobody here reads
         native = surface.native(call.at, deployment.model)
         return Sending(native, call.outgoing(deployment), call.headers, "raw", spoken=surface.native_to)
     if call.at.array or SEALED in call.raw:  # what another family has proved is not for this one
         return _translated(call, deployment, DIALECTS[surface.dialect])
     path = surface.native(call.at, deployment.model)
+    if call.marks and surface.dialect in MARKED and not surface.task:
+        call = _marked(call, deployment)
     if call.is_watched and not surface.task:
         return _watched(call, deployment, path)
     if surface.task and surface.dialect != OPENAI:
         spoken = TASKS[surface.native_to]
-        relayed_task = TaskTranslation(call.reading, spoken, deployment.written_for, relayed=True)
+        relayed_task = TaskTranslation(reading, spoken, deployment.written_for, relayed=True)
         body_sent = call.outgoing(deployment)
         return Sending(path, body_sent, call.headers, "json", translation=relayed_task, spoken=spoken.name)
     if surface.dialect != OPENAI:
-        relayed = Relayed(call.reading, deployment.written_for)
+        relayed = Relayed(reading, deployment.written_for)
         lane = f"relay:{relayed.provider.framing}" if call.stream else "json"
         return Sending(
             path, call.outgoing(deployment), call.headers, lane, translation=relayed, spoken=surface.native_to
@@ -103,6 +108,18 @@ def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     adjusted = msgspec.json.encode(hosts.adjust(fields, deployment.written_for, losses))
     check_losses(losses, call.policy)
     return Sending(path, adjusted, call.headers, call.lane(deployment), losses.header())
+
+
+def _marked(call: Call, deployment: Deployment) -> Call:
+    """A request of the client's own dialect, with marks for the provider's prompt cache."""
+    assert call.surface is not None and call.reading is not None and call.body is not None  # noqa: S101
+    request, target = call.reading.request, deployment.written_for
+    with_marks = marked(request, target)
+    if with_marks is request or with_marks == request:
+        return call
+    own = msgspec.structs.replace(target, model=call.body.model or target.model)
+    raw = DIALECTS[call.surface.dialect].write_request(with_marks, own, Losses()).body
+    return replace(call, raw=raw, body=RequestBody(raw))
 
 
 def _watched(call: Call, deployment: Deployment, path: str) -> Sending:
@@ -168,6 +185,8 @@ def _translated(call: Call, deployment: Deployment, provider: Dialect) -> Sendin
         if own != request.messages:
             losses.drop("reasoning", "not this model's own")
         request = replace(request, messages=own)
+    if call.marks and provider.name in MARKED:
+        request = marked(request, target)
     outgoing = provider.write_request(request, target, losses)
     check_losses(losses, call.policy)
     translation = Translation(call.reading, provider, target, outgoing.undo, call.guarding)

@@ -172,5 +172,6 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         image_output_tokens=tokens.image_output,
         guardrails="" if run.guarding is None else run.guarding.told,
         cache=run.cache,
+        prompt=run.prompt,
         saved_nanousd=0 if run.kept is None else run.kept.cost_nanousd or 0,
     )

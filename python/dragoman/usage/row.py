@@ -74,4 +74,5 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     image_output_tokens: int = 0
     guardrails: str = ""  # what each said, as x-dragoman-guardrails has it
     cache: str = ""  # what it did, as x-dragoman-cache has it
+    prompt: str = ""  # the template that was called, and its version: support@2
     saved_nanousd: int = 0  # what the answer had cost that was given again

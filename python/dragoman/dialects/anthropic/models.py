@@ -25,14 +25,17 @@ class Claude(Struct, frozen=True, kw_only=True):
     forced_tools: bool = True
     native_schema: bool = True
     late_system: bool = False
+    cache_min: int = 1024  # tokens: a shorter prompt is not cached
 
 
-_OLD = Claude(thinks="none", max_output=8_192, both_sampling=True, native_schema=False)
+_OLD = Claude(thinks="none", max_output=8_192, both_sampling=True, native_schema=False, cache_min=2_048)
 _3_7 = Claude(thinks="budget", both_sampling=True, native_schema=False)
 _4 = Claude(thinks="budget", max_output=32_000, native_schema=False)
-_4_5 = Claude(thinks="budget")
-_4_6 = Claude(thinks="either", max_output=128_000, prefill=False)
-_4_7 = Claude(thinks="adaptive", max_output=128_000, sampling=False, prefill=False)
+_4_5 = Claude(thinks="budget", cache_min=4_096)
+_SONNET_4_5 = Claude(thinks="budget")
+_4_6 = Claude(thinks="either", max_output=128_000, prefill=False, cache_min=4_096)
+_SONNET_4_6 = Claude(thinks="either", max_output=128_000, prefill=False)
+_4_7 = Claude(thinks="adaptive", max_output=128_000, sampling=False, prefill=False, cache_min=2_048)
 _4_8 = Claude(thinks="adaptive", max_output=128_000, sampling=False, prefill=False, late_system=True)
 _5_5 = Claude(thinks="always", max_output=128_000, sampling=False, prefill=False, late_system=True, forced_tools=False)
 _SONNET_5_5 = _5_5
@@ -51,7 +54,9 @@ _TABLE: tuple[tuple[re.Pattern[str], Claude], ...] = tuple(
         (r"claude-(?:opus|sonnet|haiku)-(?:5|[6-9])(?![0-9])", _4_8),
         (r"claude-[a-z]+-4-8", _4_8),
         (r"claude-[a-z]+-4-7", _4_7),
+        (r"claude-sonnet-4-6", _SONNET_4_6),
         (r"claude-[a-z]+-4-6", _4_6),
+        (r"claude-sonnet-4-5", _SONNET_4_5),
         (r"claude-[a-z]+-4-5", _4_5),
         (r"claude-[a-z]+-4(?:-1)?(?![0-9])", _4),
         (r"claude-3-7", _3_7),

@@ -99,7 +99,7 @@ def own_part(block: Block) -> Json:
     if isinstance(block, Opaque):
         return block.raw
     if isinstance(block, Text):
-        return {"text": block.text, **block.extra}
+        return {"type": "input_text", "text": block.text, **block.extra}
     if isinstance(block, Refusal):
         return {"refusal": block.text, **block.extra}
     if isinstance(block, Image):

@@ -108,7 +108,7 @@ def own_item(message: Message) -> Json:
     if isinstance(first, Image) and extra.get("type") == "image_generation_call":
         return {"result": first.source.data, **extra}
     content: Any = [own_part(block) for block in message.blocks]
-    if "_list" not in message.extra:
+    if "_list" not in message.extra and len(message.blocks) <= 1:
         content = getattr(first, "text", "")
     return {"role": message.role, "content": content, **extra}
 

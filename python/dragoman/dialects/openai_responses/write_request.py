@@ -72,8 +72,8 @@ def _write_own_input(body: Json, messages: tuple[Message, ...]) -> None:
     items: Any = []
     for message in messages:
         if message.top:
-            body["instructions"] = getattr(message.blocks[0], "text", "")
-        elif "_string" in message.extra:
+            body["instructions"] = "\n\n".join(getattr(block, "text", "") for block in message.blocks)
+        elif "_string" in message.extra and sum(not one.top for one in messages) == 1 == len(message.blocks):
             items = getattr(message.blocks[0], "text", "")
         else:
             items.append(own_item(message))

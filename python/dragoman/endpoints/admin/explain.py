@@ -42,7 +42,8 @@ class Explain:
         knobs = read_knobs(request.headers, principal)
         raw = await gateway.read_body(request)
         at = Path(headers=request.headers)
-        body = pipeline.read(raw, snapshot.config.server.limits.max_json_depth, at)
+        body = pipeline.read(raw, snapshot.config.server.limits.max_json_depth)
+        pipeline.check_model(body, at)
         knobs = pipeline.with_body_fallbacks(knobs, body)
         plan = snapshot.plan(body.model or "", knobs.fallbacks, principal)
         call = Call(

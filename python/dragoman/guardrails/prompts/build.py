@@ -1,0 +1,53 @@
+"""The prompt controls of a configuration, as requests use them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from dragoman.guardrails.build import applies
+
+if TYPE_CHECKING:
+    from dragoman.access.principal import Principal
+    from dragoman.config.prompting import Decorator, Parameters, Prompting
+
+# Whose rules are remembered.
+MOST_REMEMBERED = 4096
+
+
+class Rules(Struct, frozen=True):
+    """What holds for one request."""
+
+    decorators: tuple[Decorator, ...] = ()
+    policies: tuple[Parameters, ...] = ()
+
+    @property
+    def marks(self) -> bool:
+        """Whether marks for the provider's prompt cache are put in."""
+        return any(policy.prompt_cache for policy in self.policies)
+
+
+NO_RULES = Rules()
+
+
+class PromptControls(Struct, frozen=True, kw_only=True):
+    """All of a snapshot."""
+
+    config: Prompting
+    _known: dict[tuple[str, ...], Rules] = {}
+
+    def rules(self, principal: Principal, alias: str) -> Rules:
+        """What holds for one request."""
+        if not self.config.decorators and not self.config.parameters:
+            return NO_RULES
+        asker = (principal.key_id, principal.name, principal.organisation, principal.team, alias)
+        known = self._known.get(asker)
+        if known is None:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[asker] = Rules(
+                tuple(one for one in self.config.decorators.values() if applies(one.applies_to, principal, alias)),
+                tuple(one for one in self.config.parameters.values() if applies(one.applies_to, principal, alias)),
+            )
+        return known
