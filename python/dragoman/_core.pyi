@@ -15,6 +15,7 @@ __all__ = [
     "Batch",
     "BodyError",
     "Detector",
+    "Embedder",
     "EventStreamReader",
     "ExactCache",
     "Exchange",
@@ -30,6 +31,7 @@ __all__ = [
     "Reply",
     "RequestBody",
     "Sealer",
+    "SemanticIndex",
     "SseEvent",
     "SseReader",
     "Target",
@@ -41,6 +43,7 @@ __all__ = [
     "Unmasker",
     "Upstream",
     "Usage",
+    "VectorIndex",
     "backoff_s",
     "event_stream_message",
     "read_answer",
@@ -1098,4 +1101,82 @@ class ExactCache:
     @property
     def bytes(self) -> int:
         """What the entries take."""
+    def __len__(self) -> int: ...
+
+# Questions that ask the same -------------------------------------------------------------------------------------
+
+@final
+class Embedder:
+    """Texts as vectors, in microseconds. Of a text over 8 KiB no more is read."""
+
+    @staticmethod
+    def spelling(dimensions: int = 256) -> Embedder:
+        """Words and their letters, hashed into so many places: needs no weights, and knows no synonyms.
+
+        :raises ValueError: the dimensions are not from 8 to 4096.
+        """
+    @staticmethod
+    def tokens(weights: bytes, dimensions: int, tokenizer: bytes) -> Embedder:
+        """The mean of tokens' vectors.
+
+        :param weights: a row of 16-bit floating point numbers a token, little-endian.
+        :param tokenizer: a Hugging Face ``tokenizer.json``, whose ids number the rows.
+        :raises ValueError: these are not such.
+        """
+    @property
+    def dimensions(self) -> int:
+        """How many numbers a vector has."""
+    def embed(self, text: str) -> list[float]:
+        """The vector of a text, of no particular length; all zeros where the text says nothing."""
+
+@final
+class VectorIndex:
+    """Vectors by namespace, all of a namespace's looked at in every search, as 8-bit integers (cosines within 0.01).
+
+    :param dimensions: how many numbers a vector has.
+    :param most_rows: of a namespace; beyond, the oldest are written over.
+
+    Namespaces and ids have 32 bytes; another length is a ``ValueError``, as is a vector of another length.
+    """
+
+    def __new__(cls, dimensions: int, most_rows: int = 50000) -> Self: ...
+    def add(self, namespace: bytes, id: bytes, vector: list[float]) -> bytes | None:
+        """Add a row in the place of any other of its id; the id of what was written over for it."""
+    def remove(self, id: bytes) -> bool:
+        """Forget a row: no search gives it any more. False: there is none."""
+    def search(
+        self, namespace: bytes, vector: list[float], most: int = 4, least_cosine: float = 0.5
+    ) -> list[tuple[bytes, float]]:
+        """The ids of the nearest rows and their cosines, nearest first."""
+    def __len__(self) -> int: ...
+
+@final
+class SemanticIndex:
+    """Questions by namespace, found again in other words.
+
+    What is near by its vector is read word by word: another number, a negation, another name, another kind of question
+    or opposites are never the same; every other difference lowers a score that begins at 1.
+
+    :param most_rows: of a namespace; beyond, the oldest are forgotten.
+    :param dimensions: of vectors that are given; by default the embedder's.
+    """
+
+    def __new__(cls, embedder: Embedder, most_rows: int = 50000, dimensions: int | None = None) -> Self: ...
+    def add(self, namespace: bytes, id: bytes, text: str, vector: list[float] | None = None) -> bool:
+        """Add a question. False: it has no vector, since it says nothing, or one of another length."""
+    def remove(self, id: bytes) -> bool:
+        """Forget one. False: there is none."""
+    def find(
+        self,
+        namespace: bytes,
+        text: str,
+        least_score: float,
+        vector: list[float] | None = None,
+        least_cosine: float = 0.5,
+    ) -> list[tuple[bytes, float, float]]:
+        """Questions that ask the same: id, score and cosine, best first, of at most four that are near."""
+    def judge(self, one: str, other: str) -> tuple[float, str]:
+        """The score of a pair, and what spoke against it most; empty where nothing did."""
+    def texts(self) -> list[tuple[bytes, str]]:
+        """All ids, with their questions."""
     def __len__(self) -> int: ...

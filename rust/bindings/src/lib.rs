@@ -8,6 +8,7 @@ mod cache;
 mod frames;
 mod guard;
 mod mask;
+mod nearest;
 mod sealer;
 mod tokens;
 mod upstream;
@@ -20,6 +21,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     frames::register(module)?;
     guard::register(module)?;
     mask::register(module)?;
+    nearest::register(module)?;
     sealer::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;

@@ -9,4 +9,5 @@ pub mod cache;
 pub mod frames;
 pub mod guard;
 pub mod mask;
+pub mod nearest;
 pub mod tokens;
