@@ -1,4 +1,4 @@
-"""The engines of guardrails alone, from Python: what finding, hiding, showing again and judging take.
+"""The engines alone, from Python: what finding, hiding, showing again, judging and looking up take.
 
 The same calls as ``benches/src/bin/engines.rs`` makes from Rust. Each figure is the best of several rounds.
 """
@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dragoman.core import Detector, Masker
+from dragoman.cache.embedders import embedder_of
+from dragoman.core import Detector, ExactCache, Masker, SemanticIndex
 from micro import call_us
 
 # English prose without anything to find but addresses of pages.
@@ -42,6 +43,33 @@ def calls() -> Iterator[tuple[str, str, Callable[[str], object], str, float]]:
     yield "show them again", hidden, session.unmask, "", 0
     yield "show them again, in pieces of 32 bytes", hidden, pieces, "", 0
     yield "judge a prompt of 1 KB for injection", PROSE[:1024], Detector().judge, "us", 50
+    yield from cache_calls()
+
+
+def cache_calls() -> Iterator[tuple[str, str, Callable[[str], object], str, float]]:
+    """The same of the caches."""
+    cache, context = ExactCache(1 << 24), [b"tenant", b"plan", b"", b"way"]
+    found = PROSE[:1024]
+    cache.put(ExactCache.key([*context, found.encode()]), (b"{}", b""), now_ms=0, ttl_ms=1000)
+
+    def exact(text: str) -> object:
+        return cache.get(ExactCache.key([*context, text.encode()]), 1)
+
+    assert exact(found) is not None
+    yield "find a request of 1 KB in the exact cache", found, exact, "", 0
+    words = sorted(set(PROSE.split()))
+    for embedding in ("spelling", "wordllama"):
+        index = SemanticIndex(embedder_of(embedding))
+        for at in range(10_000):
+            question = f"How do I {words[at % len(words)]} the {words[(at // 7) % len(words)]} of {words[at % 97]}?"
+            index.add(b"n" * 32, at.to_bytes(32, "little"), question)
+        asked = "What is the best way to grow tomatoes on a small balcony in the city?"
+
+        def alike(text: str, index: SemanticIndex = index) -> object:
+            return index.find(b"n" * 32, text, 0.88)
+
+        assert alike(asked) == []
+        yield f"miss among 10,000 questions, by {embedding}", asked, alike, "us", 150
 
 
 def figure(name: str, text: str, call: Callable[[str], object], bounded: str, bound: float) -> dict[str, Any]:

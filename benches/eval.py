@@ -1,6 +1,7 @@
 """How good the engines are, on the recorded data, each beside the incumbent's figure (`make eval`).
 
-The incumbents were measured on the same data: Presidio 2.2.366 for personal data, JailGuard for prompt injection.
+The incumbents were measured on the same data: Presidio 2.2.366 for personal data, JailGuard for prompt injection,
+MiniLM's cosine for questions in other words.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import semantic
 from dragoman.core import Masker
 from evasion import corpus
 from report import publish
@@ -120,7 +122,8 @@ def evaluated(recorded: Path) -> str:
     lines.append(
         "Prompt injection (JailGuard, all sets: recall 0.102 at a false-positive rate of 1 %, 0.253 at 5 %; 36 % of"
     )
-    lines.append("NotInject flagged), " + injection(recorded))
+    lines.append("NotInject flagged), " + injection(recorded).rstrip())
+    lines += semantic.evaluated(recorded)
     return "\n".join(lines).rstrip()
 
 

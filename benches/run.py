@@ -33,8 +33,8 @@ CARGO_RUN = ["cargo", "run", "--release", "--quiet", "-p", "dragoman-benches", "
 OTHERS: tuple[tuple[str, list[str], Callable[[Any], Any]], ...] = (
     ("Token counting", [sys.executable, "benches/tokens.py", "--json"], lambda found: found),
     ("One crossing into Rust", [sys.executable, "benches/micro.py", "--json"], lambda found: found),
-    ("The engines of guardrails, from Python", [sys.executable, "benches/engines.py", "--json"], lambda found: found),
-    ("The engines of guardrails, from Rust", [*CARGO_RUN, "engines", "--", "--json"], lambda found: found),
+    ("The engines, from Python", [sys.executable, "benches/engines.py", "--json"], lambda found: found),
+    ("The engines, from Rust", [*CARGO_RUN, "engines", "--", "--json"], lambda found: found),
     ("From one dialect to another", [sys.executable, "benches/translation.py", "--json"], lambda found: found),
     ("Balancing, simulated", [*CARGO_RUN, "simulate", "--", "--json"], report.bounded),
 )

@@ -1096,6 +1096,8 @@ class ExactCache:
         """
     def remove(self, key: bytes) -> bool:
         """Forget one. False: there was none."""
+    def entries(self) -> list[tuple[bytes, tuple[bytes, bytes], list[str], int, int]]:
+        """All there is: key, answer, labels, when it was put and when it is over."""
     def purge(self, labels: list[str]) -> int:
         """Forget all that have every one of the labels (with none, all); how many these were."""
     @property
@@ -1167,16 +1169,11 @@ class SemanticIndex:
     def remove(self, id: bytes) -> bool:
         """Forget one. False: there is none."""
     def find(
-        self,
-        namespace: bytes,
-        text: str,
-        least_score: float,
-        vector: list[float] | None = None,
-        least_cosine: float = 0.5,
+        self, namespace: bytes, text: str, least_score: float, vector: list[float] | None = None
     ) -> list[tuple[bytes, float, float]]:
-        """Questions that ask the same: id, score and cosine, best first, of at most four that are near."""
+        """Questions that ask the same: id, score and cosine (0.5 at least), best first, of the nearest four."""
     def judge(self, one: str, other: str) -> tuple[float, str]:
         """The score of a pair, and what spoke against it most; empty where nothing did."""
-    def texts(self) -> list[tuple[bytes, str]]:
-        """All ids, with their questions."""
+    def rows(self) -> list[tuple[bytes, bytes, str]]:
+        """All there is: namespace, id and question."""
     def __len__(self) -> int: ...

@@ -15,6 +15,7 @@ from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.keys import KeyRing
 from dragoman.access.secret import load_pepper
 from dragoman.cache.answers import AnswerCache
+from dragoman.cache.persist import CacheFile
 from dragoman.config.check import check_exposure, is_loopback
 from dragoman.core import Balancer, Upstream
 from dragoman.errors import Unauthenticated
@@ -66,7 +67,11 @@ class Gateway:
         except Exception:
             self.store.close()
             raise
-        self.answers = AnswerCache(config.cache.max_bytes)
+        self.loop = loop
+        self.answers = AnswerCache(config.cache)
+        self.saved_answers = CacheFile(self.store.directory, pepper)
+        if config.cache.persist:
+            self.saved_answers.load(self.answers)
         self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
         self.writer.start()
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
@@ -76,8 +81,8 @@ class Gateway:
         """Put a new configuration in force. What cannot be built changes nothing and raises."""
         check_exposure(config, self.keys.total)
         snapshot = self.builder.build(config, self.snapshot.number + 1)
+        self.answers.replace(config.cache)
         self.keys.declare(config.keys)
-        self.answers.resize(config.cache.max_bytes)
         self.snapshot = snapshot
         self.problems = []
         self.metrics.reloads += 1
@@ -134,6 +139,10 @@ class Gateway:
     def close(self) -> None:
         """Write what is still to be written, and let go of the database."""
         self.keys.save_last_used()
+        if self.snapshot.config.cache.persist:
+            self.saved_answers.save(self.answers)
+        else:
+            self.saved_answers.remove()
         self.turns.close()
         self.responses.close()
         self.writer.close()

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dragoman.access.knobs import Knobs, policy_of, read_knobs, with_cache_fields
-from dragoman.cache.serve import look_of, through_cache
+from dragoman.cache.serve import Provider, look_of, through_cache
+from dragoman.cache.watch import Watch, agree
 from dragoman.core import BodyError, RequestBody, TokenCount
 from dragoman.dialects.table import ARRAYS, DIALECTS
+from dragoman.driver import Driver
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.prompts.apply import called_in, shaped, without_call
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.guardrails.prompts.template import Filled, fill
 from dragoman.guardrails.request import hidden, schema_of_call, texts_of_call
+from dragoman.routing.apart import ask_apart
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.continuity import completed, remember
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dragoman.access.principal import Principal
+    from dragoman.cache.kept import Kept
     from dragoman.dialects.canonical import Request as Asked
     from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
@@ -87,8 +91,13 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             guarding.check_input(texts_of_call(call), schema_of_call(call))
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
         ask = partial(_ask, gateway, call, plan, run)
-        look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, raw)
-        await (ask() if look is None else through_cache(gateway.answers, look, call, run, ask))
+        watches = gateway.answers.semantics.watches
+        look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, raw, watches)
+        if look is None:
+            await ask()
+        else:
+            provider = Provider(ask, partial(_check, gateway, call, plan, run))
+            await through_cache(gateway.answers, look, call, run, provider)
     except RequestError as error:
         run.fail(error)
         raise
@@ -156,6 +165,17 @@ async def come(
     if previous is not None and previous.id.startswith(OWN_PREFIX):
         raw, body = asked, read(asked, max_depth)
     return Came(raw, body, with_body_fallbacks(knobs, body), at, asked, previous is not None, filled)
+
+
+def _check(gateway: Gateway, call: Call, plan: Plan, run: Run, watch: Watch, kept: Kept) -> None:
+    """Begin to see whether an answer that was given to another question was right."""
+
+    async def checked() -> None:
+        text = await ask_apart(gateway, call, plan, run)
+        if text is not None:
+            watch.note(right=agree(text[: len(kept.text)], kept.text, gateway.answers.semantics.embedder))
+
+    gateway.loop.call_soon_threadsafe(Driver(checked(), None, gateway.loop).start)
 
 
 def _keep(gateway: Gateway, asked: bytes, run: Run) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from dragoman.cache.answers import JITTER, AnswerCache
 from dragoman.cache.kept import Kept
+from dragoman.config.caching import Cache
 from dragoman.core import ExactCache
 from dragoman.usage.row import Tokens
 
@@ -31,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_what_is_kept_is_found_with_its_age(clock: list[float]) -> None:
-    cache = AnswerCache(10_000)
+    cache = AnswerCache(Cache(max_bytes=10_000))
     cache.keep(KEY, b"body", KEPT, ["model:m"], 100)
     assert cache.find(KEY) == (b"body", KEPT)
     clock[0] += 61.5
@@ -43,7 +44,7 @@ def test_what_is_kept_is_found_with_its_age(clock: list[float]) -> None:
 
 
 def test_nothing_is_kept_longer_than_it_may(clock: list[float]) -> None:
-    cache = AnswerCache(10_000)
+    cache = AnswerCache(Cache(max_bytes=10_000))
     cache.keep(KEY, b"body", KEPT, [], 100)
     clock[0] += 100 * (1 - JITTER) - 0.1
     assert cache.find(KEY) is not None
@@ -53,7 +54,7 @@ def test_nothing_is_kept_longer_than_it_may(clock: list[float]) -> None:
 
 def test_what_is_kept_together_is_not_over_together(clock: list[float]) -> None:
     """N13."""
-    cache = AnswerCache(1_000_000)
+    cache = AnswerCache(Cache(max_bytes=1_000_000))
     keys = [ExactCache.key([bytes([place])]) for place in range(100)]
     for key in keys:
         cache.keep(key, b"body", KEPT, [], 1_000)
@@ -63,17 +64,17 @@ def test_what_is_kept_together_is_not_over_together(clock: list[float]) -> None:
 
 
 def test_another_size_forgets_and_the_same_does_not() -> None:
-    cache = AnswerCache(10_000)
+    cache = AnswerCache(Cache(max_bytes=10_000))
     cache.keep(KEY, b"body", KEPT, ["model:m"], 100)
-    cache.resize(10_000)
+    cache.replace(Cache(max_bytes=10_000, ttl_s=5))
     assert (len(cache), cache.bytes > 0) == (1, True)
     assert cache.purge(["model:n"]) == 0
-    cache.resize(20_000)
+    cache.replace(Cache(max_bytes=20_000))
     assert (len(cache), cache.bytes) == (0, 0)
 
 
 def test_it_stays_within_its_bytes() -> None:
-    cache = AnswerCache(50_000)
+    cache = AnswerCache(Cache(max_bytes=50_000))
     for place in range(500):
         cache.keep(ExactCache.key([str(place).encode()]), b"x" * 1_000, KEPT, [], time.time())
         assert cache.bytes <= 50_000

@@ -1,4 +1,4 @@
-//! The engines of guardrails alone, from Rust: what finding, hiding, showing again and judging take.
+//! The engines alone, from Rust: what finding, hiding, showing again, judging and looking up take.
 //!
 //! `engines` prints a line a figure, `engines --json` one list. Each figure is the best of several rounds on one core.
 
@@ -8,8 +8,10 @@ use std::io::Write;
 use std::time::Instant;
 
 use clap::Parser;
+use dragoman_core::cache::{Entry, ExactCache, key_of};
 use dragoman_core::guard::Model;
 use dragoman_core::mask::{Action, Custom, ENTITIES, Entities, Finder, Masker, Session, Unmasker};
+use dragoman_core::nearest::{Embedder, VectorIndex};
 use serde_json::{Value, json};
 
 /// English prose without anything to find but addresses of pages.
@@ -18,7 +20,7 @@ const PERSONAL: &str = "Write to ann.lee@example.com or +1 415 555 2671; her car
 const ROUNDS: usize = 7;
 const ROUND_S: f64 = 0.05;
 
-/// The engines of guardrails alone.
+/// The engines alone.
 #[derive(Parser)]
 struct Options {
     /// One JSON list instead of lines.
@@ -40,7 +42,8 @@ enum Bound {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let figures = figures();
+    let mut figures = figures();
+    figures.extend(caches());
     let mut out = std::io::stdout().lock();
     if options.json {
         let rows: Vec<Value> = figures.iter().map(Figure::row).collect();
@@ -115,6 +118,38 @@ fn figures() -> Vec<Figure> {
         Figure::of("judge a prompt of 1 KB for injection", prose(1024), Some(Bound::MostUs(50.0)), |text| {
             model.judge(text)
         }),
+    ]
+}
+
+fn caches() -> [Figure; 2] {
+    let key = |text: &str| key_of([b"tenant".as_slice(), b"plan", b"", b"way", text.as_bytes()]);
+    let mut cache = ExactCache::new(1 << 24);
+    let (body, note) = (b"{}".as_slice().into(), b"".as_slice().into());
+    cache.put(key(prose(1024)), Entry { body, note, labels: [].into(), stored_ms: 0, expires_ms: 1000 });
+    let embedder = Embedder::Spelling { dimensions: 256 };
+    let mut index = VectorIndex::new(256, 50_000);
+    let words: Vec<&str> = PROSE.split_whitespace().collect();
+    for at in 0..10_000_usize {
+        let word = |step: usize| words.get(at * step % words.len().max(1)).copied().unwrap_or_default();
+        let mut id = [0; 32];
+        id.iter_mut().zip(at.to_le_bytes()).for_each(|(to, from)| *to = from);
+        index.add(
+            [0; 32],
+            id,
+            &embedder.embed(&format!("How do I {} the {} of {}?", word(1), word(7), word(97))),
+        );
+    }
+    let question = "What is the best way to grow tomatoes on a small balcony in the city?";
+    [
+        Figure::of("find a request of 1 KB in the exact cache", prose(1024), None, move |text| {
+            cache.get(&key(text), 1)
+        }),
+        Figure::of(
+            "miss among 10,000 questions, by spelling",
+            question,
+            Some(Bound::MostUs(150.0)),
+            move |text| index.search(&[0; 32], &embedder.embed(text), 4, 0.5),
+        ),
     ]
 }
 

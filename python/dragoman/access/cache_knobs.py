@@ -26,6 +26,7 @@ class CacheWish(Struct, frozen=True, kw_only=True):
     no_store: bool = False  # what comes is not kept
     ttl_s: float | None = None  # what comes is kept so long
     max_age_s: float | None = None  # nothing older is wanted
+    exact: bool = False  # no answer to a question in other words is wanted
     only_cached: bool = False  # nothing but what is kept is wanted
     namespace: str = ""  # what is kept in one is not found in another
 
@@ -68,6 +69,7 @@ def _word(text: str) -> Wish:
         "off": {"on": False},
         "refresh": {"on": True, "refresh": True},
         "no-store": {"no_store": True},
+        "exact": {"on": True, "exact": True},
         "only": {"on": True, "only_cached": True},
     }
     if text.lower() not in words:
@@ -78,7 +80,7 @@ def _word(text: str) -> Wish:
 def _kind(text: str) -> Wish:
     if text.lower() not in {"simple", "semantic", "direct"}:
         raise ValueError("simple, direct or semantic")
-    return {"on": True}
+    return {"on": True} if text.lower() == "semantic" else {"on": True, "exact": True}
 
 
 def _ttl(text: str) -> Wish:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dragoman.cache import kept as notes
+from dragoman.cache.embedders import embedder_of
+from dragoman.cache.semantic import Semantics
 from dragoman.core import ExactCache
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from dragoman.cache.flight import Flight
     from dragoman.cache.kept import Kept
+    from dragoman.config.caching import Cache
 
 # Answers that were kept together are not all over at once: each is kept up to this share less long.
 JITTER = 0.05
@@ -24,16 +27,23 @@ JITTER = 0.05
 class AnswerCache:
     """Answers by the whole of what was asked, and calls that are under way."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self._entries = ExactCache(max_bytes)
-        self._max_bytes = max_bytes
+    def __init__(self, config: Cache) -> None:
+        """:raises ConfigError: the embedding cannot be had."""
+        self._config = config
+        self._entries = ExactCache(config.max_bytes)
         self.flights: dict[bytes, Flight] = {}
+        self.semantics = Semantics(embedder_of(config.embedding), config.max_questions)
 
-    def resize(self, max_bytes: int) -> None:
-        """Hold no more than so much. With another size than before nothing is left of what was kept."""
-        if max_bytes != self._max_bytes:
-            self._entries = ExactCache(max_bytes)
-            self._max_bytes = max_bytes
+    def replace(self, config: Cache) -> None:
+        """Put another configuration in force. With other sizes or another embedding, all is forgotten.
+
+        :raises ConfigError: the embedding cannot be had.
+        """
+        before, self._config = self._config, config
+        if config.embedding != before.embedding or config.max_questions != before.max_questions:
+            self.semantics = Semantics(embedder_of(config.embedding), config.max_questions)
+        if config.max_bytes != before.max_bytes:
+            self._entries = ExactCache(config.max_bytes)
 
     def find(self, key: bytes, max_age_s: float | None = None) -> tuple[bytes, Kept] | None:
         """An answer that is younger than that, and what is known of it."""
@@ -56,7 +66,20 @@ class AnswerCache:
 
     def purge(self, labels: Sequence[str]) -> int:
         """Forget all answers that have all of the labels; how many these were."""
-        return self._entries.purge(list(labels))
+        purged = self._entries.purge(list(labels))
+        self.semantics.sweep(self, spare=0)
+        return purged
+
+    def entries(self) -> list[tuple[bytes, tuple[bytes, bytes], list[str], int, int]]:
+        """All that is kept, to be restored."""
+        return self._entries.entries()
+
+    def restore(self, entries: list[tuple[bytes, tuple[bytes, bytes], list[str], int, int]]) -> None:
+        """Keep again what was kept, as long as it was to be."""
+        now_ms = time_ns() // 1_000_000
+        for key, answer, labels, stored_ms, expires_ms in entries:
+            if expires_ms > now_ms:
+                self._entries.put(key, answer, labels, now_ms=stored_ms, ttl_ms=expires_ms - stored_ms)
 
     def __len__(self) -> int:
         return len(self._entries)

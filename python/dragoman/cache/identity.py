@@ -35,10 +35,18 @@ def is_one_answer(call: Call, raw: bytes) -> bool:
     return call.body.field("n") in (None, b"null", b"1") and not any(several in raw for several in SEVERAL)
 
 
-def key_of(call: Call, plan: Plan, raw: bytes, whose: bytes, guarded_by: bytes) -> bytes:
+def key_of(apart: list[bytes], raw: bytes) -> bytes:
     """The key of a request.
 
+    :param apart: what its answer depends on beside its body.
     :param raw: its body, as its client sent it.
+    """
+    return ExactCache.key([*apart, raw])
+
+
+def apart_from_body(call: Call, plan: Plan, whose: bytes, guarded_by: bytes) -> list[bytes]:
+    """What the answer to a request depends on beside its body.
+
     :param whose: who asks, and what divides what that one asks.
     :param guarded_by: the guardrails that its answer passes.
     """
@@ -55,7 +63,7 @@ def key_of(call: Call, plan: Plan, raw: bytes, whose: bytes, guarded_by: bytes) 
         call.wants_cost,
         [header for header in call.headers if header not in call.trace],
     )
-    return ExactCache.key([whose, plan.answers_as, guarded_by, _encode(way), raw])
+    return [whose, plan.answers_as, guarded_by, _encode(way)]
 
 
 def whose_of(principal: Principal, config: Cache, namespace: str) -> bytes:

@@ -12,12 +12,14 @@ from dragoman.usage.row import Tokens
 if TYPE_CHECKING:
     from dragoman.routing.run import Run
 
+# How they end where a tool is to be called: whole, and no answer to any other question.
+CALLS = frozenset({"tool_calls", "function_call", "tool_use", "TOOL_CALL"})
 # How answers end that are whole, in the words of all dialects.
 WHOLE = frozenset(
     {
         *("stop", "end_turn", "eos", "eos_token", "complete", "COMPLETE", "completed", "STOP"),
         *("sequence", "stop_sequence", "STOP_SEQUENCE"),
-        *("tool_calls", "function_call", "tool_use", "TOOL_CALL"),
+        *CALLS,
     }
 )
 
@@ -35,6 +37,7 @@ class Kept(Struct, frozen=True, kw_only=True, array_like=True):
     cost_nanousd: int | None
     request_id: str  # of the request that was answered
     lossy: str = ""
+    text: str = ""  # the beginning of the answer, where it may be given to other questions
     age_s: int = 0
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from copy import copy
+from random import random
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from dragoman.cache.flight import Flight, Follower
-from dragoman.cache.identity import is_one_answer, key_of, whose_of
-from dragoman.cache.kept import Kept, is_whole
+from dragoman.cache.identity import apart_from_body, is_one_answer, key_of, whose_of
+from dragoman.cache.kept import CALLS, Kept, is_whole
+from dragoman.cache.semantic import Question, question_of
 from dragoman.errors import ClientGone, NotCached, RequestError, ShuttingDown
-from dragoman.routing.settle import cost_of, finish_reason_of, tokens_of
+from dragoman.routing.settle import cost_of, finish_reason_of, text_of, tokens_of
 from dragoman.routing.with_cost import write_kept
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from dragoman.access.cache_knobs import CacheWish
     from dragoman.cache.answers import AnswerCache
+    from dragoman.cache.watch import Watch, Watches
     from dragoman.config.caching import Cache
     from dragoman.core import Outcome
     from dragoman.routing.call import Call
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 # How often another's failure is not taken for one's own.
 TOLERATED_FAILURES = 1
+# How much of an answer is compared with another, when a hit is checked.
+TEXT_CHARS = 4_000
 # What answers can be purged by; the last is the id of the request that was answered.
 LABELS = ("key", "organisation", "team", "end_user", "model", "namespace", "id")
 
@@ -38,9 +43,10 @@ class Look(Struct, frozen=True, kw_only=True):
     wish: CacheWish
     config: Cache
     labels: tuple[str, ...]
+    question: Question | None = None  # None: it is not looked for in other words
 
 
-def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes) -> Look | None:
+def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes, watches: Watches) -> Look | None:
     """What to look for; ``None``: the cache is not for this request.
 
     :param raw: the request as its client sent it.
@@ -54,11 +60,17 @@ def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes) -> Look
         return None
     whose = whose_of(run.principal, config, wish.namespace)
     guarded_by = b"" if call.guarding is None else call.guarding.identity
+    apart = apart_from_body(call, plan, whose, guarded_by)
+    question = None
+    if plan.semantic is not None and not wish.exact:
+        watch = watches.of(plan.alias, wish.namespace, plan.semantic)
+        question = question_of(call, plan.semantic, apart, watch)
     return Look(
-        key=key_of(call, plan, raw, whose, guarded_by),
+        key=key_of(apart, raw),
         wish=wish,
         config=config,
         labels=labels_of(run, wish.namespace),
+        question=question,
     )
 
 
@@ -69,18 +81,21 @@ def labels_of(run: Run, namespace: str) -> tuple[str, ...]:
     return tuple(f"{name}:{value}" for name, value in zip(LABELS, told, strict=True) if value)
 
 
-async def through_cache(
-    cache: AnswerCache, look: Look, call: Call, run: Run, ask: Callable[[], Awaitable[None]]
-) -> None:
-    """Answer a request.
+class Provider(Struct, frozen=True):
+    """How a provider is asked."""
 
-    :param ask: asks a provider, and answers.
+    ask: Callable[[], Awaitable[None]]  # and the client answered
+    check: Callable[[Watch, Kept], None]  # begins to ask for the same once more, to see whether a hit was right
+
+
+async def through_cache(cache: AnswerCache, look: Look, call: Call, run: Run, provider: Provider) -> None:
+    """Answer a request.
 
     Raises:
         RequestError: there is no answer. The client has been told already where its answer had begun.
     """
     run.cache = "refresh" if look.wish.refresh else "miss"
-    if not look.wish.refresh and _given(cache, look, call, run):
+    if not look.wish.refresh and (_given(cache, look, call, run) or _given_alike(cache, look, call, run, provider)):
         return
     if look.wish.only_cached:
         raise NotCached("No answer to this request is kept, and nothing else is wanted (only-if-cached).")
@@ -93,7 +108,7 @@ async def through_cache(
             if not look.wish.refresh and _given(cache, look, call, run):  # kept since it was looked for
                 _landed(cache, look, flight)
                 return
-            await _lead(cache, look, flight, ask)
+            await _lead(cache, look, flight, provider.ask)
             return
         if await _followed(found, call, run):
             return
@@ -112,6 +127,26 @@ def _given(cache: AnswerCache, look: Look, call: Call, run: Run) -> bool:
     run.cache = "hit"
     write_kept(run, run.kept, body, stream=call.stream)
     return True
+
+
+def _given_alike(cache: AnswerCache, look: Look, call: Call, run: Run, provider: Provider) -> bool:
+    """Give the answer to a question that asks the same in other words, if there is one."""
+    if look.question is None:
+        return False
+    watch = look.question.watch
+    for key, score in cache.semantics.find(look.question):
+        found = cache.find(key, look.wish.max_age_s)
+        if found is None:
+            cache.semantics.index.remove(key)
+            continue
+        body, run.kept = found
+        run.cache, run.score = "semantic", score
+        watch.hits += 1
+        write_kept(run, run.kept, body, stream=call.stream)
+        if random() < watch.rule.check_share:  # noqa: S311 - a sample
+            provider.check(watch, run.kept)
+        return True
+    return False
 
 
 async def _followed(flight: Flight, call: Call, run: Run) -> bool:
@@ -163,11 +198,15 @@ def _keep(cache: AnswerCache, look: Look, flight: Flight) -> None:
         cost_nanousd=cost_of(run, tokens),
         request_id=run.request.id,
         lossy=run.lossy,
+        text="" if look.question is None else text_of(run, outcome)[0][:TEXT_CHARS],
     )
     wish = look.wish
     if not wish.no_store and not recording.dropped and is_whole(run, flight.kept.finish_reason):
         ttl_s = min(wish.ttl_s or wish.max_age_s or look.config.ttl_s, look.config.max_ttl_s)
         cache.keep(look.key, recording.body, flight.kept, look.labels, ttl_s)
+        if look.question is not None and flight.kept.finish_reason not in CALLS:
+            cache.semantics.add(look.question, look.key)
+            cache.semantics.sweep(cache)
 
 
 def _content_type(outcome: Outcome) -> str:

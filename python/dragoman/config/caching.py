@@ -13,6 +13,22 @@ Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 
 
+Share = Annotated[float, Meta(gt=0, lt=1)]
+
+
+class Semantic(Part, frozen=True, kw_only=True):
+    """Answers that are given to questions in other words. Only what the user says last may differ."""
+
+    least_score: Annotated[float, Meta(gt=0, le=1), "how sure it has to be that two ask the same; 1: no difference"] = (
+        0.88
+    )
+    target_wrong_share: Annotated[Share, "of hits: the score is raised while more are found wrong"] = 0.01
+    check_share: Annotated[float, Meta(ge=0, le=1), "of hits that are asked anew, to see whether they were right"] = (
+        0.02
+    )
+    temperature: Annotated[Literal["zero", "any"], "any: for requests as well that do not say temperature: 0"] = "zero"
+
+
 class Cache(Part, frozen=True, kw_only=True):
     """Answers that are kept, to be given to whoever asks exactly the same again."""
 
@@ -24,4 +40,9 @@ class Cache(Part, frozen=True, kw_only=True):
     max_ttl_s: Annotated[Seconds, "the longest that a request may ask for"] = 30 * 86_400.0
     max_bytes: Annotated[PositiveInt, "all answers together, in memory"] = 64 * 1024 * 1024
     max_entry_bytes: Annotated[PositiveInt, "a larger answer is not kept"] = 1024 * 1024
+    embedding: Annotated[
+        Literal["spelling", "wordllama"], "how questions in other words are found; wordllama: dragoman[semantic]"
+    ] = "spelling"
+    max_questions: Annotated[PositiveInt, "that are found in other words, for each prompt around them"] = 50_000
+    persist: Annotated[bool, "keep answers over a restart, sealed, in the data_dir"] = False
     share_in_flight: Annotated[bool, "requests for the same answer at the same time share one call"] = True

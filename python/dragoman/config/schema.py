@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from dragoman.config.caching import Cache, CacheMode
+from dragoman.config.caching import Cache, CacheMode, Semantic
 from dragoman.config.guards import Guardrail
 from dragoman.config.part import Part
 from dragoman.config.prompting import Prompting
@@ -172,6 +172,7 @@ class Route(Part, frozen=True, kw_only=True):
     timeout_s: Annotated[Positive | None, "the whole request; null: the deadline of defaults"] = None
     hedge: Annotated[Hedge | None, "null: none"] = None
     cache: Annotated[CacheMode | None, "whether answers are kept; null: as cache.mode says"] = None
+    semantic: Annotated[Semantic | None, "questions in other words get these answers as well; null: not"] = None
 
 
 class Defaults(Part, frozen=True, kw_only=True):

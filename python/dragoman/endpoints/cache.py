@@ -42,7 +42,21 @@ class Cache:
     def _told(self) -> dict[str, Any]:
         config, answers = self.gateway.snapshot.config.cache, self.gateway.answers
         figures = {"answers": len(answers), "bytes": answers.bytes, "in_flight": len(answers.flights)}
-        return {"object": "cache", "mode": config.mode, "scope": config.scope, **figures, "max_bytes": config.max_bytes}
+        semantic = [
+            {
+                "model": alias,
+                "namespace": namespace,
+                "hits": watch.hits,
+                "checked": watch.checked,
+                "wrong": watch.wrong,
+                "wrong_share": watch.wrong_share,
+                "target_wrong_share": watch.rule.target_wrong_share,
+                "least_score": round(watch.least_score, 4),
+            }
+            for (alias, namespace), watch in list(answers.semantics.watches.known.items())
+        ]
+        told = {"object": "cache", "mode": config.mode, "scope": config.scope, **figures}
+        return {**told, "max_bytes": config.max_bytes, "questions": len(answers.semantics.index), "semantic": semantic}
 
     def _purge(self, query: str, principal: Principal, *, is_admin: bool) -> int:
         wanted = dict(parse_qsl(query, keep_blank_values=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dragoman.endpoints.answers import json_answer, own_headers
 from dragoman.errors import NotFound, RequestError
-from dragoman.telemetry.metrics import Family, exposition, gauge
+from dragoman.telemetry.metrics import Family, Labels, exposition, gauge
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
@@ -100,6 +100,24 @@ def state(member: Any) -> dict[str, Any]:
     return {name: getattr(member, name) for name in (*names, "requests", "failures", "retries_denied")}
 
 
+def _semantic(gateway: Gateway) -> list[Family]:
+    """Of questions in other words: by alias alone, since namespaces are named by clients."""
+    watches = list(gateway.answers.semantics.watches.known.items())
+    aliases = sorted({alias for (alias, _), _ in watches})
+
+    def told(name: str) -> list[tuple[Labels, float]]:
+        return [
+            ((("model", alias),), sum(getattr(watch, name) for (known, _), watch in watches if known == alias))
+            for alias in aliases
+        ]
+
+    return [
+        gauge("cache_semantic_hits", "Answers given to questions in other words", told("hits")),
+        gauge("cache_semantic_checked", "Of these, asked anew", told("checked")),
+        gauge("cache_semantic_wrong", "Of these, answered otherwise", told("wrong")),
+    ]
+
+
 def _gauges(gateway: Gateway) -> list[Family]:
     members = gateway.balancer.members()
     named = [((("member", member.name),), member) for member in members]
@@ -112,6 +130,7 @@ def _gauges(gateway: Gateway) -> list[Family]:
         gauge("snapshot", "The configuration in force", [((), gateway.snapshot.number)]),
         gauge("cache_answers", "Answers that are kept", [((), len(gateway.answers))]),
         gauge("cache_bytes", "What they take", [((), gateway.answers.bytes)]),
+        *_semantic(gateway),
         gauge("usage_rows_queued", "Usage rows not yet written", [((), gateway.writer.queued)]),
         gauge("usage_rows_dropped", "Usage rows lost", [((), gateway.writer.dropped)]),
         gauge("usage_write_failures", "Refused transactions", [((), gateway.writer.failures)]),

@@ -153,6 +153,7 @@ class Builder:
             session_by=route.session_by if route else "session",
             hedge=route.hedge if route else None,
             cache=route.cache if route else None,
+            semantic=route.semantic if route else None,
             answers_as=_answers_as(alias, built),
         )
 

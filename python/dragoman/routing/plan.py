@@ -15,7 +15,7 @@ from dragoman.identity.rotating import Unavailable
 
 if TYPE_CHECKING:
     from dragoman.config import schema
-    from dragoman.config.caching import CacheMode
+    from dragoman.config.caching import CacheMode, Semantic
     from dragoman.core import Exchange, Reply, Target, Terms, Tier, TokenCounter
     from dragoman.dialects import dialect
     from dragoman.identity.signer import Signer
@@ -130,6 +130,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     deadline_s: float
     session_by: str
     hedge: schema.Hedge | None
+    semantic: Semantic | None = None  # answers to questions in other words; None: not
     cache: CacheMode | None = None  # None: as the configuration says for all
     answers_as: bytes = b""  # what tells it from plans whose answers are others
 
@@ -149,5 +150,6 @@ class Plan(Struct, frozen=True, kw_only=True):
             session_by=self.session_by,
             hedge=self.hedge,
             cache=self.cache,
+            semantic=self.semantic,
             answers_as=b"\0".join(plan.answers_as for plan in (self, *others)),
         )

@@ -71,6 +71,7 @@ class Run:
         "prompt",
         "recording",
         "request",
+        "score",
         "snapshot",
         "stream",
         "trace_headers",
@@ -106,7 +107,8 @@ class Run:
         self.guarding: Guarding | None = None
         self.prompt = ""  # the template that was called, and its version
         self.adjusted = ""  # parameters that are not as they were asked
-        self.cache = ""  # what it did: hit, shared, miss, refresh, bypass; empty: it is not asked
+        self.cache = ""  # what it did: hit, semantic, shared, miss, refresh, bypass, check; empty: it is not asked
+        self.score: float | None = None  # how sure it is that a question in other words is the same
         self.kept: Kept | None = None  # the answer, where no provider was asked for it
         self.recording: Recording | None = None
         self.error: RequestError | None = None
@@ -178,6 +180,12 @@ class Run:
             *self.headers(attempts),
         ]
 
+    @property
+    def _cache_told(self) -> str:
+        if self.score is None or self.kept is None:
+            return self.cache
+        return f"{self.cache}; score={self.score:.3f}; id={self.kept.request_id}"
+
     def times(self) -> list[tuple[str, str]]:
         """The headers that say how long it took."""
         overhead_ms, upstream_ms = self.request.reply.times_ms()
@@ -197,7 +205,7 @@ class Run:
                 ("x-dragoman-deployment", by.name),
             ]
         if self.cache:
-            headers.append(("x-dragoman-cache", self.cache))
+            headers.append(("x-dragoman-cache", self._cache_told))
         if self.kept is not None:
             headers.append(("x-dragoman-cache-id", self.kept.request_id))
         if self.prompt:

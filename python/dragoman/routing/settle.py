@@ -78,7 +78,7 @@ def tokens_of(run: Run) -> tuple[Tokens, UsageSource]:
     billed = not outcome.failure or run.begun or outcome.failure in BILLED_FAILURES
     if not billed or not outcome.sent or run.counted is None or run.deployment is None:
         return Tokens(), "none"
-    text, truncated = _text_of(run, outcome)
+    text, truncated = text_of(run, outcome)
     output = run.deployment.counter.count(text) if text else 0
     exact = run.counted.exact and not truncated
     return Tokens(input=run.counted.tokens, output=output), "counted" if exact else "estimated"
@@ -93,7 +93,7 @@ def finish_reason_of(run: Run) -> str:
     return run.metered_stop if run.outcome is None else run.outcome.finish_reason
 
 
-def _text_of(run: Run, outcome: Outcome) -> tuple[str, bool]:
+def text_of(run: Run, outcome: Outcome) -> tuple[str, bool]:
     """What an answer without usage says, and whether that is not all of it."""
     if run.translation is not None:
         return run.translation.text, len(run.translation.text) >= TEXT_CHARS

@@ -98,10 +98,14 @@ class Request:
         self.unframed = False  # a body may come that no header tells of
         self.watched = False
 
-    def part(self) -> Request:
-        """A request of its own for a part of this one, such as a session's turn, that is recorded by itself."""
+    def part(self, proto: Any = None) -> Request:
+        """A request of its own for a part of this one, such as a session's turn, that is recorded by itself.
+
+        :param proto: whom it is answered to; None: the same.
+        """
         now_ms = time_ns() // 1_000_000
-        return Request(new_id(now_ms), self.proto, Reply(self.proto, ""), now_ms)
+        proto = self.proto if proto is None else proto
+        return Request(new_id(now_ms), proto, Reply(proto, ""), now_ms)
 
     def begin_reading(self) -> None:
         """Ask for a small body before anything else is done with the request, so that it comes meanwhile.

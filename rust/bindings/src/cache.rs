@@ -26,6 +26,8 @@ impl ExactCache {
     }
 }
 
+type Answer<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>);
+type Whole<'py> = (Bound<'py, PyBytes>, Answer<'py>, Vec<String>, u64, u64);
 type Found<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, u64);
 
 #[pymethods]
@@ -68,6 +70,15 @@ impl ExactCache {
 
     fn remove(&self, key: &[u8]) -> PyResult<bool> {
         Ok(self.lock().remove(&self::key(key)?))
+    }
+
+    fn entries<'py>(&self, py: Python<'py>) -> Vec<Whole<'py>> {
+        let told = |(key, entry): (&Key, &Entry)| {
+            let labels = entry.labels.iter().map(ToString::to_string).collect();
+            let answer = (PyBytes::new(py, &entry.body), PyBytes::new(py, &entry.note));
+            (PyBytes::new(py, key), answer, labels, entry.stored_ms, entry.expires_ms)
+        };
+        self.lock().iter().map(told).collect()
     }
 
     fn purge(&self, labels: Vec<String>) -> usize {

@@ -16,6 +16,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// How many of what is near is read word by word.
 const CANDIDATES: usize = 4;
+const LEAST_COSINE: f32 = 0.5;
 
 fn key(given: &[u8], what: &str) -> PyResult<[u8; 32]> {
     given.try_into().map_err(|_| PyValueError::new_err(format!("{what} has 32 bytes")))
@@ -117,7 +118,7 @@ impl VectorIndex {
 
 struct Questions {
     index: nearest::VectorIndex,
-    texts: HashMap<nearest::Id, Box<str>>,
+    texts: HashMap<nearest::Id, String>,
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
@@ -159,7 +160,7 @@ impl SemanticIndex {
             questions.texts.remove(&gone);
         }
         if added {
-            questions.texts.insert(id, text.into());
+            questions.texts.insert(id, text.to_owned());
         }
         Ok(added)
     }
@@ -171,7 +172,7 @@ impl SemanticIndex {
         Ok(questions.index.remove(&id))
     }
 
-    #[pyo3(signature = (namespace, text, least_score, vector = None, least_cosine = 0.5))]
+    #[pyo3(signature = (namespace, text, least_score, vector = None))]
     fn find<'py>(
         &self,
         py: Python<'py>,
@@ -179,12 +180,11 @@ impl SemanticIndex {
         text: &str,
         least_score: f32,
         vector: Option<Vec<f32>>,
-        least_cosine: f32,
     ) -> PyResult<Vec<Hit<'py>>> {
         let namespace = key(namespace, "a namespace")?;
         let vector = self.vector(text, vector);
         let questions = locked(&self.questions);
-        let near = questions.index.search(&namespace, &vector, CANDIDATES, least_cosine);
+        let near = questions.index.search(&namespace, &vector, CANDIDATES, LEAST_COSINE);
         if near.is_empty() {
             return Ok(Vec::new());
         }
@@ -206,9 +206,13 @@ impl SemanticIndex {
         (judged.score, judged.reason)
     }
 
-    fn texts<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, String)> {
+    fn rows<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>, String)> {
         let questions = locked(&self.questions);
-        questions.texts.iter().map(|(id, text)| (PyBytes::new(py, id), text.to_string())).collect()
+        let row = |(id, text): (&nearest::Id, &String)| {
+            let namespace = PyBytes::new(py, questions.index.namespace_of(id)?);
+            Some((namespace, PyBytes::new(py, id), text.clone()))
+        };
+        questions.texts.iter().filter_map(row).collect()
     }
 
     fn __len__(&self) -> usize {

@@ -80,6 +80,10 @@ impl ExactCache {
         before - self.entries.len()
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.entries.iter()
+    }
+
     pub fn len(&self) -> usize {
         self.entries.len()
     }

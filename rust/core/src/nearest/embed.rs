@@ -59,7 +59,8 @@ impl Embedder {
 
     /// The vector of a text; all zeros where it says nothing.
     pub fn embed(&self, text: &str) -> Vec<f32> {
-        let text = text.get(..text.floor_char_boundary(MOST_BYTES)).unwrap_or(text);
+        let end = (0..=text.len().min(MOST_BYTES)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let text = text.get(..end).unwrap_or(text);
         match self {
             Self::Spelling { dimensions } => spelling(text, *dimensions),
             Self::Tokens(table) => table.mean(text),

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use multiversion::multiversion;
+
 /// What a row is of: where what it stands for is found.
 pub type Id = [u8; 32];
 pub type Namespace = [u8; 32];
@@ -84,6 +86,11 @@ impl VectorIndex {
         (true, gone)
     }
 
+    /// Where a row is.
+    pub fn namespace_of(&self, id: &Id) -> Option<&Namespace> {
+        self.places.get(id)
+    }
+
     /// Forgets a row. False: there is none of that id.
     pub fn remove(&mut self, id: &Id) -> bool {
         let Some(namespace) = self.places.remove(id) else { return false };
@@ -113,20 +120,7 @@ impl VectorIndex {
             return Vec::new();
         };
         let least = (f64::from(least_cosine) * f64::from(SCALE * SCALE)) as i32;
-        let mut best: Vec<(i32, usize)> = Vec::with_capacity(most + 1);
-        let mut floor = least;
-        for (at, row) in rows.vectors.chunks_exact(self.dimensions).enumerate() {
-            let product = dot(&query, row);
-            if product < floor {
-                continue;
-            }
-            let place = best.partition_point(|(known, _)| *known >= product);
-            best.insert(place, (product, at));
-            if best.len() > most {
-                best.pop();
-                floor = best.last().map_or(least, |(known, _)| known + 1);
-            }
-        }
+        let best = nearest(&rows.vectors, &query, most, least);
         let told = |(product, at): (i32, usize)| {
             Some(Candidate { id: *rows.ids.get(at)?, cosine: product as f32 / (SCALE * SCALE) })
         };
@@ -146,7 +140,24 @@ fn quantised(vector: &[f32], dimensions: usize) -> Option<Vec<i8>> {
     Some(vector.iter().map(|value| (value / norm * SCALE).round().clamp(-SCALE, SCALE) as i8).collect())
 }
 
-/// In pieces that the compiler makes into wide instructions; a sum of 16 products of bytes fits in 32 bits many times.
-fn dot(one: &[i8], other: &[i8]) -> i32 {
-    one.iter().zip(other).map(|(a, b)| i32::from(i16::from(*a) * i16::from(*b))).sum()
+/// The rows whose products with a vector are largest, largest first: the products and their places.
+///
+/// Compiled for several widths of instructions, of which the machine's widest is taken when it runs.
+#[multiversion(targets("x86_64+avx2", "x86_64+avx512bw+avx512vl", "aarch64+neon"))]
+fn nearest(vectors: &[i8], query: &[i8], most: usize, least: i32) -> Vec<(i32, usize)> {
+    let mut best: Vec<(i32, usize)> = Vec::with_capacity(most + 1);
+    let mut floor = least;
+    for (at, row) in vectors.chunks_exact(query.len()).enumerate() {
+        let product: i32 = query.iter().zip(row).map(|(a, b)| i32::from(i16::from(*a) * i16::from(*b))).sum();
+        if product < floor {
+            continue;
+        }
+        let place = best.partition_point(|(known, _)| *known >= product);
+        best.insert(place, (product, at));
+        if best.len() > most {
+            best.pop();
+            floor = best.last().map_or(least, |(known, _)| known + 1);
+        }
+    }
+    best
 }

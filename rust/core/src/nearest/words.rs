@@ -166,12 +166,14 @@ fn is_acronym(piece: &str) -> bool {
 }
 
 fn asks(words: &[(String, bool)]) -> Asks {
-    let mut early =
-        words.iter().map(|(word, _)| word.as_str()).filter(|word| !EMPTY.contains(word)).take(EARLY_WORDS);
-    let first = early.clone().next().unwrap_or_default();
-    let mut measured = early.clone().skip(1);
-    while let Some(word) = early.next() {
-        let next = measured.next();
+    let early: Vec<&str> = words
+        .iter()
+        .map(|(word, _)| word.as_str())
+        .filter(|word| !EMPTY.contains(word))
+        .take(EARLY_WORDS)
+        .collect();
+    let first = early.first().copied().unwrap_or_default();
+    for (at, word) in early.iter().copied().enumerate() {
         match word {
             "why" => return Asks::Why,
             "when" => return Asks::When,
@@ -179,7 +181,8 @@ fn asks(words: &[(String, bool)]) -> Asks {
             "who" | "whom" | "whose" => return Asks::Who,
             "what" | "which" => return Asks::What,
             "how" => {
-                let measure = next.and_then(|next| MEASURES.iter().find(|measure| **measure == next));
+                let measure =
+                    early.get(at + 1).and_then(|next| MEASURES.iter().find(|measure| *measure == next));
                 return measure.map_or(Asks::How, |measure| Asks::Measure(measure));
             }
             _ => {}

@@ -1,0 +1,93 @@
+"""Answers to questions that were asked in other words.
+
+Compared is what the user said last; everything else about a request has to be the same: who asks, the model, the
+conversation, every parameter, the guardrails. Requests with tools, media or a warm temperature are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from dragoman.cache.watch import Watch, Watches
+from dragoman.core import ExactCache, SemanticIndex
+from dragoman.dialects.canonical import Text
+
+if TYPE_CHECKING:
+    from dragoman.cache.answers import AnswerCache
+    from dragoman.config.caching import Semantic
+    from dragoman.core import Embedder
+    from dragoman.dialects.canonical import Request
+    from dragoman.routing.call import Call
+
+_encode = msgspec.json.Encoder().encode
+MOST_CHARS = 2_000
+# Rows whose answers are gone are looked for when there are so many more rows than answers.
+SPARE_ROWS = 1_024
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What was asked, and what has to be the same beside it."""
+
+    namespace: bytes
+    text: str
+    watch: Watch
+
+
+def question_of(call: Call, rule: Semantic, apart: list[bytes], watch: Watch) -> Question | None:
+    """The question of a request; ``None``: it is none that may be answered with another's answer.
+
+    :param apart: what the answer depends on beside the body.
+    """
+    surface, reading = call.surface, call.reading
+    if surface is None or reading is None or not surface.translated or surface.task:
+        return None
+    request = reading.request
+    if request.tools or (rule.temperature == "zero" and request.temperature != 0):
+        return None
+    if any(type(block) is not Text for message in request.messages for block in message.blocks):
+        return None
+    last = request.messages[-1] if request.messages else None
+    if last is None or last.role != "user" or len(last.blocks) != 1:
+        return None
+    (block,) = last.blocks
+    text = block.text if isinstance(block, Text) else ""
+    if not text.strip() or len(text) > MOST_CHARS:
+        return None
+    return Question(namespace=ExactCache.key([*apart, b"semantic", _encode(_without(request))]), text=text, watch=watch)
+
+
+def _without(request: Request) -> Request:
+    """A request without the user's last words, wherever they stand in it."""
+    last = request.messages[-1]
+    emptied = replace(last, blocks=(replace(last.blocks[0], text=""),))
+    extra = {name: value for name, value in request.extra.items() if name != "input"}
+    return replace(request, messages=(*request.messages[:-1], emptied), extra=extra)
+
+
+class Semantics:
+    """Questions that have been answered."""
+
+    def __init__(self, embedder: Embedder, most_rows: int) -> None:
+        self.embedder = embedder
+        self.watches = Watches()
+        self.index = SemanticIndex(embedder, most_rows)
+
+    def add(self, question: Question, key: bytes) -> None:
+        """A question has an answer, kept under that key."""
+        self.index.add(question.namespace, key, question.text)
+
+    def find(self, question: Question) -> list[tuple[bytes, float]]:
+        """The keys of answers to questions that ask the same, and how sure that is."""
+        found = self.index.find(question.namespace, question.text, question.watch.least_score)
+        return [(key, score) for key, score, _ in found]
+
+    def sweep(self, cache: AnswerCache, *, spare: int = SPARE_ROWS) -> None:
+        """Forget the questions whose answers are gone, if they may be many."""
+        if len(self.index) > len(cache) + spare:
+            for _, key, _ in self.index.rows():
+                if cache.find(key) is None:
+                    self.index.remove(key)
