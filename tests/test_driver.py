@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.served import Future
 
-from dragoman.driver import Driver, FirstOf, OnLoop, Pause, ThreadLoop
+from dragoman.driver import Driver, FirstOf, OnLoop, Pause, ThreadLoop, Together
 
 PATIENCE_S = 20
 
@@ -332,3 +332,69 @@ def test_a_thread_loop_calls_drivers_here_and_others_on_the_loop(loop: asyncio.A
     thread_loop.call_soon_threadsafe(other, None, context=None)
     assert called.wait(PATIENCE_S)
     assert threading.get_ident() not in threads[1:]
+
+
+def test_together_all_are_begun_at_once_and_all_are_waited_for(loop: asyncio.AbstractEventLoop) -> None:
+    futures = [Future() for _ in range(3)]
+    said: list[int] = []
+
+    async def one(place: int) -> None:
+        said.append(place)
+        await futures[place]
+        said.append(10 + place)
+
+    async def work() -> None:
+        await Together([one(place) for place in range(3)], loop)
+        said.append(100)
+
+    watched = Watched(work(), loop)
+    assert said == [0, 1, 2]
+    for place in (2, 0, 1):
+        assert watched.ends == 0
+        futures[place].give(None)
+    watched.wait()
+    assert (said, watched.error) == ([0, 1, 2, 12, 10, 11, 100], None)
+
+
+def test_those_who_have_ended_need_not_be_waited_for(loop: asyncio.AbstractEventLoop) -> None:
+    async def nothing() -> None:
+        pass
+
+    async def work() -> None:
+        await Together([nothing(), nothing()], loop)
+        await Together([], loop)
+
+    watched = Watched(work(), loop)
+    assert (watched.ends, watched.error) == (1, None)
+
+
+def test_one_that_fails_fails_all_once_all_have_ended(loop: asyncio.AbstractEventLoop) -> None:
+    future = Future()
+
+    async def fails() -> None:
+        raise ValueError("one")
+
+    async def waits() -> None:
+        await future
+
+    async def work() -> None:
+        await Together([fails(), waits()], loop)
+
+    watched = Watched(work(), loop)
+    assert watched.ends == 0
+    future.give(None)
+    watched.wait()
+    assert isinstance(watched.error, ValueError)
+
+
+def test_they_may_end_on_many_threads(loop: asyncio.AbstractEventLoop) -> None:
+    async def on_loop() -> None:
+        await Pause(0.001)
+
+    async def work() -> None:
+        for _ in range(20):
+            await Together([on_loop() for _ in range(10)], loop)
+
+    watched = Watched(work(), loop)
+    watched.wait()
+    assert (watched.ends, watched.error) == (1, None)

@@ -7,7 +7,7 @@ on the upstream client's thread once the answer has been written. What needs the
 
 A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange` or a
 :class:`~dragoman.core.Batch` of its events, a :class:`~dragoman.core.Piece` of another's answer, :class:`FirstOf`
-several, a :class:`Pause`, and :class:`OnLoop`. Anything else is a bug and says so.
+several, a :class:`Pause`, :class:`OnLoop` and :class:`Together`. Anything else is a bug and says so.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, CancelledError
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 from dragoman.core import Batch, Exchange, Piece
@@ -127,6 +128,47 @@ class OnLoop:
         task.add_done_callback(ended)
 
 
+class Together:
+    """Awaitable: the end of several coroutines, which are begun at once, each driven by itself."""
+
+    __slots__ = ("_left", "_lock", "_wake", "error")
+
+    def __init__(self, coroutines: list[Coroutine[Any, Any, None]], loop: AbstractEventLoop) -> None:
+        self._lock = Lock()
+        self._left = len(coroutines)
+        self._wake: Wake | None = None
+        self.error: BaseException | None = None
+        for coroutine in coroutines:
+            Driver(coroutine, self, loop).start()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if self._left:
+            yield self
+        if self.error is not None:
+            raise self.error
+
+    def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
+        """Wake when the last has ended; at once where it has."""
+        with self._lock:
+            self._wake = wake if self._left else None
+            ended = not self._left
+        if ended:
+            wake(self)
+
+    def done(self) -> None:
+        """One has ended."""
+        with self._lock:
+            self._left -= 1
+            wake, self._wake = (self._wake, None) if not self._left else (None, self._wake)
+        if wake is not None:
+            wake(self)
+
+    def err(self, error: BaseException) -> None:
+        """One has failed."""
+        self.error = error
+        self.done()
+
+
 class Driver:
     """One coroutine on its way."""
 
@@ -161,7 +203,7 @@ class Driver:
             return
         if type(waiting) in _WAKING:
             waiting.on_done(self.wake)
-        elif isinstance(waiting, Pause | FirstOf | OnLoop):
+        elif isinstance(waiting, Pause | FirstOf | OnLoop | Together):
             waiting.on_done(self.wake, self.loop)
         else:
             waiting.add_done_callback(self.wake)

@@ -20,11 +20,13 @@ from dragoman.core import BodyError, RequestBody, TokenCount
 from dragoman.dialects.table import ARRAYS, DIALECTS
 from dragoman.driver import Driver
 from dragoman.errors import InvalidRequest, RequestError
+from dragoman.guardrails.called.asked import Asking
+from dragoman.guardrails.guarding import Calling
 from dragoman.guardrails.prompts.apply import called_in, shaped, without_call
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.guardrails.prompts.template import Filled, fill
 from dragoman.guardrails.request import hidden, schema_of_call, texts_of_call
-from dragoman.routing.apart import ask_apart
+from dragoman.routing.apart import ask_apart, ask_model
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.continuity import completed, remember
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
     from dragoman.dialects.canonical import Request as Asked
     from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
+    from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.prompts.build import Rules
+    from dragoman.guardrails.verdict import Passage
     from dragoman.routing.plan import Deployment, Plan
     from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
@@ -88,7 +92,9 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         )
         run.stream, run.wants_cost = call.stream, call.wants_cost
         if guarding is not None:
-            guarding.check_input(texts_of_call(call), schema_of_call(call))
+            texts = texts_of_call(call)
+            guarding.check_input(texts, schema_of_call(call))
+            await call_out(gateway, guarding, run, texts, may_wait=surface.translated and not surface.task)
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
         ask = partial(_ask, gateway, call, plan, run)
         watches = gateway.answers.semantics.watches
@@ -96,6 +102,8 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         if look is None:
             await ask()
         else:
+            if guarding is not None:
+                await guarding.settled()
             provider = Provider(ask, partial(_check, gateway, call, plan, run))
             await through_cache(gateway.answers, look, call, run, provider)
     except RequestError as error:
@@ -165,6 +173,31 @@ async def come(
     if previous is not None and previous.id.startswith(OWN_PREFIX):
         raw, body = asked, read(asked, max_depth)
     return Came(raw, body, with_body_fallbacks(knobs, body), at, asked, previous is not None, filled)
+
+
+async def call_out(
+    gateway: Gateway, guarding: Guarding, run: Run, texts: list[Passage], *, may_wait: bool = False
+) -> None:
+    """Show a request to the guardrails that are called out.
+
+    :param may_wait: the answer can be held until those have answered that are asked beside the model.
+
+    Raises:
+        GuardrailBlocked: one of them refuses it, or cannot look at it and may not be passed by.
+    """
+    if not guarding.called:
+        return
+    asking = Asking(
+        guardrail="",
+        request_id=run.request.id,
+        key=run.principal.name,
+        team=run.principal.team,
+        model=run.alias,
+        is_answer=False,
+        judge=partial(ask_model, gateway, run),
+    )
+    guarding.calling = Calling(asking, gateway.loop)
+    await guarding.ask_input(texts, may_wait=may_wait)
 
 
 def _check(gateway: Gateway, call: Call, plan: Plan, run: Run, watch: Watch, kept: Kept) -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from dragoman.config.aws import Aws
 from dragoman.config.resolve import OTHER, deployment_for, resolve
-from dragoman.config.schema import Aws, Config, Credential, Deployment, Provider, Rehearsal
+from dragoman.config.schema import Config, Credential, Deployment, Provider, Rehearsal
 from dragoman.config.tree import Node, Problems
 from dragoman.errors import ConfigError
 

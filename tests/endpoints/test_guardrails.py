@@ -20,3 +20,14 @@ def test_an_admin_is_told_what_is_seen(serve: Serve, upstream: Upstream) -> None
     assert told["guardrails"]["topics"]["mode"] == "shadow"
     assert served.get("/v1/guardrails/coverage", authorization=f"Bearer {PLAIN}").status == 403
     assert served.get("/v1/guardrails/coverage").status == 401
+
+
+def test_those_who_are_called_out_are_named(serve: Serve, upstream: Upstream) -> None:
+    guardrails = {
+        "hook": {"webhook": {"url": "https://example.com"}},
+        "guard": {"judge": {"model": "up0"}, "on": ["input"]},
+    }
+    served = serve(config_for(upstream.base_url, guardrails=guardrails))
+    told = served.get("/v1/guardrails/coverage").json["guardrails"]
+    assert (told["hook"]["kind"], told["guard"]["on"]) == ("webhook", ["input"])
+    assert told["hook"]["on"] == ["input", "output", "tool_arguments", "tool_results"]

@@ -7,12 +7,13 @@ from dragoman.config.guards import KINDS as CONFIGURED
 from dragoman.config.guards import AppliesTo, Guardrail, Mask, Words
 from dragoman.config.schema import Config
 from dragoman.guardrails.build import KINDS, applies, build_guardrails
+from dragoman.guardrails.called.build import KINDS as CALLED
 
 ALICE = Principal(key_id="k1", name="alice", organisation="acme", team="red")
 
 
 def test_every_kind_can_be_built() -> None:
-    assert {"mask", *KINDS} == set(CONFIGURED)
+    assert {"mask", *KINDS, *CALLED} == set(CONFIGURED)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.gateway.upstream import Upstream, answer, expect
 
-from dragoman.config.schema import Aws
+from dragoman.config.aws import Aws
 from dragoman.errors import ConfigError
 from dragoman.identity.aws import AwsSigner, aws_signer, region_of
 from dragoman.identity.rotating import Unavailable

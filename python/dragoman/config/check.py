@@ -244,6 +244,9 @@ def _check_guardrail(path: FieldPath, guardrail: Guardrail, problems: Problems) 
         given = f"give one of {', '.join(kinds)}" if kinds else f"says not what it does: give one of {', '.join(KINDS)}"
         problems.add(path, given)
     for kind, part in kinds.items():
+        for field in ("url", "base_url"):
+            if getattr(part, field, ""):
+                check_url((*path, kind, field), getattr(part, field).partition("?")[0], problems)
         try:
             usable(part)
         except ValueError as fault:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from dragoman.config.called import BedrockGuardrail, Judge, Moderation, Presidio, Webhook
 from dragoman.config.part import Part
 from dragoman.core import Masker
 
@@ -117,6 +118,8 @@ class Guardrail(Part, frozen=True, kw_only=True):
     mode: Annotated[Literal["enforce", "shadow"], "shadow: only told of"] = "enforce"
     action: Annotated[Literal["block", "flag"], "what is done where it finds something"] = "block"
     on_error: Annotated[Literal["closed", "open"], "whether a request may pass that could not be looked at"] = "closed"
+    timeout_s: Annotated[float, Meta(gt=0, le=120), "of a guardrail that is called out"] = 5.0
+    parallel: Annotated[bool, "of one that is called out: the model is asked meanwhile, and its answer held"] = False
     mask: Annotated[Mask | None, "personal data and secrets"] = None
     injection: Annotated[Injection | None, "prompt injection and jailbreaks"] = None
     leakage: Annotated[Leakage | None, "the system prompt in answers"] = None
@@ -129,6 +132,11 @@ class Guardrail(Part, frozen=True, kw_only=True):
     invisible: Annotated[Invisible | None, "invisible text"] = None
     code: Annotated[Code | None, "program code"] = None
     toxicity: Annotated[Toxicity | None, "abuse"] = None
+    webhook: Annotated[Webhook | None, "called out: a service of yours"] = None
+    openai_moderation: Annotated[Moderation | None, "called out: OpenAI's moderation"] = None
+    presidio: Annotated[Presidio | None, "called out: a Presidio analyzer"] = None
+    bedrock_guardrail: Annotated[BedrockGuardrail | None, "called out: a guardrail of Bedrock"] = None
+    judge: Annotated[Judge | None, "called out: a model's judgement"] = None
 
     @property
     def kinds(self) -> dict[str, Part]:

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from dragoman.config.aws import Aws
 from dragoman.config.environ import Substitution, SubstitutionError
-from dragoman.config.schema import Aws, Config, Credential, Deployment, Entra, Google, Ibm, Provider
+from dragoman.config.schema import Config, Credential, Deployment, Entra, Google, Ibm, Provider
 from dragoman.config.tree import Problems
 
 REHEARSAL = "rehearsal"

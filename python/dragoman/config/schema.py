@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
+from dragoman.config.aws import Aws
 from dragoman.config.caching import Cache, CacheMode, Semantic
 from dragoman.config.guards import Guardrail
 from dragoman.config.part import Part
@@ -50,18 +51,6 @@ class Timeouts(Part, frozen=True, kw_only=True):
     first_byte_s: Annotated[Positive, "from the request sent to the first byte of the answer"] = 120.0
     idle_s: Annotated[Positive, "silence between two bytes of the answer"] = 60.0
     total_s: Annotated[Positive, "the whole attempt"] = 600.0
-
-
-class Aws(Part, frozen=True, kw_only=True):
-    """Who the gateway is to AWS. With none of these, what AWS's own tools would find."""
-
-    access_key_id: Annotated[str, "empty: found in the environment, a profile, or given by the machine"] = ""
-    secret_access_key: Annotated[str, "better as ${VAR} or ${file:/path}"] = ""
-    session_token: Annotated[str, "of keys that expire"] = ""
-    profile: Annotated[str, "of ~/.aws/config"] = ""
-    role_arn: Annotated[str, "a role to assume with these"] = ""
-    external_id: Annotated[str, "what the role asks for"] = ""
-    region: Annotated[str, "empty: that of the base_url"] = ""
 
 
 class Google(Part, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dragoman.endpoints.answers import json_answer
 from dragoman.errors import Forbidden
 from dragoman.guardrails.build import KINDS
+from dragoman.guardrails.called.build import KINDS as CALLED
 from dragoman.guardrails.coverage import OTHERS, coverage
 from dragoman.guardrails.masking import PLACES
 
@@ -34,7 +35,7 @@ class Coverage:
         configured: dict[str, Any] = {}
         for name, guardrail in snapshot.config.guardrails.items():
             (kind,) = guardrail.kinds
-            usual = PLACES if kind == "mask" else KINDS[kind][1]
+            usual = PLACES if kind == "mask" else CALLED[kind] if kind in CALLED else KINDS[kind][1]
             configured[name] = {
                 "kind": kind,
                 "on": sorted(guardrail.on or usual),

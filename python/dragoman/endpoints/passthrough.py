@@ -14,6 +14,7 @@ from dragoman.core import BodyError, RequestBody
 from dragoman.dialects.form import Form, is_form
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.passages import of_body
+from dragoman.pipeline import call_out
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.run import Run
@@ -62,6 +63,7 @@ class PassThrough:
             run.guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
             if run.guarding is not None and raw:
                 raw, body = guarded(run.guarding, raw, body)
+                await call_out(gateway, run.guarding, run, of_body(raw))
             call = Call(
                 endpoint=run.endpoint,
                 path=path,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from dragoman.guardrails.called.build import KINDS as CALLED
+from dragoman.guardrails.called.build import called_guard
 from dragoman.guardrails.guard import Guard, Look
 from dragoman.guardrails.guarding import Guarding
 from dragoman.guardrails.harmless import Harmless
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from dragoman.access.principal import Principal
     from dragoman.config.guards import AppliesTo, Guardrail, Place
     from dragoman.config.schema import Config
+    from dragoman.core import Upstream
+    from dragoman.guardrails.called.asked import CalledGuard
 
 EVERYWHERE: tuple[Place, ...] = ("input", "output", "tool_arguments", "tool_results")
 ASKED: tuple[Place, ...] = ("input", "tool_results")
@@ -59,6 +63,7 @@ class Applied(Struct, frozen=True):
 
     hiders: tuple[Hider, ...]
     guards: tuple[Guard, ...]
+    called: tuple[CalledGuard, ...]
     screen: Screen
     harmless: Harmless
     identity: bytes
@@ -69,6 +74,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
 
     hiders: tuple[Hider, ...] = ()
     guards: tuple[Guard, ...] = ()
+    called: tuple[CalledGuard, ...] = ()
     identity: bytes = b""  # a digest of what was configured
     _sets: dict[tuple[str, ...], Applied] = {}
     _by_request: dict[tuple[str | bytes, ...], tuple[Applied, bytes]] = {}
@@ -78,7 +84,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
 
         :param pepper: what tenants' keys are made from.
         """
-        if not self.hiders and not self.guards:
+        if not self.hiders and not self.guards and not self.called:
             return None
         asker = (principal.key_id, principal.name, principal.organisation, principal.team, alias, pepper)
         known = self._by_request.get(asker)
@@ -88,25 +94,20 @@ class Guardrails(Struct, frozen=True, kw_only=True):
                 self._by_request.clear()
             self._by_request[asker] = known
         applied, key = known
-        if not applied.hiders and not applied.guards:
+        if not applied.hiders and not applied.guards and not applied.called:
             return None
-        return Guarding(
-            [hider.begin(key) for hider in applied.hiders],
-            applied.guards,
-            applied.screen,
-            applied.harmless,
-            applied.identity,
-        )
+        return Guarding([hider.begin(key) for hider in applied.hiders], applied)
 
     def _applied(self, principal: Principal, alias: str) -> Applied:
         hiders = tuple(hider for hider in self.hiders if applies(hider.applies_to, principal, alias))
         guards = tuple(guard for guard in self.guards if applies(guard.applies_to, principal, alias))
-        names = (*(hider.name for hider in hiders), "", *(guard.name for guard in guards))
+        called = tuple(guard for guard in self.called if applies(guard.applies_to, principal, alias))
+        names = (*(one.name for one in hiders), "", *(one.name for one in guards), "", *(one.name for one in called))
         applied = self._sets.get(names)
         if applied is None:
             screen = Screen(guard.rules for guard in guards if guard.rules is not None)
             identity = self.identity + "\0".join(names).encode()
-            applied = self._sets[names] = Applied(hiders, guards, screen, Harmless(), identity)
+            applied = self._sets[names] = Applied(hiders, guards, called, screen, Harmless(), identity)
         return applied
 
 
@@ -116,12 +117,23 @@ def _tenant_key(principal: Principal, pepper: bytes) -> bytes:
     return hmac.digest(pepper, b"placeholders\0" + tenant.encode(), "sha256")
 
 
-def build_guardrails(config: Config) -> Guardrails:
-    """The guardrails of a configuration, which has been checked."""
+def build_guardrails(config: Config, upstream: Upstream | None = None) -> Guardrails:
+    """The guardrails of a configuration, which has been checked.
+
+    :param upstream: what asks those who are called out; without it, these are left out.
+
+    Raises:
+        ConfigError: one that is called out has no credentials.
+    """
     hiders = []
     guards = []
+    called = []
     for name, guardrail in config.guardrails.items():
         for kind, part in guardrail.kinds.items():
+            if kind in CALLED:
+                if upstream is not None:
+                    called.append(called_guard(name, guardrail, kind, part, upstream))
+                continue
             if kind != "mask":
                 make, places = KINDS[kind]
                 guards.append(_guard(name, guardrail, make(part), frozenset(guardrail.on or places), kind))
@@ -131,7 +143,7 @@ def build_guardrails(config: Config) -> Guardrails:
             if "output" in hider.places:
                 guards.append(_guard(name, guardrail, FoundPersonal(hider.masker), frozenset({"output"}), kind))
     identity = hashlib.sha256(msgspec.json.encode(config.guardrails)).digest()
-    return Guardrails(hiders=tuple(hiders), guards=tuple(guards), identity=identity)
+    return Guardrails(hiders=tuple(hiders), guards=tuple(guards), called=tuple(called), identity=identity)
 
 
 def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place], kind: str) -> Guard:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from dragoman.errors import GuardrailBlocked
 from dragoman.guardrails import passages
+from dragoman.guardrails.called.round import Round
 from dragoman.guardrails.guard import About
 from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
 from dragoman.guardrails.reveal import RevealStream
@@ -13,37 +17,41 @@ from dragoman.guardrails.verdict import Verdict, Verdicts
 from dragoman.guardrails.window import Window
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Sequence
 
     from dragoman.dialects.canonical import Answer, Json, Request
+    from dragoman.guardrails.build import Applied
+    from dragoman.guardrails.called.asked import Asking, CalledGuard
     from dragoman.guardrails.guard import Guard
-    from dragoman.guardrails.harmless import Harmless
     from dragoman.guardrails.masking import Hider, Hiding
-    from dragoman.guardrails.screen import Screen
     from dragoman.guardrails.verdict import Finding, Passage
 
 # Where an answer's texts stand.
 OF_ANSWERS = frozenset({"output", "tool_arguments"})
 
 
+class Calling(Struct, frozen=True):
+    """How others are asked."""
+
+    asking: Asking
+    loop: AbstractEventLoop
+
+
 class Guarding:
     """What holds for one request."""
 
-    def __init__(
-        self,
-        hidings: Sequence[Hiding],
-        guards: Sequence[Guard],
-        screen: Screen,
-        harmless: Harmless,
-        identity: bytes = b"",
-    ) -> None:
-        """:param identity: tells it from what holds for other requests, or held before."""
-        self.identity = identity
-        self.screen = screen
-        self.harmless = harmless
+    def __init__(self, hidings: Sequence[Hiding], applied: Applied) -> None:
+        self.identity = applied.identity
+        self.screen = applied.screen
+        self.harmless = applied.harmless
         self.hidings = hidings
-        self.guards = guards
-        self.of_answer = [guard for guard in guards if guard.places & OF_ANSWERS]
+        self.guards = applied.guards
+        self.of_answer = [guard for guard in applied.guards if guard.places & OF_ANSWERS]
+        self.called = applied.called
+        self.called_of_answer = [guard for guard in applied.called if guard.places & OF_ANSWERS]
+        self.calling: Calling | None = None
+        self._pending: Round | None = None  # asked while the model is
         self.about = About()
         self.verdicts = Verdicts()
 
@@ -125,7 +133,11 @@ class Guarding:
             GuardrailBlocked: that it may not pass so.
         """
         refusing = ""
-        everyone: list[Hider | Guard] = [*(hiding.hider for hiding in self.hidings), *self.guards]
+        everyone: list[Hider | Guard | CalledGuard] = [
+            *(hiding.hider for hiding in self.hidings),
+            *self.guards,
+            *self.called,
+        ]
         for guard in everyone:
             verdict = Verdict(guardrail=guard.name, ruling="not_scanned", shadow=guard.shadow, reason=reason)
             self.verdicts.note(verdict)
@@ -134,12 +146,62 @@ class Guarding:
         if refusing:
             raise GuardrailBlocked(refusing, f"{reason}; with on_error: open it may pass so")
 
+    # Called out ---------------------------------------------------------------------------------------------------
+
+    async def ask_input(self, found: list[Passage], *, may_wait: bool) -> None:
+        """Show a request to others.
+
+        :param may_wait: the answer can be held until those have answered that need not be waited for now.
+
+        Raises:
+            GuardrailBlocked: one of them refuses it, or cannot look at it and may not be passed by.
+        """
+        if not self.called or self.calling is None:
+            return
+        later = [guard for guard in self.called if guard.parallel and may_wait]
+        if later:
+            self._pending = self._round(later, found, is_answer=False)
+        now = [guard for guard in self.called if guard not in later]
+        await self._settled(self._round(now, found, is_answer=False))
+
+    async def settled(self) -> None:
+        """Wait for those who were asked while the model was.
+
+        Raises:
+            GuardrailBlocked: one of them refuses the request.
+        """
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            await self._settled(pending)
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether an answer has to wait for those who are asked beside the model."""
+        return self._pending is not None
+
+    async def refuses_answer(self, found: list[Passage]) -> bool:
+        """Show an answer to others: whether one of them refuses it, or cannot look at it and may not be passed by."""
+        if not self.called_of_answer or self.calling is None:
+            return False
+        return await self._round(self.called_of_answer, found, is_answer=True).refused() is not None
+
+    async def _settled(self, asked: Round) -> None:
+        refused = await asked.refused()
+        if refused is not None:
+            guard, finding = refused
+            raise GuardrailBlocked(guard.name, finding.reason)
+
+    def _round(self, guards: Sequence[CalledGuard], found: list[Passage], *, is_answer: bool) -> Round:
+        assert self.calling is not None  # noqa: S101 - nobody is asked without
+        asking = replace(self.calling.asking, is_answer=is_answer)
+        return Round(guards, found, asking, self.verdicts, self.calling.loop)
+
     # On the way out -----------------------------------------------------------------------------------------------
 
     @property
     def concerns_answer(self) -> bool:
         """Whether an answer has to be looked into."""
-        return bool(self.of_answer) or self.changes_answer
+        return bool(self.of_answer or self.called_of_answer or self._pending is not None) or self.changes_answer
 
     @property
     def changes_answer(self) -> bool:

@@ -26,6 +26,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     reason: str  # for the client: what kind of thing, never the thing itself
     score: float | None = None
     signals: tuple[str, ...] = ()  # what spoke for it
+    only_flagged: bool = False  # whoever found it would not refuse it
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

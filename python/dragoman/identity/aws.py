@@ -20,7 +20,7 @@ from dragoman.identity.rotating import Lease, Rotating, Unavailable
 from dragoman.identity.sigv4 import Credential, sign
 
 if TYPE_CHECKING:
-    from dragoman.config.schema import Aws
+    from dragoman.config.aws import Aws
 
 # botocore renews what it holds by itself, a quarter of an hour before its end; it is asked as often as this.
 ASKED_EVERY_S = 600.0

@@ -10,13 +10,16 @@ from dragoman.dialects.table import DIALECTS
 from dragoman.errors import (
     ClientGone,
     DeadlineExceeded,
+    GuardrailBlocked,
     RequestError,
     ShuttingDown,
     UpstreamAuth,
     UpstreamLimited,
     UpstreamTimeout,
 )
+from dragoman.guardrails.passages import of_answer, of_body
 from dragoman.guardrails.request import refusal_of_body
+from dragoman.guardrails.verdict import Passage
 from dragoman.routing.classify import error_of, error_of_report
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import Sending, sending_to
@@ -25,6 +28,7 @@ from dragoman.routing.settle import output_tokens
 if TYPE_CHECKING:
     from dragoman.config.schema import Limits
     from dragoman.core import Exchange, Outcome, Ticket
+    from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Member
     from dragoman.routing.run import Run
@@ -73,10 +77,11 @@ class Attempt:
         deployment, call = self.member.deployment, self.call
         timeouts = deployment.timeouts
         first_byte_s = min(call.knobs.first_byte_s or timeouts.first_byte_s, remaining_s)
+        self.run.sent_headers = self.run.answer_headers(len(self.run.notes) + len(self.run.request.exchanges) + 1)
         return Terms(
             sending.lane,
             call.method,
-            self.run.answer_headers(len(self.run.notes) + len(self.run.request.exchanges) + 1),
+            self.run.sent_headers,
             (first_byte_s, timeouts.idle_s, min(timeouts.total_s, remaining_s), limits.heartbeat_s),
             (limits.max_answer_bytes, limits.max_event_bytes),
             sending.translation is not None or sending.held or call.wants_cost,
@@ -86,7 +91,29 @@ class Attempt:
         """Wait for the answer, written to the client; the error, where the client has not got it."""
         if self.translation is not None and self.call.stream:
             return self.conclude(await self.translation.follow(self.exchange, self.run))
-        return self.conclude(await self.exchange)
+        outcome = await self.exchange
+        error = self.conclude(outcome)
+        if error is None and self.call.guarding is not None:
+            error = self.run.last_error = await self._shown_to_others(self.call.guarding, outcome)
+        return error
+
+    async def _shown_to_others(self, guarding: Guarding, outcome: Outcome) -> RequestError | None:
+        """Let those who are called out look at a whole answer, which nobody has yet; why it may not be given."""
+        try:
+            await guarding.settled()
+        except GuardrailBlocked as refused:
+            return refused
+        surface, translation = self.call.surface, self.translation
+        if not guarding.called_of_answer or (surface is not None and surface.task):
+            return None
+        if translation is not None and translation.answer is not None:
+            if await guarding.refuses_answer(of_answer(translation.answer)):
+                translation.refuse_whole()
+            return None
+        texts = [Passage("output", passage.text, "assistant") for passage in of_body(outcome.body)]
+        if await guarding.refuses_answer(texts):
+            return GuardrailBlocked("output", "somebody who was asked refuses the answer")
+        return None
 
     def conclude(self, outcome: Outcome) -> RequestError | None:
         """Note how the attempt ended and tell the balancer; the error, where the client has not got its answer."""

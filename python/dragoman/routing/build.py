@@ -130,7 +130,7 @@ class Builder:
             built_at_s=int(time.time()),
             plans=plans,
             implicit={},
-            guardrails=build_guardrails(config),
+            guardrails=build_guardrails(config, self._upstream),
             prompts=PromptControls(config=config.prompts),
         )
 

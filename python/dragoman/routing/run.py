@@ -72,6 +72,7 @@ class Run:
         "recording",
         "request",
         "score",
+        "sent_headers",
         "snapshot",
         "stream",
         "trace_headers",
@@ -108,6 +109,7 @@ class Run:
         self.prompt = ""  # the template that was called, and its version
         self.adjusted = ""  # parameters that are not as they were asked
         self.cache = ""  # what it did: hit, semantic, shared, miss, refresh, bypass, check; empty: it is not asked
+        self.sent_headers: list[tuple[str, str]] = []  # of the answer, which others begin with
         self.score: float | None = None  # how sure it is that a question in other words is the same
         self.kept: Kept | None = None  # the answer, where no provider was asked for it
         self.recording: Recording | None = None
@@ -185,6 +187,13 @@ class Run:
         if self.score is None or self.kept is None:
             return self.cache
         return f"{self.cache}; score={self.score:.3f}; id={self.kept.request_id}"
+
+    def refresh_headers(self) -> None:
+        """Tell in the headers of an answer that has not begun what has become known since it was asked for."""
+        if self.guarding is not None:
+            name = "x-dragoman-guardrails"
+            told = [(name, self.guarding.told) if header[0] == name else header for header in self.sent_headers]
+            self.sent_headers[:] = told
 
     def times(self) -> list[tuple[str, str]]:
         """The headers that say how long it took."""

@@ -32,6 +32,9 @@ from dragoman.dialects.recall import Gatherer, Turn, turn_of
 from dragoman.dialects.table import DIALECTS
 from dragoman.dialects.undo import Undo, UndoStream, undo_answer
 from dragoman.errors import RequestError, UpstreamProtocol
+from dragoman.guardrails.called.heard import Heard
+from dragoman.guardrails.outgoing import blocked_answer
+from dragoman.guardrails.window import NATIVE_STOP
 
 if TYPE_CHECKING:
     from dragoman.guardrails.guarding import Guarding
@@ -76,6 +79,8 @@ class Translation:
         self.last = b""  # what was sent last: a whole answer, or a piece of a stream
         self.unsent: bytes | None = None  # the end of a stream, where its cost is to be added
         self.begun = False  # whether the client has got anything
+        self.refused = False  # by somebody who was shown all of it
+        self.heard = Heard() if guarding is not None and guarding.called_of_answer else None
 
     @property
     def stream_type(self) -> str:
@@ -134,7 +139,10 @@ class Translation:
                 continue
             events = self._read(reader, frames)
             self._hold(exchange, events)
-            if self._begin(exchange, events):
+            if self.guarding is not None and self.guarding.has_pending and _has_content(events):
+                await self._wait_for(self.guarding)
+                run.refresh_headers()
+            if self.heard is None and self._begin(exchange, events):
                 piece = self._held()
                 self.last = piece or self.last
                 if piece and not reply.send(piece):
@@ -144,14 +152,44 @@ class Translation:
         outcome = await exchange
         if self.cut or (not outcome.failure and not self.failed):
             self._hold(exchange, [] if self.cut else self._finish(reader))
+            if self.guarding is not None:
+                await self._wait_for(self.guarding)
+                await self._show_all(self.guarding)
             if not self.failed:
+                run.refresh_headers()
                 self._end(exchange, run)
         return outcome
+
+    async def _wait_for(self, guarding: Guarding) -> None:
+        """Wait for those who are asked beside the model; nothing of the answer has left."""
+        try:
+            await guarding.settled()
+        except RequestError as refused:
+            self.error = refused
+
+    async def _show_all(self, guarding: Guarding) -> None:
+        """Show others all of a stream, which was held for them; what they refuse is ended as its dialect ends it."""
+        if self.heard is None or self.failed or self.cut:
+            return
+        if await guarding.refuses_answer(self.heard.passages):
+            self.refused = True
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Leave nothing of what is held but its beginning and that it was filtered."""
+        begun = [event for event in self.events if type(event) is Started]
+        self.events = [*begun, Finished(stop="filter", native_stop=NATIVE_STOP)]
+
+    def refuse_whole(self) -> None:
+        """Leave nothing of a whole answer but that it was filtered."""
+        assert self.answer is not None  # noqa: S101 - it has been read
+        self.refused = True
+        self.answer = blocked_answer(self.answer)
 
     @property
     def cut(self) -> bool:
         """Whether a guardrail has ended the stream."""
-        return self.outgoing is not None and self.outgoing.cut
+        return self.refused or (self.outgoing is not None and self.outgoing.cut)
 
     def _end(self, exchange: Exchange, run: Run) -> None:
         """Write what is left of a good stream."""
@@ -169,7 +207,7 @@ class Translation:
 
     def _begin(self, exchange: Exchange, events: list[Event]) -> bool:
         """Begin to answer with the first content. False: there is none yet, or the answer is another's."""
-        if not self.begun and self.error is None and any(type(event) in _CONTENT for event in events):
+        if not self.begun and self.error is None and _has_content(events):
             self.first_token_ms = (monotonic() - self.sent_s) * 1000
             self.begun = exchange.begin(self.stream_type)
             if not self.begun:
@@ -197,17 +235,24 @@ class Translation:
 
     def _read(self, reader: EventReader, frames: list[tuple[str, bytes]]) -> list[Event]:
         try:
-            return self._noted(reader.read(frames))
+            return self._noted(self._listened(reader.read(frames)))
         except Unreadable as error:
             self.error = UpstreamProtocol(f"The stream of {self.target.provider} cannot be read: {error.message}")
             return []
 
     def _finish(self, reader: EventReader) -> list[Event]:
         try:
-            return self._noted(reader.finish())
+            return self._noted(self._listened(reader.finish()))
         except Unreadable as error:
             self.error = UpstreamProtocol(f"The stream of {self.target.provider} ended early: {error.message}")
             return []
+
+    def _listened(self, events: list[Event]) -> list[Event]:
+        """The events, gathered for those who are shown all of the stream."""
+        if self.heard is not None:
+            for event in events:
+                self.heard.note(event)
+        return events
 
     def _noted(self, events: list[Event]) -> list[Event]:
         """The events, with what the record needs of them taken note of."""
@@ -247,6 +292,10 @@ class Translation:
     def failed(self) -> bool:
         """Whether the answer is none, or none that can be read on."""
         return self.report is not None or self.error is not None
+
+
+def _has_content(events: list[Event]) -> bool:
+    return any(type(event) in _CONTENT for event in events)
 
 
 class Relayed(Translation):

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from dragoman.core import without_usage
-from dragoman.dialects.canonical import Delta, Event
+from dragoman.dialects.canonical import Delta, Event, Finished, Started
 from dragoman.dialects.dialect import Asked
+from dragoman.guardrails.called.heard import Heard
+from dragoman.guardrails.window import NATIVE_STOP
 from dragoman.routing.translation import Relayed
 from dragoman.routing.with_cost import DONE
 
@@ -66,10 +68,10 @@ class Watched(Relayed):
         :param wants_cost: nor is its end, since the cost is to stand before it.
         """
         super().__init__(reading, target)
+        self.heard = Heard() if guarding.called_of_answer else None
         self._hides_usage = hides_usage
         self._wants_cost = wants_cost
         self.guarding = guarding
-        self._refused = False
         self._held_back: list[_Piece] = []
         self._come = 0  # characters
         self._frames: list[list[Event]] = []  # what was read last, of each frame
@@ -87,12 +89,12 @@ class Watched(Relayed):
         self.guarding = guarding
         if self.answer is not None and guarding is not None:
             looked_at = guarding.answer(self.answer)
-            self._refused = looked_at is not self.answer
+            self.refused = looked_at is not self.answer
             self.answer = looked_at
 
     def write_whole(self, run: Run) -> bytes:
         """The answer as it came, or that it is refused."""
-        if not self._refused or self.answer is None:
+        if not self.refused or self.answer is None:
             return self.raw
         return self.reading.dialect.write_answer(self.answer, self.asked(run))
 
@@ -123,6 +125,12 @@ class Watched(Relayed):
                 self._held_back = [_Piece(self._cut_off(passed), 0, passed)]
                 return
             self._held_back.append(_Piece(self._as_asked(piece), self._come, passed))
+
+    def _refuse(self) -> None:
+        assert self.writer is not None  # noqa: S101 - made before anything is kept
+        begun = [event for piece in self._held_back for event in piece.events if type(event) is Started]
+        filtered = Finished(stop="filter", native_stop=NATIVE_STOP)
+        self._held_back = [_Piece(self.writer.write([*begun, filtered]) + self.writer.finish(), 0, [])]
 
     def _as_asked(self, raw: bytes) -> bytes:
         """Without what the client does not want, or not here."""

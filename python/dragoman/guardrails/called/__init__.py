@@ -1,0 +1,1 @@
+"""Guardrails that are called out."""

@@ -1,0 +1,70 @@
+"""A service of the operator's.
+
+It gets ``{"guardrail", "place", "request_id", "key", "team", "model", "texts": [{"place", "role", "text"}]}`` and
+answers ``{"verdict": "allow" | "block" | "flag", "reason": "...", "score": 0.9}``, the last two as it likes. With a
+secret, ``x-dragoman-signature: t=<unix seconds>,v1=<hex>`` is the HMAC-SHA256 of ``<t>.<body>``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from dragoman.guardrails.called.asked import CannotLook, Parcel, shown
+from dragoman.guardrails.verdict import Finding
+
+if TYPE_CHECKING:
+    from dragoman.config.called import Webhook
+    from dragoman.guardrails.called.asked import Asking
+    from dragoman.guardrails.verdict import Passage
+
+
+class _Said(msgspec.Struct):
+    verdict: Literal["allow", "block", "flag"]
+    reason: str = ""
+    score: float | None = None
+
+
+class WebhookForm:
+    """How it is asked."""
+
+    def __init__(self, webhook: Webhook) -> None:
+        url = urlsplit(webhook.url)
+        self.base_url = f"{url.scheme}://{url.netloc}"
+        self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        self._secret = webhook.secret.encode()
+
+    def ask(self, passages: list[Passage], asking: Asking) -> Parcel:
+        """The texts, and for whom."""
+        told = {
+            "guardrail": asking.guardrail,
+            "place": "output" if asking.is_answer else "input",
+            "request_id": asking.request_id,
+            "key": asking.key,
+            "team": asking.team,
+            "model": asking.model,
+            "texts": [{"place": one.place, "role": one.role, "text": one.text} for one in passages],
+        }
+        body = msgspec.json.encode(told)
+        return Parcel(self._path, body, self._signed(body))
+
+    def _signed(self, body: bytes) -> list[tuple[str, str]]:
+        if not self._secret:
+            return []
+        now = str(int(time.time()))
+        signature = hmac.digest(self._secret, now.encode() + b"." + body, "sha256").hex()
+        return [("x-dragoman-signature", f"t={now},v1={signature}")]
+
+    def read(self, body: bytes) -> Finding | None:
+        """Its verdict."""
+        try:
+            said = msgspec.json.decode(body, type=_Said)
+        except msgspec.DecodeError as error:
+            raise CannotLook(f"its answer is not understood: {error}") from None
+        if said.verdict == "allow":
+            return None
+        return Finding(reason=shown(said.reason) or "refused", score=said.score, only_flagged=said.verdict == "flag")
