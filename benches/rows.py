@@ -111,14 +111,21 @@ COSTS = (
         requests=2000,
         path=MESSAGES,
     ),
-    Cost("hit-c8", "CPU a request that the cache answers, 8 connections", 60, vary="nothing", headers=CACHED),
+    Cost(
+        "hit-c8",
+        "CPU a request that the cache answers, 8 connections",
+        60,
+        vary="nothing",
+        requests=30000,
+        headers=CACHED,
+    ),
     Cost(
         "hit-c64",
         "CPU a request that the cache answers, 64 connections",
         60,
         connections=64,
         vary="nothing",
-        requests=20000,
+        requests=50000,
         headers=CACHED,
     ),
 )

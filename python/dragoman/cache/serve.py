@@ -42,7 +42,6 @@ class Look(Struct, frozen=True, kw_only=True):
     key: bytes
     wish: CacheWish
     config: Cache
-    labels: tuple[str, ...]
     question: Question | None = None  # None: it is not looked for in other words
 
 
@@ -69,7 +68,6 @@ def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes, watches
         key=key_of(apart, raw),
         wish=wish,
         config=config,
-        labels=labels_of(run, wish.namespace),
         question=question,
     )
 
@@ -203,7 +201,7 @@ def _keep(cache: AnswerCache, look: Look, flight: Flight) -> None:
     wish = look.wish
     if not wish.no_store and not recording.dropped and is_whole(run, flight.kept.finish_reason):
         ttl_s = min(wish.ttl_s or wish.max_age_s or look.config.ttl_s, look.config.max_ttl_s)
-        cache.keep(look.key, recording.body, flight.kept, look.labels, ttl_s)
+        cache.keep(look.key, recording.body, flight.kept, labels_of(run, wish.namespace), ttl_s)
         if look.question is not None and flight.kept.finish_reason not in CALLS:
             cache.semantics.add(look.question, look.key)
             cache.semantics.sweep(cache)

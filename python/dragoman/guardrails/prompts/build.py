@@ -22,10 +22,7 @@ class Rules(Struct, frozen=True):
     decorators: tuple[Decorator, ...] = ()
     policies: tuple[Parameters, ...] = ()
 
-    @property
-    def marks(self) -> bool:
-        """Whether marks for the provider's prompt cache are put in."""
-        return any(policy.prompt_cache for policy in self.policies)
+    marks: bool = False  # whether marks for the provider's prompt cache are put in
 
 
 NO_RULES = Rules()
@@ -46,8 +43,11 @@ class PromptControls(Struct, frozen=True, kw_only=True):
         if known is None:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
+            decorators, policies = self.config.decorators.values(), self.config.parameters.values()
+            policies_applied = tuple(one for one in policies if applies(one.applies_to, principal, alias))
             known = self._known[asker] = Rules(
-                tuple(one for one in self.config.decorators.values() if applies(one.applies_to, principal, alias)),
-                tuple(one for one in self.config.parameters.values() if applies(one.applies_to, principal, alias)),
+                tuple(one for one in decorators if applies(one.applies_to, principal, alias)),
+                policies_applied,
+                any(policy.prompt_cache for policy in policies_applied),
             )
         return known
