@@ -10,7 +10,6 @@ from tests.gateway.upstream import Upstream, answer, chat_answer, expect, stream
 from tests.served import Protocol, Serve, Served, chat_body
 
 from dragoman import pipeline
-from dragoman.access.knobs import Knobs
 from dragoman.access.secret import create_secret
 
 CHAT = "/v1/chat/completions"
@@ -168,21 +167,6 @@ def test_fallbacks_may_stand_in_the_body(serve: Serve, upstream: Upstream) -> No
     response = served.chat(headers={"x-dragoman-retries": "0"}, model="up0", fallbacks=["up1"])
     assert (response.status, response.headers["x-dragoman-deployment"]) == (200, "up1")
     assert "fallbacks" not in upstream.received()[0].json
-
-
-@pytest.mark.parametrize(
-    ("by", "knobs", "end_user", "session"),
-    [
-        ("session", Knobs(session="s"), "u", "s"),
-        ("session", Knobs(), "u", "u"),
-        ("session", Knobs(), "", "k"),
-        ("end_user", Knobs(session="s"), "u", "u"),
-        ("end_user", Knobs(session="s"), "", "k"),
-        ("key", Knobs(session="s"), "u", "k"),
-    ],
-)
-def test_what_keeps_requests_together(by: str, knobs: Knobs, end_user: str, session: str) -> None:
-    assert pipeline.session_of(by, knobs, end_user, "k") == session
 
 
 def test_the_key_caps_what_may_be_asked(serve: Serve, upstream: Upstream) -> None:

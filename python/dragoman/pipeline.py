@@ -9,44 +9,35 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from dragoman.access.knobs import Knobs, policy_of, read_knobs, with_cache_fields
+from dragoman.access.knobs import read_knobs
 from dragoman.cache.serve import Provider, look_of, through_cache
 from dragoman.cache.watch import Watch, agree
-from dragoman.core import BodyError, RequestBody, TokenCount
-from dragoman.dialects.table import ARRAYS, DIALECTS
+from dragoman.core import TokenCount
 from dragoman.driver import Driver
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.called.asked import Asking
 from dragoman.guardrails.guarding import Calling
-from dragoman.guardrails.prompts.apply import called_in, shaped, without_call
 from dragoman.guardrails.prompts.build import NO_RULES
-from dragoman.guardrails.prompts.template import Filled, fill
-from dragoman.guardrails.request import hidden, schema_of_call, texts_of_call
-from dragoman.routing.apart import ask_apart, ask_model
+from dragoman.guardrails.request import schema_of_call, texts_of_call
+from dragoman.routing.apart import ask_again, ask_apart, ask_model
+from dragoman.routing.arrival import call_of, come, controlled
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
-from dragoman.routing.continuity import completed, remember
-from dragoman.routing.reading import Reading, count_texts
+from dragoman.routing.continuity import remember
+from dragoman.routing.reading import count_texts
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle
-from dragoman.routing.stored import OWN_PREFIX, expanded, keep, previous_of
+from dragoman.routing.stored import keep
 from dragoman.telemetry.trace import outgoing_trace
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from dragoman.access.principal import Principal
     from dragoman.cache.kept import Kept
-    from dragoman.dialects.canonical import Request as Asked
     from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
-    from dragoman.guardrails.prompts.build import Rules
     from dragoman.guardrails.verdict import Passage
     from dragoman.routing.plan import Deployment, Plan
     from dragoman.routing.surface import Surface
@@ -64,41 +55,24 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
     try:
         knobs = read_knobs(request.headers, principal)
         came = await come(gateway, request, surface, at, knobs, principal)
-        raw, body, knobs, at = came.raw, came.body, came.knobs, came.at
-        plan = snapshot.plan(at.model or body.model or snapshot.alias_of(knobs.deployment), knobs.fallbacks, principal)
-        run.planned(plan.alias, body.end_user or "", knobs, outgoing_trace(request.headers))
+        named = came.at.model or came.body.model or snapshot.alias_of(came.knobs.deployment)
+        plan = snapshot.plan(named, came.knobs.fallbacks, principal)
+        run.planned(plan.alias, came.body.end_user or "", came.knobs, outgoing_trace(request.headers))
         rules = snapshot.prompts.rules(principal, plan.alias)
-        if came.filled is not None or rules is not NO_RULES:
-            came = controlled(came, surface, rules, run)
-            raw, body = came.raw, came.body
+        canary = snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)
+        if came.filled is not None or rules is not NO_RULES or canary:
+            came = controlled(came, surface, rules, run, canary)
         run.guarding = guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
-        shown, read_of = (raw, came.asked) if guarding is None else hidden(guarding, raw, came.asked)
-        call = Call(
-            endpoint=surface.endpoint,
-            path="",
-            raw=shown,
-            body=body if shown is raw else read(shown, snapshot.config.server.limits.max_json_depth),
-            knobs=knobs,
-            deadline_s=request.arrived_s + min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
-            session=session_of(plan.session_by, knobs, run.end_user, principal.key_id),
-            headers=forwarded(request, surface) + run.trace_headers,
-            trace=run.trace_headers,
-            surface=surface,
-            at=at,
-            reading=reading_of(surface, body, read_of, at, partial(completed, gateway.turns, principal)),
-            policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
-            guarding=guarding,
-            marks=rules.marks,
-        )
+        call = call_of(gateway, came, surface, plan, run)
         run.stream, run.wants_cost = call.stream, call.wants_cost
         if guarding is not None:
             texts = texts_of_call(call)
             guarding.check_input(texts, schema_of_call(call))
-            await call_out(gateway, guarding, run, texts, may_wait=surface.translated and not surface.task)
+            await call_out(gateway, guarding, run, plan, texts, may_wait=surface.translated and not surface.task)
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
         ask = partial(_ask, gateway, call, plan, run)
         watches = gateway.answers.semantics.watches
-        look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, raw, watches)
+        look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, came.raw, watches)
         if look is None:
             await ask()
         else:
@@ -113,70 +87,13 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         settle(gateway, run)
 
 
-def controlled(came: Came, surface: Surface, rules: Rules, run: Run) -> Came:
-    """The request as prompt controls leave it.
-
-    Raises:
-        InvalidRequest: it asks for what is forbidden, or cannot be controlled.
-    """
-    done = shaped(came.raw, surface, came.at, came.filled, rules)
-    run.prompt, run.adjusted = came.filled.told if came.filled is not None else "", done.changed
-    if done.raw is came.raw:
-        return came
-    asked = done.raw if came.asked is came.raw else shaped(came.asked, surface, came.at, came.filled, rules).raw
-    return came._replace(raw=done.raw, body=RequestBody(done.raw), asked=asked)
-
-
 async def _ask(gateway: Gateway, call: Call, plan: Plan, run: Run) -> None:
     """Ask a provider."""
     await dispatch(gateway, admit(gateway, call, plan), run)
 
 
-class Came(NamedTuple):
-    """A request as it has come."""
-
-    raw: bytes
-    body: RequestBody
-    knobs: Knobs
-    at: Path
-    asked: bytes  # with all that it goes on from
-    goes_on: bool  # from an answer that is stored
-    filled: Filled | None  # the template that it calls
-
-
-async def come(
-    gateway: Gateway, request: Request, surface: Surface, at: Path, knobs: Knobs, principal: Principal
-) -> Came:
-    """Read a request's body, and what it says beside what it asks.
-
-    Raises:
-        RequestError: it has not come whole, or cannot be read.
-    """
-    raw = await gateway.read_body(request)
-    if at.model:
-        gateway.check_signature(request, surface.native(at, at.model), raw)
-    max_depth = gateway.snapshot.config.server.limits.max_json_depth
-    body = read(raw, max_depth)
-    knobs, ours = with_cache_fields(knobs, body, principal)
-    if ours:
-        raw = body.rewrite(model=None, ask_usage=False, remove=ours)
-        body = read(raw, max_depth)
-    filled = filled_in(gateway, body, surface)
-    if filled is not None:
-        raw = without_call(raw, filled, surface, at)
-        body = read(raw, max_depth)
-    check_model(body, at)
-    if surface.streams_by_default and at.stream is None:
-        at = msgspec.structs.replace(at, stream=body.field("stream") != b"false")
-    previous = previous_of(gateway.responses, principal, body) if surface.stores else None
-    asked = raw if previous is None else expanded(raw, previous)
-    if previous is not None and previous.id.startswith(OWN_PREFIX):
-        raw, body = asked, read(asked, max_depth)
-    return Came(raw, body, with_body_fallbacks(knobs, body), at, asked, previous is not None, filled)
-
-
 async def call_out(
-    gateway: Gateway, guarding: Guarding, run: Run, texts: list[Passage], *, may_wait: bool = False
+    gateway: Gateway, guarding: Guarding, run: Run, plan: Plan, texts: list[Passage], *, may_wait: bool = False
 ) -> None:
     """Show a request to the guardrails that are called out.
 
@@ -185,7 +102,7 @@ async def call_out(
     Raises:
         GuardrailBlocked: one of them refuses it, or cannot look at it and may not be passed by.
     """
-    if not guarding.called:
+    if not guarding.called and not guarding.may_repair:
         return
     asking = Asking(
         guardrail="",
@@ -196,7 +113,7 @@ async def call_out(
         is_answer=False,
         judge=partial(ask_model, gateway, run),
     )
-    guarding.calling = Calling(asking, gateway.loop)
+    guarding.calling = Calling(asking, gateway.loop, partial(ask_again, gateway, plan, run))
     await guarding.ask_input(texts, may_wait=may_wait)
 
 
@@ -219,82 +136,6 @@ def _keep(gateway: Gateway, asked: bytes, run: Run) -> None:
     remember(gateway.turns, run)
     if asked:
         keep(gateway.responses, run, asked)
-
-
-def filled_in(gateway: Gateway, body: RequestBody, surface: Surface) -> Filled | None:
-    """The template that a request calls, with its values.
-
-    Raises:
-        RequestError: there is no such template, or a value is not what it is to be.
-    """
-    if surface.task or body.field("prompt") is None:
-        return None
-    called = called_in(body, is_text_too=not surface.translated)
-    if called is None:
-        return None
-    template = gateway.snapshot.prompts.config.templates.get(called.id)
-    if template is None and surface.stores:
-        return None  # a prompt that the provider has stored
-    return fill(called, template)
-
-
-def read(raw: bytes, max_depth: int) -> RequestBody:
-    """Read a request's body.
-
-    Raises:
-        InvalidRequest: it is not what JSON allows; names the field.
-    """
-    try:
-        return RequestBody(raw, max_depth)
-    except BodyError as error:
-        raise InvalidRequest(error.message, code=error.code, param=error.path or None) from None
-
-
-def check_model(body: RequestBody, at: Path) -> None:
-    """See that a request names its model.
-
-    Raises:
-        InvalidRequest: it does not.
-    """
-    if not body.model and not at.model and "x-dragoman-deployment" not in at.headers:
-        raise InvalidRequest("The field model is missing.", code="missing_model", param="model")
-
-
-def reading_of(
-    surface: Surface, body: RequestBody, raw: bytes, at: Path, complete: Callable[[Asked], Asked]
-) -> Reading | None:
-    """What reads the request; ``None`` for a model's own body, which is nobody's to read."""
-    if surface.known_by and body.field(surface.known_by) is None:
-        return None
-    dialects = ARRAYS if at.array else DIALECTS
-    return Reading(dialects[surface.dialect], raw, at, surface.task, complete=complete)
-
-
-def forwarded(request: Request, surface: Surface) -> list[tuple[str, str]]:
-    """The client's headers that mean something to a provider of its dialect."""
-    headers = request.headers
-    return [(name, headers[name]) for name in surface.forwarded if name in headers]
-
-
-def with_body_fallbacks(knobs: Knobs, body: RequestBody) -> Knobs:
-    """The knobs, with the fallbacks that the body names (a list of aliases)."""
-    raw = body.field("fallbacks")
-    if raw is None or knobs.fallbacks:
-        return knobs
-    try:
-        names = msgspec.json.decode(raw, type=tuple[str, ...])
-    except msgspec.DecodeError:
-        raise InvalidRequest("The field fallbacks is not a list of model names.", param="fallbacks") from None
-    return msgspec.structs.replace(knobs, fallbacks=names[:8])
-
-
-def session_of(session_by: str, knobs: Knobs, end_user: str, key_id: str) -> str:
-    """What keeps requests together at one deployment, where the route's strategy asks for it."""
-    if session_by == "key":
-        return key_id
-    if session_by == "end_user":
-        return end_user or key_id
-    return knobs.session or end_user or key_id
 
 
 def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:

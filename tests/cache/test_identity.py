@@ -13,7 +13,7 @@ from dragoman.config.caching import Cache
 from dragoman.core import RequestBody
 from dragoman.dialects.dialect import Path
 from dragoman.endpoints.surfaces import CHAT, MESSAGES
-from dragoman.pipeline import reading_of
+from dragoman.routing.arrival import reading_of
 from dragoman.routing.call import Call
 from dragoman.routing.plan import Plan
 

@@ -51,6 +51,7 @@ class Leakage(Part, frozen=True, kw_only=True):
     """Answers that repeat the system prompt."""
 
     words: Annotated[PositiveInt, "so many words in a row that are the system prompt's"] = 12
+    canary: Annotated[bool, "put a word into the system prompt that no answer may hold"] = False
 
 
 class Words(Part, frozen=True, kw_only=True):
@@ -70,6 +71,7 @@ class Schema(Part, frozen=True, kw_only=True):
     """Answers that are to be JSON of a schema."""
 
     schema: Annotated[dict[str, Any], "JSON Schema; empty: that which the request asks for"] = {}
+    repair: Annotated[bool, "a whole answer that is not is asked for once more, with what is wrong with it"] = False
 
 
 class Language(Part, frozen=True, kw_only=True):

@@ -63,7 +63,7 @@ class PassThrough:
             run.guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
             if run.guarding is not None and raw:
                 raw, body = guarded(run.guarding, raw, body)
-                await call_out(gateway, run.guarding, run, of_body(raw))
+                await call_out(gateway, run.guarding, run, plan, of_body(raw))
             call = Call(
                 endpoint=run.endpoint,
                 path=path,

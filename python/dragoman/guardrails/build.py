@@ -16,7 +16,7 @@ from dragoman.guardrails.guard import Guard, Look
 from dragoman.guardrails.guarding import Guarding
 from dragoman.guardrails.harmless import Harmless
 from dragoman.guardrails.injection import Injections
-from dragoman.guardrails.leakage import PromptLeaks
+from dragoman.guardrails.leakage import PromptLeaks, canary_of
 from dragoman.guardrails.lists import DeniedPatterns, DeniedWords
 from dragoman.guardrails.masking import FoundPersonal, Hider
 from dragoman.guardrails.schema import OfSchema
@@ -64,6 +64,7 @@ class Applied(Struct, frozen=True):
     hiders: tuple[Hider, ...]
     guards: tuple[Guard, ...]
     called: tuple[CalledGuard, ...]
+    has_canary: bool
     screen: Screen
     harmless: Harmless
     identity: bytes
@@ -75,6 +76,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
     hiders: tuple[Hider, ...] = ()
     guards: tuple[Guard, ...] = ()
     called: tuple[CalledGuard, ...] = ()
+    canaries: frozenset[str] = frozenset()  # names of those who put a word into the system prompt
     identity: bytes = b""  # a digest of what was configured
     _sets: dict[tuple[str, ...], Applied] = {}
     _by_request: dict[tuple[str | bytes, ...], tuple[Applied, bytes]] = {}
@@ -86,6 +88,20 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         """
         if not self.hiders and not self.guards and not self.called:
             return None
+        applied, key = self._known(principal, alias, pepper)
+        if not applied.hiders and not applied.guards and not applied.called:
+            return None
+        return Guarding([hider.begin(key) for hider in applied.hiders], applied)
+
+    def canary(self, principal: Principal, alias: str, pepper: bytes) -> str:
+        """What is put into the system prompt of a request, and may be in no answer; empty: nothing is."""
+        if not self.canaries:
+            return ""
+        applied, key = self._known(principal, alias, pepper)
+        return canary_of(key) if applied.has_canary else ""
+
+    def _known(self, principal: Principal, alias: str, pepper: bytes) -> tuple[Applied, bytes]:
+        """What holds for a request, and the key of its tenant."""
         asker = (principal.key_id, principal.name, principal.organisation, principal.team, alias, pepper)
         known = self._by_request.get(asker)
         if known is None:
@@ -93,10 +109,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
             if len(self._by_request) >= MOST_REMEMBERED:
                 self._by_request.clear()
             self._by_request[asker] = known
-        applied, key = known
-        if not applied.hiders and not applied.guards and not applied.called:
-            return None
-        return Guarding([hider.begin(key) for hider in applied.hiders], applied)
+        return known
 
     def _applied(self, principal: Principal, alias: str) -> Applied:
         hiders = tuple(hider for hider in self.hiders if applies(hider.applies_to, principal, alias))
@@ -106,8 +119,9 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         applied = self._sets.get(names)
         if applied is None:
             screen = Screen(guard.rules for guard in guards if guard.rules is not None)
+            has_canary = any(guard.name in self.canaries for guard in guards)
             identity = self.identity + "\0".join(names).encode()
-            applied = self._sets[names] = Applied(hiders, guards, called, screen, Harmless(), identity)
+            applied = self._sets[names] = Applied(hiders, guards, called, has_canary, screen, Harmless(), identity)
         return applied
 
 
@@ -143,7 +157,10 @@ def build_guardrails(config: Config, upstream: Upstream | None = None) -> Guardr
             if "output" in hider.places:
                 guards.append(_guard(name, guardrail, FoundPersonal(hider.masker), frozenset({"output"}), kind))
     identity = hashlib.sha256(msgspec.json.encode(config.guardrails)).digest()
-    return Guardrails(hiders=tuple(hiders), guards=tuple(guards), called=tuple(called), identity=identity)
+    canaries = frozenset(name for name, one in config.guardrails.items() if one.leakage and one.leakage.canary)
+    return Guardrails(
+        hiders=tuple(hiders), guards=tuple(guards), called=tuple(called), canaries=canaries, identity=identity
+    )
 
 
 def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place], kind: str) -> Guard:
@@ -159,6 +176,7 @@ def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place]
         blocks=guardrail.action == "block",
         shadow=shadow,
         closed=guardrail.on_error == "closed",
+        repairs=guardrail.json_schema is not None and guardrail.json_schema.repair,
         rules=None if required else getattr(look, "rules", None),
         allows=Verdict(guardrail=name, ruling="allow", shadow=shadow),
     )

@@ -38,6 +38,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     blocks: bool  # what it finds is refused, not only told of
     shadow: bool
     closed: bool  # what it cannot look at is refused
+    repairs: bool = False  # what it refuses is asked for once more
     rules: Rules | None = None  # all that it looks for, where it does nothing else
     allows: Verdict  # what is noted where it finds nothing
 

@@ -18,7 +18,7 @@ from dragoman.guardrails.window import Window
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from dragoman.dialects.canonical import Answer, Json, Request
     from dragoman.guardrails.build import Applied
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dragoman.guardrails.guard import Guard
     from dragoman.guardrails.masking import Hider, Hiding
     from dragoman.guardrails.verdict import Finding, Passage
+    from dragoman.routing.call import Call
 
 # Where an answer's texts stand.
 OF_ANSWERS = frozenset({"output", "tool_arguments"})
@@ -36,6 +37,7 @@ class Calling(Struct, frozen=True):
 
     asking: Asking
     loop: AbstractEventLoop
+    again: Callable[[Call, Answer, str], Awaitable[Answer | None]]  # an answer, and what is wrong with it
 
 
 class Guarding:
@@ -52,6 +54,8 @@ class Guarding:
         self.called_of_answer = [guard for guard in applied.called if guard.places & OF_ANSWERS]
         self.calling: Calling | None = None
         self._pending: Round | None = None  # asked while the model is
+        self._refused_by: Guard | None = None
+        self._reason = ""
         self.about = About()
         self.verdicts = Verdicts()
 
@@ -124,7 +128,10 @@ class Guarding:
                 signals=finding.signals,
             )
         )
-        return finding if guard.blocks and not guard.shadow else None
+        if not guard.blocks or guard.shadow:
+            return None
+        self._refused_by, self._reason = guard, finding.reason
+        return finding
 
     def cannot_look(self, reason: str) -> None:
         """Note that a request cannot be looked into.
@@ -219,6 +226,22 @@ class Guarding:
             if finding is not None:
                 return finding
         return None
+
+    @property
+    def may_repair(self) -> bool:
+        """Whether an answer may be asked for once more."""
+        return any(guard.repairs for guard in self.of_answer)
+
+    async def repaired(self, call: Call, answer: Answer) -> Answer | None:
+        """An answer that was refused, asked for once more; ``None``: it is not, or is refused again."""
+        guard = self._refused_by
+        if guard is None or not guard.repairs or self.calling is None:
+            return None
+        again = await self.calling.again(call, answer, self._reason)
+        if again is None or self.refuses(passages.of_answer(again)) is not None:
+            return None
+        self.verdicts.replace(Verdict(guardrail=guard.name, ruling="repaired", place="output", reason=self._reason))
+        return again
 
     def answer(self, answer: Answer) -> Answer:
         """What of a whole answer its client may see."""

@@ -9,7 +9,8 @@ from msgspec import Struct
 from dragoman.config.guards import Place
 
 # ``not_scanned``: it could not look, which is never the same as having found nothing.
-Ruling = Literal["allow", "mask", "block", "flag", "not_scanned"]
+# ``repaired``: it was asked for once more, and is right now.
+Ruling = Literal["allow", "mask", "block", "flag", "repaired", "not_scanned"]
 
 
 class Passage(Struct, frozen=True):
@@ -42,7 +43,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 # Worst first: what a guardrail that ruled several times is shown with.
-_ORDER: tuple[Ruling, ...] = ("block", "not_scanned", "flag", "mask", "allow")
+_ORDER: tuple[Ruling, ...] = ("block", "not_scanned", "flag", "mask", "repaired", "allow")
 
 
 class Verdicts:
@@ -62,6 +63,11 @@ class Verdicts:
         if known is None or _ORDER.index(verdict.ruling) < _ORDER.index(known.ruling):
             self.worst[verdict.guardrail] = verdict
             self._told = ""
+
+    def replace(self, verdict: Verdict) -> None:
+        """A guardrail has ruled anew, and what it said before holds no more."""
+        self.worst[verdict.guardrail] = verdict
+        self._told = ""
 
     @property
     def blocks(self) -> bool:

@@ -10,9 +10,13 @@ from msgspec.structs import replace
 
 from dragoman.access.knobs import NONE
 from dragoman.core import RequestBody
-from dragoman.dialects.dialect import Path
+from dragoman.dialects.canonical import Message, Text
+from dragoman.dialects.dialect import Path, Target
+from dragoman.dialects.fields import Unreadable
+from dragoman.dialects.losses import Losses
 from dragoman.dialects.table import DIALECTS
 from dragoman.errors import RequestError
+from dragoman.guardrails.prompts.apply import conversation_of
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.reading import Reading
@@ -21,6 +25,7 @@ from dragoman.routing.settle import settle, text_of
 from dragoman.routing.surface import Surface
 
 if TYPE_CHECKING:
+    from dragoman.dialects.canonical import Answer
     from dragoman.gateway import Gateway
     from dragoman.routing.plan import Plan
 
@@ -47,6 +52,8 @@ class Nobody:
         return _Taken()
 
 
+# What is said of an answer that is asked for once more.
+COMPLAINT = "That answer cannot be used: {}. Answer again, with the JSON alone and nothing before or after it."
 # How a model is asked whose answer is for the gateway alone.
 JUDGED = Surface(endpoint="chat", dialect="openai_chat", native=lambda at, model: "/chat/completions", counted="chat")
 
@@ -85,6 +92,39 @@ async def ask_model(gateway: Gateway, asked_by: Run, alias: str, raw: bytes, tim
     finally:
         settle(gateway, run)
     return None if run.outcome is None else text_of(run, run.outcome)[0]
+
+
+async def ask_again(
+    gateway: Gateway, plan: Plan, asked_by: Run, call: Call, answer: Answer, reason: str
+) -> Answer | None:
+    """Ask for an answer once more, with what is wrong with the first; ``None`` where none comes.
+
+    :param call: what was asked; what is left of its time is all there is.
+    """
+    assert call.surface is not None and call.reading is not None and call.at is not None  # noqa: S101
+    asked, dialect = call.reading.request, DIALECTS[call.dialect]
+    complaint = Message(role="user", blocks=(Text(text=COMPLAINT.format(reason)),))
+    first = Message(role="assistant", blocks=tuple(one for one in answer.choices[0].blocks if type(one) is Text))
+    extra = {name: value for name, value in asked.extra.items() if name != conversation_of(call.dialect)}
+    again = replace(asked, messages=(*asked.messages, first, complaint), extra=extra, stream=False)
+    target = Target(model=asked.model, stream_usage=False)
+    raw = dialect.write_request(again, target, Losses()).body
+    own = replace(call, raw=raw, body=RequestBody(raw), reading=Reading(dialect, raw, call.at), guarding=None)
+    run = Run(asked_by.request.part(Nobody()), asked_by.snapshot, asked_by.principal, "guardrail")
+    run.request.watched = True  # nobody hangs up
+    run.planned(plan.alias, asked_by.end_user, call.knobs, None)
+    try:
+        await dispatch(gateway, Admitted(call=own, plan=plan, counted=None, cost_estimate_nanousd=None), run)
+        if run.translation is not None and run.translation.answer is not None:
+            return run.translation.answer
+        return None if run.outcome is None else dialect.read_answer(run.outcome.body, target)
+    except RequestError as error:
+        run.fail(error)
+        return None
+    except Unreadable:
+        return None
+    finally:
+        settle(gateway, run)
 
 
 async def ask_apart(gateway: Gateway, call: Call, plan: Plan, asked_by: Run) -> str | None:

@@ -104,6 +104,11 @@ class Attempt:
         except GuardrailBlocked as refused:
             return refused
         surface, translation = self.call.surface, self.translation
+        if translation is not None and translation.refused and translation.original is not None:
+            again = await guarding.repaired(self.call, translation.original)
+            if again is None:
+                return None
+            translation.replace_whole(again)
         if not guarding.called_of_answer or (surface is not None and surface.task):
             return None
         if translation is not None and translation.answer is not None:

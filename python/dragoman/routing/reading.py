@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Reading:
     """The body of one request, and what its path says beside it."""
 
-    __slots__ = ("_asked", "_complete", "_request", "at", "dialect", "raw", "task")
+    __slots__ = ("_asked", "_complete", "_request", "_shown", "at", "dialect", "raw", "shown_raw", "task")
 
     def __init__(
         self,
@@ -34,8 +34,13 @@ class Reading:
         task: str = "",
         *,
         complete: Callable[[Request], Request] = lambda request: request,
+        shown_raw: bytes | None = None,
     ) -> None:
-        """:param complete: adds to the request what is known of it here."""
+        """:param complete: adds to the request what is known of it here.
+        :param shown_raw: the body that the client may be told of, where that is another.
+        """
+        self.shown_raw = shown_raw
+        self._shown: Request | None = None
         self._complete = complete
         self.dialect = dialect
         self.raw = raw
@@ -54,6 +59,18 @@ class Reading:
         if self._request is None:
             self._request = self._complete(self._read(self.dialect.read_request))
         return self._request
+
+    @property
+    def shown(self) -> Request:
+        """The request as the client knows it: without what was put into it here."""
+        if self.shown_raw is None:
+            return self.request
+        if self._shown is None:
+            try:
+                self._shown = self.dialect.read_request(self.shown_raw, self.at)
+            except Unreadable:
+                self._shown = self.request
+        return self._shown
 
     @property
     def asked(self) -> Embed | Rank:

@@ -80,6 +80,8 @@ class Translation:
         self.unsent: bytes | None = None  # the end of a stream, where its cost is to be added
         self.begun = False  # whether the client has got anything
         self.refused = False  # by somebody who was shown all of it
+        self.replaced = False  # by one that was asked for once more
+        self.original: Answer | None = None  # as it came, whatever was made of it
         self.heard = Heard() if guarding is not None and guarding.called_of_answer else None
 
     @property
@@ -90,7 +92,7 @@ class Translation:
     def asked(self, run: Run) -> Asked:
         """What the answer is written for."""
         request = run.request
-        return Asked(request=self.reading.request, request_id=request.id, created_s=request.started_at_ms // 1000)
+        return Asked(request=self.reading.shown, request_id=request.id, created_s=request.started_at_ms // 1000)
 
     @property
     def turn(self) -> Turn | None:
@@ -116,7 +118,9 @@ class Translation:
         if first.stop == "error" and not first.blocks:
             self.error = self._broke_off(first.native_stop)
         else:
+            self.original = answer
             self.answer = answer if self.guarding is None else self.guarding.answer(answer)
+            self.refused = self.answer is not answer
 
     def write_whole(self, run: Run) -> bytes:
         """The answer as the client reads it."""
@@ -179,6 +183,10 @@ class Translation:
         """Leave nothing of what is held but its beginning and that it was filtered."""
         begun = [event for event in self.events if type(event) is Started]
         self.events = [*begun, Finished(stop="filter", native_stop=NATIVE_STOP)]
+
+    def replace_whole(self, answer: Answer) -> None:
+        """Give another answer in the place of one that was refused."""
+        self.refused, self.replaced, self.answer = False, True, answer
 
     def refuse_whole(self) -> None:
         """Leave nothing of a whole answer but that it was filtered."""

@@ -80,7 +80,7 @@ class Watched(Relayed):
     def asked(self, run: Run) -> Asked:
         """What an ending is written for."""
         request = run.request
-        return Asked(request=self.reading.request, request_id=request.id, created_s=request.started_at_ms // 1000)
+        return Asked(request=self.reading.shown, request_id=request.id, created_s=request.started_at_ms // 1000)
 
     def read_whole(self, outcome: Outcome) -> None:
         """Read the answer, look at it, and keep it as it is."""
@@ -94,7 +94,7 @@ class Watched(Relayed):
 
     def write_whole(self, run: Run) -> bytes:
         """The answer as it came, or that it is refused."""
-        if not self.refused or self.answer is None:
+        if not (self.refused or self.replaced) or self.answer is None:
             return self.raw
         return self.reading.dialect.write_answer(self.answer, self.asked(run))
 

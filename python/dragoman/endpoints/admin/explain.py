@@ -12,6 +12,7 @@ from dragoman.dialects.dialect import Path
 from dragoman.endpoints.answers import json_answer
 from dragoman.endpoints.surfaces import CHAT, FIXED
 from dragoman.errors import Forbidden, Untranslatable
+from dragoman.routing import arrival
 from dragoman.routing.call import Call
 from dragoman.routing.continuity import completed
 from dragoman.routing.sending import sending_to
@@ -42,9 +43,9 @@ class Explain:
         knobs = read_knobs(request.headers, principal)
         raw = await gateway.read_body(request)
         at = Path(headers=request.headers)
-        body = pipeline.read(raw, snapshot.config.server.limits.max_json_depth)
-        pipeline.check_model(body, at)
-        knobs = pipeline.with_body_fallbacks(knobs, body)
+        body = arrival.read(raw, snapshot.config.server.limits.max_json_depth)
+        arrival.check_model(body, at)
+        knobs = arrival.with_body_fallbacks(knobs, body)
         plan = snapshot.plan(body.model or "", knobs.fallbacks, principal)
         call = Call(
             endpoint=surface.endpoint,
@@ -57,7 +58,7 @@ class Explain:
             headers=[],
             surface=surface,
             at=at,
-            reading=pipeline.reading_of(surface, body, raw, at, partial(completed, gateway.turns, principal)),
+            reading=arrival.reading_of(surface, body, raw, at, partial(completed, gateway.turns, principal)),
             policy=policy_of(knobs, principal, snapshot.config.defaults.lossy),
         )
         json_answer(request, self._shown(pipeline.admit(gateway, call, plan)), snapshot=snapshot.number)

@@ -64,13 +64,15 @@ def without_call(raw: bytes, filled: Filled, surface: Surface, at: Path) -> byte
     return _encode(body)
 
 
-def shaped(raw: bytes, surface: Surface, at: Path, filled: Filled | None, rules: Rules) -> Shaped:
+def shaped(raw: bytes, surface: Surface, at: Path, filled: Filled | None, rules: Rules, canary: str = "") -> Shaped:
     """The request with all that is put into and around it, and its parameters held to the policies.
+
+    :param canary: instructions that are put behind others, where there are any.
 
     Raises:
         InvalidRequest: it asks for what is forbidden, or is of a kind that cannot be decorated.
     """
-    if surface.task or (filled is None and not rules.decorators and not rules.policies):
+    if surface.task or (filled is None and not canary and not rules.decorators and not rules.policies):
         return Shaped(raw)
     changed: list[str] = []
     if rules.policies:
@@ -79,12 +81,12 @@ def shaped(raw: bytes, surface: Surface, at: Path, filled: Filled | None, rules:
             raise _unreadable(surface)
         changed = apply_policies(body, surface.dialect, rules.policies)
         raw = _encode(body)
-    if rules.decorators or filled is not None:
-        raw = _reworded(raw, surface, at, filled, rules)
+    if rules.decorators or filled is not None or (canary and surface.translated):
+        raw = _reworded(raw, surface, at, filled, rules, canary)
     return Shaped(raw, ", ".join(changed))
 
 
-def _reworded(raw: bytes, surface: Surface, at: Path, filled: Filled | None, rules: Rules) -> bytes:
+def _reworded(raw: bytes, surface: Surface, at: Path, filled: Filled | None, rules: Rules, canary: str) -> bytes:
     if not surface.translated or (surface.known_by and surface.known_by not in parse_fields(raw).left):
         raise _unreadable(surface)
     try:
@@ -95,6 +97,8 @@ def _reworded(raw: bytes, surface: Surface, at: Path, filled: Filled | None, rul
     if filled is not None:
         messages = _with_template(messages, filled.messages, surface.dialect)
     messages = decorated(messages, rules.decorators, surface.dialect)
+    if canary and leading(messages):
+        messages = with_instructions(messages, canary, surface.dialect, last=True)
     if messages == request.messages:
         return raw
     target = Target(model=request.model, stream_usage=request.include_usage)
