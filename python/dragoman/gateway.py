@@ -22,6 +22,7 @@ from dragoman.errors import Unauthenticated
 from dragoman.routing.build import Builder
 from dragoman.server.request import read_body
 from dragoman.store.engine import open_store
+from dragoman.store.prompts import StoredPrompts
 from dragoman.store.responses import Responses
 from dragoman.store.vault import Vault
 from dragoman.telemetry.metrics import Metrics
@@ -74,6 +75,7 @@ class Gateway:
             self.saved_answers.load(self.answers)
         self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
         self.writer.start()
+        self.prompts = StoredPrompts(self.store.engine)
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "usage": "Say what was used and what it cost.",
     "models": "List the models whose prices are known.",
     "matrix": "Say what of a request each dialect can carry.",
+    "prompts": "Store prompt templates.",
     "guardrails": "Find out what guardrails see.",
     "rehearse": "Start the rehearsal provider alone, as a staging upstream.",
     "completion": "Print the shell's completion script.",

@@ -94,9 +94,13 @@ def warnings(config: Config) -> list[str]:
     return found
 
 
+def is_name(text: str) -> bool:
+    """Whether it may stand in headers, metrics and URLs."""
+    return _NAME.fullmatch(text) is not None
+
+
 def _check_name(path: FieldPath, name: str, problems: Problems) -> None:
-    """Names stand in headers, metrics and URLs."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         problems.add(path, "a name is 1 to 128 letters, digits and . _ : / @ + -, and begins with a letter or digit")
 
 

@@ -89,7 +89,7 @@ def filled_in(gateway: Gateway, body: RequestBody, surface: Surface) -> Filled |
     called = called_in(body, is_text_too=not surface.translated)
     if called is None:
         return None
-    template = gateway.snapshot.prompts.config.templates.get(called.id)
+    template = gateway.snapshot.prompts.config.templates.get(called.id) or gateway.prompts.find(called.id)
     if template is None and surface.stores:
         return None  # a prompt that the provider has stored
     return fill(called, template)

@@ -113,6 +113,16 @@ continuity = Table(
     Index("continuity_expires_at_ms", "expires_at_ms"),
 )
 
+# Templates, as they were stored: JSON of a configuration's version.
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("version", BigInteger(), primary_key=True, autoincrement=False),
+    Column("body", LargeBinary(), nullable=False),
+    Column("created_at_ms", BigInteger(), nullable=False),
+)
+
 meta = Table(
     "meta",
     metadata,

@@ -8,9 +8,11 @@ from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
 from tests.served import Protocol, Serve, Served
 
+from dragoman.config.prompting import Turn, Variable, Version
 from dragoman.core import RequestBody
 from dragoman.errors import InvalidRequest
 from dragoman.guardrails.prompts.apply import called_in
+from dragoman.store.prompts import add_prompt
 
 TEMPLATES = {
     "support": {
@@ -270,3 +272,16 @@ def test_the_same_template_with_the_same_values_is_the_same_to_the_cache(serve: 
         for call in (CALL, CALL, CALL | {"version": "1", "variables": {}})
     ]
     assert told == ["miss", "hit", "miss"]
+
+
+def test_a_stored_template_is_called_as_any_other(serve: Serve, upstream: Upstream) -> None:
+    served = serve(config(upstream))
+    body = Version(messages=(Turn(role="system", text="Stored {{x}}."),), variables={"x": Variable(type="line")})
+    call = {"id": "stored", "variables": {"x": "words"}}
+    assert ask(served, prompt=call).status == 404
+    for _ in range(2):
+        add_prompt(served.gateway.store.engine, "stored", body, now_ms=0)
+    served.gateway.prompts.refresh()
+    response = ask(served, prompt=call)
+    assert (response.headers["x-dragoman-prompt"], said(upstream)[0]) == ("stored@2", ("system", "Stored words."))
+    assert ask(served, prompt=call | {"version": 1}).headers["x-dragoman-prompt"] == "stored@1"

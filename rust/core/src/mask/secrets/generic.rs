@@ -162,6 +162,11 @@ fn is_secret(value: &[u8], is_password: bool) -> bool {
         return false;
     }
     if is_password {
+        let rest = value.iter().rev().take_while(|byte| b":|/".contains(byte)).count();
+        let value = slice(value, 0..value.len() - rest);
+        if PASSWORDS.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(value)) {
+            return false; // a form that names its field twice
+        }
         let special =
             value.iter().any(|byte| byte.is_ascii_punctuation() && !matches!(byte, b'_' | b'-' | b'.'));
         return value.len() >= 6 && (mixed || special) && entropy(value) >= 2.0;
