@@ -20,7 +20,7 @@ from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.called.asked import Asking
 from dragoman.guardrails.guarding import Calling
 from dragoman.guardrails.prompts.build import NO_RULES
-from dragoman.guardrails.request import schema_of_call, texts_of_call
+from dragoman.guardrails.request import seen_of_call
 from dragoman.routing.apart import ask_again, ask_apart, ask_model
 from dragoman.routing.arrival import call_of, come, controlled
 from dragoman.routing.attempts import dispatch
@@ -66,8 +66,8 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         call = call_of(gateway, came, surface, plan, run)
         run.stream, run.wants_cost = call.stream, call.wants_cost
         if guarding is not None:
-            texts = texts_of_call(call)
-            guarding.check_input(texts, schema_of_call(call))
+            texts, schema = seen_of_call(call)
+            guarding.check_input(texts, schema)
             await call_out(gateway, guarding, run, plan, texts, may_wait=surface.translated and not surface.task)
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
         ask = partial(_ask, gateway, call, plan, run)

@@ -44,7 +44,7 @@ def told(stream: RevealStream, block: Any, masked: str) -> tuple[str, list[Event
 @pytest.mark.parametrize("block", [Text(text=""), Reasoning(), ToolCall(id="i", name="n", arguments="", kind="custom")])
 def test_text_sign_by_sign(session: Any, block: Any) -> None:
     masked = session.mask("to ann@example.com, card 4111 1111 1111 1111")
-    text, shown = told(RevealStream(session, ASKED), block, masked)
+    text, shown = told(RevealStream(session, lambda: ASKED), block, masked)
     assert text == "to ann@example.com, card 4111 1111 1111 1111"
     assert type(shown[-1]) is BlockStopped
     assert type(shown[-2]) is Proved
@@ -53,20 +53,20 @@ def test_text_sign_by_sign(session: Any, block: Any) -> None:
 def test_arguments_stay_json(session: Any) -> None:
     name = session.mask(SECRET).split('"')[1]
     block = ToolCall(id="i", name="n", arguments="")
-    text, _ = told(RevealStream(session, ASKED), block, json.dumps({"password": name}))
+    text, _ = told(RevealStream(session, lambda: ASKED), block, json.dumps({"password": name}))
     assert json.loads(text) == {"password": "x9\\y'z7Q!"}
 
 
 @pytest.mark.parametrize("asked", [ASKED, Request(dialect="x", model="m", messages=(), format=Format(kind="json"))])
 def test_text_that_is_json_stays_json(session: Any, asked: Request) -> None:
     name = session.mask(SECRET).split('"')[1]
-    text, _ = told(RevealStream(session, asked), Text(text=""), json.dumps({"password": name}))
+    text, _ = told(RevealStream(session, lambda: asked), Text(text=""), json.dumps({"password": name}))
     assert json.loads(text) == {"password": "x9\\y'z7Q!"}
 
 
 def test_what_comes_whole(session: Any) -> None:
     masked = session.mask("ann@example.com")
-    stream = RevealStream(session, ASKED)
+    stream = RevealStream(session, lambda: ASKED)
     cited, passed, block = stream.events(
         [
             Cited(index=0, citation=Citation(cited_text=f"by {masked}")),
@@ -81,4 +81,4 @@ def test_what_comes_whole(session: Any) -> None:
 
 def test_nothing_hidden_nothing_touched(session: Any) -> None:
     events: list[Event] = [Delta(index=0, text="EMAIL_4KQ2")]
-    assert RevealStream(session, ASKED).events(events) is events
+    assert RevealStream(session, lambda: ASKED).events(events) is events

@@ -14,7 +14,7 @@ from tests.gateway.upstream import Upstream, answer, expect
 from tests.served import Served
 
 from dragoman import pipeline
-from dragoman.routing import attempt, attempts, settle
+from dragoman.routing import arrival, attempt, attempts, settle
 from dragoman.server import app as app_module
 from dragoman.server import request as request_module
 
@@ -30,7 +30,7 @@ PLACES: dict[str, Callable[[Served], tuple[Any, str]]] = {
     "read the knobs": lambda served: (pipeline, "read_knobs"),
     "read the body": lambda served: (served.gateway, "read_body"),
     "look at its length": lambda served: (request_module, "declared_length"),
-    "parse": lambda served: (pipeline, "read"),
+    "parse": lambda served: (arrival, "read"),
     "continue the trace": lambda served: (pipeline, "outgoing_trace"),
     "count and price": lambda served: (pipeline, "admit"),
     "dispatch": lambda served: (pipeline, "dispatch"),

@@ -231,7 +231,7 @@ def frames(dialect: Dialect, wire: bytes) -> list[Frame]:
 
 def _told(guarding: Guarding, events: list[Event]) -> str:
     """What a client is told of a stream, whose texts come sign by sign."""
-    outgoing = guarding.stream(_ASKED)
+    outgoing = guarding.stream(lambda: _ASKED)
     told = ""
     for event in events:
         pieces = [replace(event, text=sign) for sign in event.text] if type(event) is Delta else [event]

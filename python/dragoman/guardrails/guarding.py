@@ -255,8 +255,11 @@ class Guarding:
             body = hiding.session.unmask_body(body)
         return body
 
-    def stream(self, asked: Request) -> OutgoingStream:
-        """The same for a stream."""
+    def stream(self, asked: Callable[[], Request]) -> OutgoingStream:
+        """The same for a stream.
+
+        :param asked: what was asked, read where it has to be known.
+        """
         reveals = [RevealStream(hiding.session, asked) for hiding in self.hidings]
         whole = any(guard.whole for guard in self.of_answer)
         return OutgoingStream(Window(self.refuses, whole=whole) if self.of_answer else None, reveals)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import hmac
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dragoman.config.guards import Leakage
     from dragoman.guardrails.guard import About
     from dragoman.guardrails.verdict import Passage
@@ -40,16 +39,42 @@ class PromptLeaks:
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether an answer has such a run."""
-        secret = [passage.text for passage in about.said if passage.role in SECRET]
-        words = {word for text in secret for word in _CANARY.findall(text)}
-        if words and any(word in _NOT_WORD.sub("", one.text.lower()) for one in passages for word in words):
-            return Finding(reason="the system prompt, by the word that was put into it", signals=("canary",))
-        kept = {run for text in secret for run in self._runs(text)}
-        if kept and any(run in kept for passage in passages for run in self._runs(passage.text)):
-            return Finding(reason="the system prompt, word for word")
+        secret = [_kept(passage.text, self._words) for passage in about.said if passage.role in SECRET]
+        for kept in secret:
+            if kept.canaries and any(_holds(passage.text, kept.canaries) for passage in passages):
+                return Finding(reason="the system prompt, by the word that was put into it", signals=("canary",))
+            if kept.runs and any(_has_run(passage.text, kept, self._words) for passage in passages):
+                return Finding(reason="the system prompt, word for word")
         return None
 
-    def _runs(self, text: str) -> Iterator[tuple[str, ...]]:
-        words = _WORD.findall(text.lower())
-        for start in range(len(words) - self._words + 1):
-            yield tuple(words[start : start + self._words])
+
+class _Kept(NamedTuple):
+    """A system prompt, which comes again with every request."""
+
+    words: frozenset[str]
+    runs: frozenset[tuple[str, ...]]
+    canaries: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def _kept(text: str, length: int) -> _Kept:
+    words = _WORD.findall(text.lower())
+    runs = (tuple(words[start : start + length]) for start in range(len(words) - length + 1))
+    return _Kept(frozenset(words), frozenset(runs), tuple(_CANARY.findall(text)))
+
+
+def _holds(text: str, canaries: tuple[str, ...]) -> bool:
+    """Whether a text holds such a word, in whatever form."""
+    letters = _NOT_WORD.sub("", text.lower())
+    return any(word in letters for word in canaries)
+
+
+def _has_run(text: str, kept: _Kept, length: int) -> bool:
+    """Whether so many words in a row are the system prompt's: first, whether they are words of it at all."""
+    words = _WORD.findall(text.lower())
+    known = 0
+    for place, word in enumerate(words, 1):
+        known = known + 1 if word in kept.words else 0
+        if known >= length and tuple(words[place - length : place]) in kept.runs:
+            return True
+    return False

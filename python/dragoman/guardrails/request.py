@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragoman.errors import GuardrailBlocked
-from dragoman.guardrails import passages
+from dragoman.guardrails import passages, plain
 from dragoman.guardrails.verdict import Passage
 
 if TYPE_CHECKING:
@@ -24,25 +24,26 @@ def hidden(guarding: Guarding, raw: bytes, asked: bytes) -> tuple[bytes, bytes]:
     return sent, sent if asked is raw else guarding.hide(asked)
 
 
-def texts_of_call(call: Call) -> list[Passage]:
-    """All texts of a request.
+def seen_of_call(call: Call) -> tuple[list[Passage], Json | None]:
+    """All texts of a request, and the schema of the answer that it asks for.
 
     Raises:
         InvalidRequest: it is not what its dialect says.
     """
     surface, reading = call.surface, call.reading
     if reading is None or surface is None or (not surface.translated and not surface.task):
-        return passages.of_body(call.raw)
-    return passages.of_task(reading.asked) if surface.task else passages.of_request(reading.request)
-
-
-def schema_of_call(call: Call) -> Json | None:
-    """The schema of the answer that a request asks for."""
-    surface, reading = call.surface, call.reading
-    if reading is None or surface is None or surface.task or not surface.translated:
-        return None
+        return passages.of_body(call.raw), None
+    if surface.task:
+        return passages.of_task(reading.asked), None
+    if is_chat(call) and (texts := plain.of_chat(call.raw)) is not None:
+        return texts, None
     form = reading.request.format
-    return None if form is None else form.schema
+    return passages.of_request(reading.request), None if form is None else form.schema
+
+
+def is_chat(call: Call) -> bool:
+    """Whether a request, and so its answer, is of OpenAI's chat."""
+    return call.endpoint == "chat" and call.dialect == "openai_chat"
 
 
 def refusal_of_body(guarding: Guarding, body: bytes) -> GuardrailBlocked | None:

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from dragoman.dialects.canonical import Block, BlockStarted, BlockStopped, Delta, Event, Proved, Request, Text, ToolCall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dragoman.core import MaskSession, Unmasker
 
 # Fields of events in which texts may stand that do not come in pieces.
@@ -30,7 +32,7 @@ def is_json(text: str, asked: Request) -> bool:
 class RevealStream:
     """The events of one stream, holding back no more than may be the start of a placeholder."""
 
-    def __init__(self, session: MaskSession, asked: Request) -> None:
+    def __init__(self, session: MaskSession, asked: Callable[[], Request]) -> None:
         self._session = session
         self._asked = asked
         self._open: dict[tuple[int, int], Block] = {}
@@ -82,7 +84,7 @@ class RevealStream:
     def _is_json(self, block: Block | None, text: str) -> bool:
         if type(block) is ToolCall:
             return block.kind == "function"
-        return type(block) is Text and is_json(text, self._asked)
+        return type(block) is Text and is_json(text, self._asked())
 
     def _rest(self, choice: int, index: int) -> list[Event]:
         unmasker = self._unmaskers.pop((choice, index), None)

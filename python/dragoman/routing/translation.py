@@ -134,7 +134,7 @@ class Translation:
         reply = run.request.reply
         reader = self.provider.reader(self.target)
         if self.guarding is not None:
-            self.outgoing = self.guarding.stream(self.reading.request)
+            self.outgoing = self.guarding.stream(lambda: self.reading.request)
         self.writer = self.reading.dialect.writer(self.asked(run))
         while (frames := await exchange.next_batch()) is not None:
             if not frames:

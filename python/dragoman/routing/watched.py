@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from dragoman.core import without_usage
-from dragoman.dialects.canonical import Delta, Event, Finished, Started
+from dragoman.core import read_answer, without_usage
+from dragoman.dialects.canonical import Delta, Event, Finished, Started, Usage
 from dragoman.dialects.dialect import Asked
+from dragoman.guardrails import plain
 from dragoman.guardrails.called.heard import Heard
 from dragoman.guardrails.window import NATIVE_STOP
 from dragoman.routing.translation import Relayed
@@ -69,6 +70,10 @@ class Watched(Relayed):
         """
         super().__init__(reading, target)
         self.heard = Heard() if guarding.called_of_answer else None
+        # Of a format, or for others, an answer has to be read whole.
+        self._is_plain = (
+            reading.dialect.name == "openai_chat" and not guarding.called_of_answer and not guarding.may_repair
+        )
         self._hides_usage = hides_usage
         self._wants_cost = wants_cost
         self.guarding = guarding
@@ -84,6 +89,8 @@ class Watched(Relayed):
 
     def read_whole(self, outcome: Outcome) -> None:
         """Read the answer, look at it, and keep it as it is."""
+        if self._is_plain and self._read_plain(outcome.body):
+            return
         guarding, self.guarding = self.guarding, None
         super().read_whole(outcome)
         self.guarding = guarding
@@ -91,6 +98,29 @@ class Watched(Relayed):
             looked_at = guarding.answer(self.answer)
             self.refused = looked_at is not self.answer
             self.answer = looked_at
+
+    def _read_plain(self, body: bytes) -> bool:
+        """Look at an answer that says nothing but texts. False: it says more, or is refused, and has to be read."""
+        assert self.guarding is not None  # noqa: S101 - the answer is watched
+        texts = plain.of_completion(body)
+        if texts is None or self.guarding.refuses(texts) is not None:
+            return False
+        told = read_answer(body)
+        usage = told.usage
+        if usage is None or usage.suspect or not told.finish_reason:
+            return False
+        self.usage = Usage(
+            input=usage.input,
+            output=usage.output,
+            cached=usage.cached_input,
+            cache_write=usage.cache_write,
+            reasoning=usage.reasoning,
+            audio_input=usage.audio_input,
+            audio_output=usage.audio_output,
+        )
+        self.finish_reason = told.finish_reason
+        self.raw = body
+        return True
 
     def write_whole(self, run: Run) -> bytes:
         """The answer as it came, or that it is refused."""

@@ -39,6 +39,7 @@ const HARMLESS: [&str; 12] = [
 const PASSWORDS: [&str; 5] = ["password", "passwd", "pwd", "passphrase", "passcode"];
 const LONGEST_NAME: usize = 60;
 const LONGEST_VALUE: usize = 4096;
+const LONGEST_PASSWORD: usize = 256;
 const STAND_INS: [&str; 14] = [
     "example",
     "changeme",
@@ -137,7 +138,8 @@ fn scheme(value: &[u8]) -> usize {
 
 /// How long the value is that begins at `at`: up to the quote that it began with, or as far as it may go without.
 fn value_length(bytes: &[u8], at: usize, is_password: bool) -> usize {
-    let value = slice(bytes, at..bytes.len().min(at + LONGEST_VALUE));
+    let longest = if is_password { LONGEST_PASSWORD } else { LONGEST_VALUE };
+    let value = slice(bytes, at..bytes.len().min(at + longest));
     let opened = at.checked_sub(1).map(|before| byte_at(bytes, before)).filter(|byte| b"\"'`".contains(byte));
     let line = value.iter().take_while(|byte| !matches!(byte, b'\n' | b'\r'));
     if let Some(length) = opened.and_then(|quote| line.clone().position(|byte| *byte == quote)) {
