@@ -55,6 +55,39 @@ def test_what_it_understood(file: Path) -> None:
     ]
 
 
+CONTROLS = """
+providers: {openai: {api_key: hunter2}}
+routes: {faq: {tiers: [[openai/gpt-4.1-mini]], cache: on, semantic: {}}}
+cache: {mode: on, scope: team}
+guardrails:
+  pii: {mask: {}}
+  hook: {webhook: {url: "https://g.example.com", secret: hunter3}, parallel: true, on: [input], on_error: open}
+prompts:
+  templates: {t: {versions: {"1": {messages: [{role: user, text: hi}]}, "2": {messages: [{role: user, text: ho}]}}}}
+  decorators: {d: {prepend: a, append: b}}
+  parameters: {p: {caps: {max_tokens: 5}, forbidden: [tools], prompt_cache: true}}
+"""
+
+
+def test_what_controls_requests(file: Path) -> None:
+    file.write_text(CONTROLS)
+    result = run(str(file))
+    lines = result.stdout.splitlines()
+    assert lines[lines.index("routes (1):") :] == [
+        "routes (1):",
+        "  faq: openai/gpt-4.1-mini (latency, cache on, answers questions in other words)",
+        "guardrails (2):",
+        "  pii: mask",
+        "  hook: webhook (on input, open on errors, beside the model)",
+        "prompts (3):",
+        "  t: template, versions 1, 2, 2 where none is named",
+        "  d: prepend and append to the system prompt",
+        "  p: caps max_tokens; forbids tools; marks prompts for providers' caches",
+        "keeps answers for 3600 s, to be given again within one team",
+    ]
+    assert "hunter" not in result.output
+
+
 def test_no_secret_is_printed(file: Path) -> None:
     output = run(str(file)).output
     assert "hunter" not in output

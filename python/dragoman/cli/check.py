@@ -11,6 +11,8 @@ import msgspec
 
 from dragoman.cli.settings import config_faults, config_option
 from dragoman.config.check import warnings
+from dragoman.config.guards import Guardrail
+from dragoman.config.prompting import Parameters, Prompting, Settings
 from dragoman.config.resolve import REHEARSAL
 from dragoman.config.schema import Config, Deployment, Key, Provider, Route
 
@@ -51,7 +53,11 @@ def describe(config: Config) -> Iterator[str]:
         yield f"  {REHEARSAL}: answers without a network"
     yield from _section("deployments", (_deployment(name, one) for name, one in config.deployments.items()))
     yield from _section("routes", (_route(alias, route) for alias, route in config.routes.items()))
+    yield from _section("guardrails", (_guardrail(name, one) for name, one in config.guardrails.items()))
+    yield from _section("prompts", _prompts(config.prompts))
     yield from _section("keys", (_key(key) for key in config.keys))
+    if config.cache.mode == "on":
+        yield f"keeps answers for {config.cache.ttl_s:g} s, to be given again within one {config.cache.scope}"
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
@@ -78,7 +84,36 @@ def _deployment(name: str, one: Deployment) -> str:
 
 def _route(alias: str, route: Route) -> str:
     tiers = " -> ".join(" | ".join(tier) for tier in route.tiers)
-    return f"{alias}: {tiers} ({route.strategy})"
+    notes: list[str] = [route.strategy]
+    notes += [f"cache {route.cache}"] if route.cache else []
+    notes += ["answers questions in other words"] if route.semantic else []
+    return f"{alias}: {tiers} ({', '.join(notes)})"
+
+
+def _guardrail(name: str, one: Guardrail) -> str:
+    (kind,) = one.kinds
+    notes: list[str] = [one.mode] if one.mode == "shadow" else []
+    notes += [f"on {', '.join(one.on)}"] if one.on else []
+    notes += ["open on errors"] if one.on_error == "open" else []
+    notes += ["beside the model"] if one.parallel else []
+    return f"{name}: {kind}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _prompts(prompts: Prompting) -> Iterator[str]:
+    for name, prompt in prompts.templates.items():
+        yield f"{name}: template, versions {', '.join(prompt.versions)}, {prompt.usual} where none is named"
+    for name, decorator in prompts.decorators.items():
+        does = [what for what in ("prepend", "append", "replace") if getattr(decorator, what)]
+        yield f"{name}: {' and '.join(does)} to the {decorator.to} prompt"
+    for name, policy in prompts.parameters.items():
+        told = [f"{word} {', '.join(part.named)}" for word, part in _parts(policy) if part.named]
+        told += [f"forbids {', '.join(policy.forbidden)}"] if policy.forbidden else []
+        told += ["marks prompts for providers' caches"] if policy.prompt_cache else []
+        yield f"{name}: {'; '.join(told) or 'nothing'}"
+
+
+def _parts(policy: Parameters) -> tuple[tuple[str, Settings], ...]:
+    return ("defaults", policy.defaults), ("caps", policy.caps), ("forces", policy.forced)
 
 
 def _key(key: Key) -> str:
