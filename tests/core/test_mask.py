@@ -97,6 +97,25 @@ def test_a_field_that_is_named_twice_is_no_secret() -> None:
     assert (start, end) == (10, 18)
 
 
+def test_what_was_found_once_is_hidden_wherever_else_it_stands() -> None:
+    """A password that its text calls one is a password where nothing calls it that."""
+    session = Masker().session(KEY)
+    call = {"id": "c", "function": {"name": "f", "arguments": json.dumps({"x": ["say tr0ub4dor&3 again"]})}}
+    messages = [
+        {"role": "user", "content": "I tried tr0ub4dor&3, and it fails."},
+        {"role": "user", "content": "My password: tr0ub4dor&3"},
+        {"role": "assistant", "tool_calls": [call]},
+    ]
+    body = json.dumps({"messages": messages}).encode()
+    masked = session.mask_body(body)
+    assert b"tr0ub4dor" not in masked
+    assert session.leak(masked) is None
+    assert json.loads(session.unmask_body(masked)) == json.loads(body)
+    told = json.loads(masked)["messages"]
+    name = told[1]["content"].split()[-1]
+    assert told[0]["content"] == f"I tried {name}, and it fails."
+
+
 def test_one_value_has_one_placeholder_of_its_tenant() -> None:
     masker = Masker()
     first = masker.session(KEY).mask("from ann@example.com")

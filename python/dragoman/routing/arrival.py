@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from dragoman.access.cache_knobs import FIELDS
 from dragoman.access.knobs import Knobs, policy_of, with_cache_fields
 from dragoman.core import BodyError, RequestBody
 from dragoman.dialects.table import ARRAYS, DIALECTS
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from dragoman.routing.run import Run
     from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
+
+
+# What bodies that speak to the cache have somewhere.
+CACHE_FIELDS = tuple(f'"{name}"'.encode() for name in FIELDS)
 
 
 class Came(NamedTuple):
@@ -60,10 +65,10 @@ async def come(
         gateway.check_signature(request, surface.native(at, at.model), raw)
     max_depth = gateway.snapshot.config.server.limits.max_json_depth
     body = read(raw, max_depth)
-    knobs, ours = with_cache_fields(knobs, body, principal)
-    if ours:
-        raw = body.rewrite(model=None, ask_usage=False, remove=ours)
-        body = read(raw, max_depth)
+    if any(field in raw for field in CACHE_FIELDS):
+        knobs, ours = with_cache_fields(knobs, body, principal)
+        raw = body.rewrite(model=None, ask_usage=False, remove=ours) if ours else raw
+        body = read(raw, max_depth) if ours else body
     filled = filled_in(gateway, body, surface)
     if filled is not None:
         raw = without_call(raw, filled, surface, at)

@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use aho_corasick::{AhoCorasick, MatchKind};
+
 use super::entity::Entity;
 use super::find::Found;
 use super::session::{Masker, Session};
@@ -196,7 +198,29 @@ impl Session {
     ///
     /// * `body`: JSON that has been checked.
     pub fn mask_body(&mut self, masker: &Masker, body: &[u8]) -> Option<Vec<u8>> {
-        self.mask_json(masker, body, DEPTH)
+        let masked = self.mask_json(masker, body, DEPTH)?;
+        if self.leak(&masked).is_none() {
+            return Some(masked);
+        }
+        Some(self.mask_known(&masked, DEPTH).unwrap_or(masked))
+    }
+
+    /// Hides what was found where its surroundings told what it is, wherever else it stands; `None`: nowhere.
+    fn mask_known(&self, body: &[u8], depth: usize) -> Option<Vec<u8>> {
+        let (values, names): (Vec<&str>, Vec<&str>) = self.known().unzip();
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(values).ok()?;
+        let mut edits = Vec::new();
+        for piece in pieces(body, depth) {
+            let instead = match piece.inner {
+                true => self
+                    .mask_known(piece.text.as_bytes(), depth - 1)
+                    .map(|inner| String::from_utf8_lossy(&inner).into_owned()),
+                false if automaton.is_match(&*piece.text) => Some(automaton.replace_all(&piece.text, &names)),
+                false => None,
+            };
+            edits.extend(instead.map(|text| (piece.span, text)));
+        }
+        rewritten(body, &edits)
     }
 
     fn mask_json(&mut self, masker: &Masker, body: &[u8], depth: usize) -> Option<Vec<u8>> {

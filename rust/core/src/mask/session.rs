@@ -13,6 +13,8 @@ use super::text::slice;
 use super::unmask::{Unmasker, in_string};
 use super::view::View;
 
+/// Values of fewer bytes are not looked for where nothing tells what they are.
+const LEAST: usize = 5;
 /// So many values are looked for one by one.
 const FEW: usize = 16;
 
@@ -212,11 +214,19 @@ impl Session {
         Unmasker::new(self.values.clone(), in_json)
     }
 
+    /// What is hidden and long enough to be looked for, and what stands in its place.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&str, &str)> {
+        let long = |(_, value): &&(Entity, String)| value.len() >= LEAST;
+        self.placeholders
+            .keys()
+            .filter(long)
+            .filter_map(|key| Some((key.1.as_str(), self.placeholders.get(key)?.as_str())))
+    }
+
     /// The kind of something hidden that is still in what would be sent, as it was or as JSON writes it.
     ///
     /// Values of fewer than five bytes are not looked for.
     pub fn leak(&self, sent: &[u8]) -> Option<Entity> {
-        const LEAST: usize = 5;
         let hidden = || self.placeholders.keys().filter(|(_, value)| value.len() >= LEAST);
         let written = |value: &str| Some(in_string(value)).filter(|written| written != value);
         if self.placeholders.len() <= FEW {
