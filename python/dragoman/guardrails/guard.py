@@ -42,6 +42,19 @@ class Guard(Struct, frozen=True, kw_only=True):
     rules: Rules | None = None  # all that it looks for, where it does nothing else
     allows: Verdict  # what is noted where it finds nothing
 
-    def at(self, passages: list[Passage]) -> list[Passage]:
-        """Those of the passages that it is for."""
-        return [passage for passage in passages if passage.place in self.places]
+
+class ByPlace:
+    """Texts, sorted out for guardrails, of which many look at the same places."""
+
+    __slots__ = ("_known", "_passages")
+
+    def __init__(self, passages: list[Passage]) -> None:
+        self._passages = passages
+        self._known: dict[frozenset[Place], list[Passage]] = {}
+
+    def at(self, places: frozenset[Place]) -> list[Passage]:
+        """Those that stand there."""
+        known = self._known.get(places)
+        if known is None:
+            known = self._known[places] = [passage for passage in self._passages if passage.place in places]
+        return known

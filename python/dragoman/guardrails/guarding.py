@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dragoman.errors import GuardrailBlocked
 from dragoman.guardrails import passages
 from dragoman.guardrails.called.round import Round
-from dragoman.guardrails.guard import About
+from dragoman.guardrails.guard import About, ByPlace
 from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
 from dragoman.guardrails.reveal import RevealStream
 from dragoman.guardrails.verdict import Verdict, Verdicts
@@ -95,22 +95,23 @@ class Guarding:
         self.about = About(found, schema)
         unknown = self.harmless.unknown(found)
         clean = self.screen.is_clean(unknown)
+        new, everything = ByPlace(unknown), ByPlace(found)
         for guard in self.guards:
             if not (guard.each and not unknown):
-                finding = self._look(guard, unknown if guard.each else found, clean=clean)
+                finding = self._look(guard, new if guard.each else everything, clean=clean)
                 if finding is not None:
                     raise GuardrailBlocked(guard.name, finding.reason)
-            if guard.at(found):
+            if everything.at(guard.places):
                 self.verdicts.note(guard.allows)
         if all(self.verdicts.worst.get(guard.name, guard.allows) is guard.allows for guard in self.guards):
             self.harmless.note(unknown)
 
-    def _look(self, guard: Guard, found: list[Passage], *, clean: bool) -> Finding | None:
+    def _look(self, guard: Guard, found: ByPlace, *, clean: bool) -> Finding | None:
         """Let a guardrail look; what it refuses the texts for.
 
         :param clean: nothing is there that the rules of any guardrail ask for.
         """
-        looked_at = guard.at(found)
+        looked_at = found.at(guard.places)
         if not looked_at:
             return None
         finding = None if clean and guard.rules is not None else guard.look(looked_at, self.about)
@@ -220,9 +221,9 @@ class Guarding:
 
         :param whole: it is all of the answer.
         """
-        clean = self.screen.is_clean(found)
+        clean, by_place = self.screen.is_clean(found), ByPlace(found)
         for guard in self.of_answer:
-            finding = self._look(guard, found, clean=clean) if whole or not guard.whole else None
+            finding = self._look(guard, by_place, clean=clean) if whole or not guard.whole else None
             if finding is not None:
                 return finding
         return None
