@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,12 @@ from dragoman.routing.settle import settle, text_of
 from dragoman.routing.surface import Surface
 
 if TYPE_CHECKING:
+    from dragoman.access.principal import Principal
     from dragoman.dialects.canonical import Answer
     from dragoman.gateway import Gateway
     from dragoman.routing.plan import Plan
+
+log = logging.getLogger("dragoman")
 
 PATIENCE_S = 120.0
 
@@ -58,6 +62,31 @@ COMPLAINT = "That answer cannot be used: {}. Answer again, with the JSON alone a
 JUDGED = Surface(endpoint="chat", dialect="openai_chat", native=lambda at, model: "/chat/completions", counted="chat")
 
 
+async def _asked(gateway: Gateway, plan: Plan, call: Call, run: Run) -> Run | None:
+    """Ask, and record and pay for it; ``None``: there is no answer."""
+    run.request.watched = True  # nobody hangs up
+    run.planned(plan.alias, run.end_user, call.knobs, None)
+    try:
+        await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)
+    except RequestError as error:
+        run.fail(error)
+        return None
+    finally:
+        settle(gateway, run)
+    return run
+
+
+def _apart(asked_by: Run, endpoint: str, principal: Principal | None = None) -> Run:
+    """A run of its own, for the same key and end user."""
+    run = Run(asked_by.request.part(Nobody()), asked_by.snapshot, principal or asked_by.principal, endpoint)
+    run.end_user = asked_by.end_user
+    return run
+
+
+def _text(run: Run | None) -> str | None:
+    return None if run is None or run.outcome is None else text_of(run, run.outcome)[0]
+
+
 async def ask_model(gateway: Gateway, asked_by: Run, alias: str, raw: bytes, timeout_s: float) -> str | None:
     """Ask a model something of the gateway's own: the text of its answer, ``None`` where there is none.
 
@@ -65,33 +94,27 @@ async def ask_model(gateway: Gateway, asked_by: Run, alias: str, raw: bytes, tim
     :param raw: a chat request of OpenAI's.
     """
     principal = structs.replace(asked_by.principal, allow=("*",))
-    run = Run(asked_by.request.part(Nobody()), asked_by.snapshot, principal, "guardrail")
-    run.request.watched = True  # nobody hangs up
-    at = Path()
     try:
         plan = gateway.snapshot.plan(alias, (), principal)
-        run.planned(plan.alias, asked_by.end_user, NONE, None)
-        call = Call(
-            endpoint="chat",
-            path="",
-            raw=raw,
-            body=RequestBody(raw),
-            knobs=NONE,
-            deadline_s=monotonic() + timeout_s,
-            session="",
-            headers=[],
-            surface=JUDGED,
-            at=at,
-            reading=Reading(DIALECTS["openai_chat"], raw, at),
-            policy="allow",
-        )
-        await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)
     except RequestError as error:
-        run.fail(error)
+        log.error("a guardrail asks for the model %r: %s", alias, error.message)
         return None
-    finally:
-        settle(gateway, run)
-    return None if run.outcome is None else text_of(run, run.outcome)[0]
+    at = Path()
+    call = Call(
+        endpoint="chat",
+        path="",
+        raw=raw,
+        body=RequestBody(raw),
+        knobs=NONE,
+        deadline_s=monotonic() + timeout_s,
+        session="",
+        headers=[],
+        surface=JUDGED,
+        at=at,
+        reading=Reading(DIALECTS["openai_chat"], raw, at),
+        policy="allow",
+    )
+    return _text(await _asked(gateway, plan, call, _apart(asked_by, "guardrail", principal)))
 
 
 async def ask_again(
@@ -110,36 +133,19 @@ async def ask_again(
     target = Target(model=asked.model, stream_usage=False)
     raw = dialect.write_request(again, target, Losses()).body
     own = replace(call, raw=raw, body=RequestBody(raw), reading=Reading(dialect, raw, call.at), guarding=None)
-    run = Run(asked_by.request.part(Nobody()), asked_by.snapshot, asked_by.principal, "guardrail")
-    run.request.watched = True  # nobody hangs up
-    run.planned(plan.alias, asked_by.end_user, call.knobs, None)
-    try:
-        await dispatch(gateway, Admitted(call=own, plan=plan, counted=None, cost_estimate_nanousd=None), run)
-        if run.translation is not None and run.translation.answer is not None:
-            return run.translation.answer
-        return None if run.outcome is None else dialect.read_answer(run.outcome.body, target)
-    except RequestError as error:
-        run.fail(error)
+    run = await _asked(gateway, plan, own, _apart(asked_by, "guardrail"))
+    if run is None or run.outcome is None:
         return None
+    if run.translation is not None and run.translation.answer is not None:
+        return run.translation.answer
+    try:
+        return dialect.read_answer(run.outcome.body, target)
     except Unreadable:
         return None
-    finally:
-        settle(gateway, run)
 
 
 async def ask_apart(gateway: Gateway, call: Call, plan: Plan, asked_by: Run) -> str | None:
     """Ask once more what somebody has asked: the text of the answer, ``None`` where there is none."""
-    request = asked_by.request.part(Nobody())
-    request.watched = True  # nobody hangs up
-    run = Run(request, asked_by.snapshot, asked_by.principal, asked_by.endpoint)
-    run.planned(plan.alias, asked_by.end_user, call.knobs, None)
+    run = _apart(asked_by, asked_by.endpoint)
     run.cache = "check"
-    call = replace(call, deadline_s=monotonic() + PATIENCE_S)
-    try:
-        await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)
-    except RequestError as error:
-        run.fail(error)
-        return None
-    finally:
-        settle(gateway, run)
-    return None if run.outcome is None else text_of(run, run.outcome)[0]
+    return _text(await _asked(gateway, plan, replace(call, deadline_s=monotonic() + PATIENCE_S), run))
