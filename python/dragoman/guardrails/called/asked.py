@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from dragoman.core import Reply, Terms
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from dragoman.core import Outcome, Target
     from dragoman.guardrails.verdict import Finding, Passage, Verdict
     from dragoman.identity.signer import Signer
+
+T = TypeVar("T")
 
 MOST_ANSWER_BYTES = 1024 * 1024
 # What is shown of another's reason.
@@ -128,6 +131,18 @@ class CalledGuard(Struct, frozen=True, kw_only=True):
     def at(self, passages: list[Passage]) -> list[Passage]:
         """Those of the passages that it is for."""
         return [passage for passage in passages if passage.place in self.places]
+
+
+def read_as(wanted: type[T], body: bytes) -> T:
+    """Another's answer.
+
+    Raises:
+        CannotLook: it is no such thing.
+    """
+    try:
+        return msgspec.json.decode(body, type=wanted)
+    except msgspec.DecodeError as error:
+        raise CannotLook(f"its answer is not understood: {error}") from None
 
 
 def shown(reason: object) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from dragoman.guardrails.called.asked import CannotLook, Parcel
+from dragoman.guardrails.called.asked import Parcel, read_as
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ class BedrockForm:
 
     def read(self, body: bytes) -> Finding | None:
         """Whether it intervened, and which of its policies."""
-        try:
-            said = msgspec.json.decode(body, type=_Said)
-        except msgspec.DecodeError as error:
-            raise CannotLook(f"its answer is not understood: {error}") from None
+        said = read_as(_Said, body)
         if said.action == "NONE":
             return None
         policies = tuple(sorted({name for one in said.assessments for name in one if name.endswith("Policy")}))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dragoman.guardrails.called.asked import CannotLook, Parcel
+from dragoman.guardrails.called.asked import CannotLook, Parcel, read_as
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ class ModerationForm:
 
     def read(self, body: bytes) -> Finding | None:
         """The categories that count."""
-        try:
-            results = msgspec.json.decode(body, type=_Said).results
-        except msgspec.DecodeError as error:
-            raise CannotLook(f"its answer is not understood: {error}") from None
+        results = read_as(_Said, body).results
         if not results:
             raise CannotLook("its answer has no results")
         found: dict[str, float] = {}

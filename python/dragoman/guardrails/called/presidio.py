@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dragoman.guardrails.called.asked import CannotLook, Parcel
+from dragoman.guardrails.called.asked import Parcel, read_as
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ class PresidioForm:
 
     def read(self, body: bytes) -> Finding | None:
         """The kinds of what it found."""
-        try:
-            spans = msgspec.json.decode(body, type=list[_Span])
-        except msgspec.DecodeError as error:
-            raise CannotLook(f"its answer is not understood: {error}") from None
+        spans = read_as(list[_Span], body)
         wanted = self._config.entities
         sure = [span for span in spans if span.score >= self._config.threshold]
         found = [span for span in sure if not wanted or span.entity_type in wanted]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dragoman.guardrails.called.asked import CannotLook, Parcel, shown
+from dragoman.guardrails.called.asked import Parcel, read_as, shown
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ class WebhookForm:
 
     def read(self, body: bytes) -> Finding | None:
         """Its verdict."""
-        try:
-            said = msgspec.json.decode(body, type=_Said)
-        except msgspec.DecodeError as error:
-            raise CannotLook(f"its answer is not understood: {error}") from None
+        said = read_as(_Said, body)
         if said.verdict == "allow":
             return None
         return Finding(reason=shown(said.reason) or "refused", score=said.score, only_flagged=said.verdict == "flag")
