@@ -1177,3 +1177,147 @@ class SemanticIndex:
     def rows(self) -> list[tuple[bytes, bytes, str]]:
         """All there is: namespace, id and question."""
     def __len__(self) -> int: ...
+
+# Limits and budgets -----------------------------------------------------------------------------------------------
+
+_Figure = tuple[int, str, int, int, int, int | None]
+
+@final
+class Ledger:
+    """Who may still use how much. Safe to share between threads; nothing here waits.
+
+    Every limit that a request falls under is charged with the most that it may come to before it is sent, all at once or
+    none (:meth:`reserve`), and with the truth when it has ended (:meth:`Hold.settle`): what was spent and what is held
+    never come to more than a limit. Use is counted for a *rule* and a *who*, an account; amounts are whole numbers:
+    requests, tokens, nano-dollars.
+
+    What a rule counts durably is written down ahead of the spending, in leases of a hundredth of the limit (or eight
+    requests like the one that comes): :meth:`unsaved` says what is to be written, :meth:`saved` that it has been. The
+    clock runs with the monotonic one and follows the wall clock in steps of at most a minute; it never goes back.
+    """
+
+    def __new__(cls) -> Self: ...
+    def rule(
+        self,
+        name: str,
+        measure: Literal["requests", "tokens", "concurrent", "cost"] | str,
+        most: int,
+        *,
+        period: Literal["sliding", "day", "week", "month", "year", "ever"] | str,
+        sliding_s: float | None = None,
+        enforced: bool = True,
+        durable: bool = False,
+        levels: list[float] = [],
+    ) -> int:
+        """The number of a rule. One of the same name, measure and period keeps its number and what it has counted.
+
+        :param most: the limit. A concurrent one counts requests that are under way, whatever the period.
+        :param period: ``sliding`` counts the last ``sliding_s`` seconds, to a sixtieth (never less: no stretch of that
+            length holds more than the limit); the others are of the calendar in UTC, weeks from Monday.
+        :param enforced: one that is not is counted, and :attr:`Hold.shadowed` names it where it would have refused.
+        :param durable: written down ahead of the spending.
+        :param levels: shares of the limit whose crossing :meth:`crossings` tells.
+        :raises ValueError: an unknown measure or period, or a figure below zero.
+        """
+    def scope(self, parts: list[tuple[int, str]]) -> LedgerScope:
+        """The accounts of these rules and of those whom they count for. Make it once, and reserve with it often.
+
+        :raises OverflowError: a million accounts are in use.
+        """
+    def reserve(
+        self, scope: LedgerScope, *, requests: int = 1, tokens: int = 0, cost_nanousd: int = 0
+    ) -> Hold | Refused | None:
+        """Hold what a request may come to at most, in every account or in none.
+
+        :returns: ``None``: first :meth:`unsaved` has to be written down; then ask again.
+        :raises ValueError: an amount below zero.
+        """
+    def standings(self, scope: LedgerScope | None = None) -> list[Standing]:
+        """What the accounts of a scope stand at, in its order; without one, all accounts."""
+    @property
+    def held(self) -> int:
+        """The sum of all that is held, of every measure: 0 when nothing is under way."""
+    def unsaved(self) -> list[_Figure]:
+        """What is to be written down: rule, who, the slot, spent, claimed, when it no longer counts (Unix ms)."""
+    def saved(self, rows: list[_Figure]) -> None:
+        """These have been written down."""
+    def closing(self) -> list[_Figure]:
+        """All that is durable, with nothing claimed beyond what is used: what an orderly end leaves."""
+    def restore(self, rows: list[_Figure]) -> None:
+        """What was written down before this start. All that was claimed counts as spent."""
+    def crossings(self) -> list[tuple[int, str, float, int]]:
+        """Levels that were crossed since the last call, each once a period: rule, who, level, spent."""
+    def sweep(self) -> None:
+        """Let go of accounts that count nothing."""
+    @property
+    def now_ms(self) -> int:
+        """What the clock says, in Unix milliseconds."""
+    def freeze(self, now_ms: int) -> None:
+        """Stop the clock there. For tests."""
+
+@final
+class LedgerScope:
+    """Accounts that requests of one kind fall under."""
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether any of them is about tokens."""
+    @property
+    def counts_cost(self) -> bool:
+        """Whether any of them is about money."""
+
+@final
+class Hold:
+    """What is held for one request. One that is dropped unsettled is settled at what was held: never free."""
+
+    @property
+    def shadowed(self) -> list[int]:
+        """Rules that are not enforced and would have refused."""
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be settled."""
+    def settle(self, *, tokens: int = 0, cost_nanousd: int = 0, requests: int = 1) -> bool:
+        """Put what was used in the place of what was held. ``False``: it was settled before, and nothing changes.
+
+        :raises ValueError: an amount below zero.
+        """
+    def release(self) -> bool:
+        """Give everything back: the request was not made. ``False``: it was settled before."""
+    def extend(self, *, tokens: int = 0, cost_nanousd: int = 0) -> bool:
+        """Hold more, if all of it fits.
+
+        :raises ValueError: an amount below zero.
+        """
+
+@final
+class Refused:
+    """Which limit refuses a request; of several, the one to wait for longest."""
+
+    @property
+    def rule(self) -> int: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def used(self) -> int:
+        """Spent and held."""
+    @property
+    def asked(self) -> int: ...
+    @property
+    def wait_s(self) -> float | None:
+        """Until it fits, if nobody else comes; ``None``: waiting does not help."""
+
+@final
+class Standing:
+    """What an account stands at."""
+
+    @property
+    def rule(self) -> int: ...
+    @property
+    def who(self) -> str: ...
+    @property
+    def spent(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+    @property
+    def resets_s(self) -> float | None:
+        """Until the oldest of it no longer counts; ``None``: it always does."""

@@ -7,6 +7,7 @@ mod body;
 mod cache;
 mod frames;
 mod guard;
+mod ledger;
 mod mask;
 mod nearest;
 mod sealer;
@@ -20,6 +21,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cache::register(module)?;
     frames::register(module)?;
     guard::register(module)?;
+    ledger::register(module)?;
     mask::register(module)?;
     nearest::register(module)?;
     sealer::register(module)?;

@@ -8,6 +8,7 @@ pub mod body;
 pub mod cache;
 pub mod frames;
 pub mod guard;
+pub mod ledger;
 pub mod mask;
 pub mod nearest;
 pub mod tokens;

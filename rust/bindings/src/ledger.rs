@@ -1,0 +1,346 @@
+//! Limits and budgets: `Ledger`, `LedgerScope`, `Hold`, `Refused`.
+//!
+//! The clock is supplied here. It runs with the monotonic one, and follows the wall clock only in small steps: a wall
+//! clock that jumps must neither refill a limit nor end a month.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use dragoman_core::ledger::{self, Amounts, Figure, Measure, Period, Reserved, Rule};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::prelude::*;
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Ledger>()?;
+    module.add_class::<LedgerScope>()?;
+    module.add_class::<Hold>()?;
+    module.add_class::<Refused>()?;
+    module.add_class::<Standing>()
+}
+
+/// The wall clock is followed while it is no further away than this.
+const MOST_DRIFT_MS: u64 = 60_000;
+
+struct Clock {
+    since: Instant,
+    /// What the wall clock said then.
+    wall_ms: u64,
+    frozen_ms: Option<u64>,
+}
+
+impl Clock {
+    fn now_ms(&mut self) -> u64 {
+        if let Some(frozen_ms) = self.frozen_ms {
+            return frozen_ms;
+        }
+        let passed_ms = self.since.elapsed().as_millis();
+        let expected_ms = self.wall_ms.saturating_add(u64::try_from(passed_ms).unwrap_or(u64::MAX));
+        let told_ms = wall_ms();
+        if told_ms.abs_diff(expected_ms) > MOST_DRIFT_MS {
+            return expected_ms;
+        }
+        (self.since, self.wall_ms) = (Instant::now(), told_ms);
+        told_ms
+    }
+}
+
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+struct Books {
+    ledger: ledger::Ledger,
+    clock: Clock,
+}
+
+type Shared = Arc<Mutex<Books>>;
+type Row = (usize, String, u64, i64, i64, Option<u64>);
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Books> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[pyclass(frozen, module = "dragoman._core")]
+struct Ledger {
+    books: Shared,
+}
+
+#[pyclass(frozen, module = "dragoman._core")]
+struct LedgerScope {
+    scope: ledger::Scope,
+    books: Shared,
+    #[pyo3(get)]
+    counts_tokens: bool,
+    #[pyo3(get)]
+    counts_cost: bool,
+}
+
+#[pyclass(frozen, module = "dragoman._core")]
+struct Hold {
+    hold: Mutex<Option<ledger::Hold>>,
+    books: Shared,
+    #[pyo3(get)]
+    shadowed: Vec<usize>,
+}
+
+#[pyclass(frozen, get_all, module = "dragoman._core")]
+struct Refused {
+    rule: usize,
+    who: String,
+    used: i64,
+    asked: i64,
+    wait_s: Option<f64>,
+}
+
+#[pyclass(frozen, get_all, module = "dragoman._core")]
+struct Standing {
+    rule: usize,
+    who: String,
+    spent: i64,
+    held: i64,
+    resets_s: Option<f64>,
+}
+
+#[derive(IntoPyObject)]
+enum Answer {
+    Held(Hold),
+    Refused(Refused),
+}
+
+fn measure(name: &str) -> PyResult<Measure> {
+    match name {
+        "requests" => Ok(Measure::Requests),
+        "tokens" => Ok(Measure::Tokens),
+        "concurrent" => Ok(Measure::Concurrent),
+        "cost" => Ok(Measure::Cost),
+        _ => Err(PyValueError::new_err(format!("there is no measure {name:?}"))),
+    }
+}
+
+fn period(name: &str, sliding_s: Option<f64>) -> PyResult<Period> {
+    match (name, sliding_s) {
+        ("sliding", Some(seconds)) if (0.001..=1e9).contains(&seconds) =>
+        {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in range")]
+            Ok(Period::Sliding((seconds * 1e3).round() as u64))
+        }
+        ("day", None) => Ok(Period::Day),
+        ("week", None) => Ok(Period::Week),
+        ("month", None) => Ok(Period::Month),
+        ("year", None) => Ok(Period::Year),
+        ("ever", None) => Ok(Period::Ever),
+        _ => Err(PyValueError::new_err(format!("there is no period {name:?} of {sliding_s:?} seconds"))),
+    }
+}
+
+fn row(figure: Figure) -> Row {
+    (figure.rule, figure.who, figure.slot_ms, figure.spent, figure.claimed, figure.leaves_ms)
+}
+
+fn figure((rule, who, slot_ms, spent, claimed, leaves_ms): Row) -> Figure {
+    Figure { rule, who, slot_ms, spent, claimed, leaves_ms }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of a calendar fit a double")]
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1e3
+}
+
+#[pymethods]
+impl Ledger {
+    #[new]
+    fn new() -> Self {
+        let clock = Clock { since: Instant::now(), wall_ms: wall_ms(), frozen_ms: None };
+        Self { books: Arc::new(Mutex::new(Books { ledger: ledger::Ledger::default(), clock })) }
+    }
+
+    #[pyo3(signature = (name, measure, most, *, period, sliding_s = None, enforced = true, durable = false, levels = vec![]))]
+    #[pyo3(
+        text_signature = "($self, name, measure, most, *, period, sliding_s=None, enforced=True, durable=False, levels=[])"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "each is a keyword in Python")]
+    fn rule(
+        &self,
+        name: &str,
+        measure: &str,
+        most: i64,
+        period: &str,
+        sliding_s: Option<f64>,
+        enforced: bool,
+        durable: bool,
+        mut levels: Vec<f64>,
+    ) -> PyResult<usize> {
+        if most < 0 || levels.iter().any(|level| !level.is_finite() || *level <= 0.0) {
+            return Err(PyValueError::new_err("most must not be below zero, and levels must be above"));
+        }
+        levels.sort_by(f64::total_cmp);
+        let (measure, period) = (self::measure(measure)?, self::period(period, sliding_s)?);
+        let rule = Rule { name: name.into(), measure, period, most, enforced, durable, levels };
+        Ok(lock(&self.books).ledger.rule(rule))
+    }
+
+    fn scope(&self, parts: Vec<(usize, String)>) -> PyResult<LedgerScope> {
+        let mut books = lock(&self.books);
+        let scope = books.ledger.scope(parts.iter().map(|(rule, who)| (*rule, who.as_str())));
+        let scope = scope
+            .ok_or_else(|| PyOverflowError::new_err("limits are counted for too many names at a time"))?;
+        Ok(LedgerScope {
+            counts_tokens: books.ledger.measures(&scope, Measure::Tokens),
+            counts_cost: books.ledger.measures(&scope, Measure::Cost),
+            scope,
+            books: Arc::clone(&self.books),
+        })
+    }
+
+    #[pyo3(signature = (scope, *, requests = 1, tokens = 0, cost_nanousd = 0))]
+    fn reserve(
+        &self,
+        scope: &LedgerScope,
+        requests: i64,
+        tokens: i64,
+        cost_nanousd: i64,
+    ) -> PyResult<Option<Answer>> {
+        let most = amounts(requests, tokens, cost_nanousd)?;
+        let mut books = lock(&self.books);
+        let now_ms = books.clock.now_ms();
+        Ok(match books.ledger.reserve(&scope.scope, most, now_ms) {
+            Reserved::Held(mut hold) => Some(Answer::Held(Hold {
+                shadowed: std::mem::take(&mut hold.shadowed),
+                hold: Mutex::new(Some(hold)),
+                books: Arc::clone(&self.books),
+            })),
+            Reserved::Refused(refusal) => Some(Answer::Refused(Refused {
+                rule: refusal.rule,
+                who: refusal.who,
+                used: refusal.used,
+                asked: refusal.asked,
+                wait_s: refusal.wait_ms.map(seconds),
+            })),
+            Reserved::Unclaimed => None,
+        })
+    }
+
+    #[pyo3(signature = (scope = None))]
+    fn standings(&self, scope: Option<&LedgerScope>) -> Vec<Standing> {
+        let mut books = lock(&self.books);
+        let now_ms = books.clock.now_ms();
+        let standings = match scope {
+            Some(scope) => books.ledger.standings(&scope.scope, now_ms),
+            None => books.ledger.all(now_ms),
+        };
+        let shown = |one: ledger::Standing| Standing {
+            rule: one.rule,
+            who: one.who,
+            spent: one.spent,
+            held: one.held,
+            resets_s: one.resets_ms.map(|resets_ms| seconds(resets_ms.saturating_sub(now_ms))),
+        };
+        standings.into_iter().map(shown).collect()
+    }
+
+    #[getter]
+    fn held(&self) -> i64 {
+        lock(&self.books).ledger.held()
+    }
+
+    fn unsaved(&self) -> Vec<Row> {
+        lock(&self.books).ledger.unsaved().into_iter().map(row).collect()
+    }
+
+    fn saved(&self, rows: Vec<Row>) {
+        let figures: Vec<Figure> = rows.into_iter().map(figure).collect();
+        lock(&self.books).ledger.saved(&figures);
+    }
+
+    fn closing(&self) -> Vec<Row> {
+        lock(&self.books).ledger.closing().into_iter().map(row).collect()
+    }
+
+    fn restore(&self, rows: Vec<Row>) {
+        let mut books = lock(&self.books);
+        for one in rows {
+            books.ledger.restore(&figure(one));
+        }
+    }
+
+    fn crossings(&self) -> Vec<(usize, String, f64, i64)> {
+        let crossings = lock(&self.books).ledger.crossings();
+        crossings.into_iter().map(|one| (one.rule, one.who, one.level, one.spent)).collect()
+    }
+
+    fn sweep(&self) {
+        let mut books = lock(&self.books);
+        let now_ms = books.clock.now_ms();
+        books.ledger.sweep(now_ms);
+    }
+
+    #[getter]
+    fn now_ms(&self) -> u64 {
+        lock(&self.books).clock.now_ms()
+    }
+
+    fn freeze(&self, now_ms: u64) {
+        lock(&self.books).clock.frozen_ms = Some(now_ms);
+    }
+}
+
+fn amounts(requests: i64, tokens: i64, cost: i64) -> PyResult<Amounts> {
+    if requests < 0 || tokens < 0 || cost < 0 {
+        return Err(PyValueError::new_err("nothing is used that is below zero"));
+    }
+    Ok(Amounts { requests, tokens, cost })
+}
+
+impl Drop for LedgerScope {
+    fn drop(&mut self) {
+        lock(&self.books).ledger.forget(&self.scope);
+    }
+}
+
+impl Hold {
+    fn take(&self) -> Option<ledger::Hold> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[pymethods]
+impl Hold {
+    #[pyo3(signature = (*, tokens = 0, cost_nanousd = 0, requests = 1))]
+    fn settle(&self, tokens: i64, cost_nanousd: i64, requests: i64) -> PyResult<bool> {
+        let used = amounts(requests, tokens, cost_nanousd)?;
+        let Some(hold) = self.take() else { return Ok(false) };
+        lock(&self.books).ledger.settle(hold, used);
+        Ok(true)
+    }
+
+    fn release(&self) -> bool {
+        let Some(hold) = self.take() else { return false };
+        lock(&self.books).ledger.settle(hold, Amounts::default());
+        true
+    }
+
+    #[pyo3(signature = (*, tokens = 0, cost_nanousd = 0))]
+    fn extend(&self, tokens: i64, cost_nanousd: i64) -> PyResult<bool> {
+        let more = amounts(0, tokens, cost_nanousd)?;
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(hold) = hold.as_mut() else { return Ok(false) };
+        let mut books = lock(&self.books);
+        let now_ms = books.clock.now_ms();
+        Ok(books.ledger.extend(hold, more, now_ms))
+    }
+
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+}
+
+impl Drop for Hold {
+    /// One that nobody settled is never free.
+    fn drop(&mut self) {
+        if let Some(hold) = self.take() {
+            lock(&self.books).ledger.keep(hold);
+        }
+    }
+}
