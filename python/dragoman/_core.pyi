@@ -1186,14 +1186,14 @@ _Figure = tuple[int, str, int, int, int, int | None]
 class Ledger:
     """Who may still use how much. Safe to share between threads; nothing here waits.
 
-    Every limit that a request falls under is charged with the most that it may come to before it is sent, all at once or
-    none (:meth:`reserve`), and with the truth when it has ended (:meth:`Hold.settle`): what was spent and what is held
-    never come to more than a limit. Use is counted for a *rule* and a *who*, an account; amounts are whole numbers:
-    requests, tokens, nano-dollars.
+    Every limit that a request falls under is charged with the most that it may come to before it is sent, all at once
+    or none (:meth:`reserve`), and with the truth when it has ended (:meth:`Hold.settle`): what was spent and what is
+    held never come to more than a limit. Use is counted for a *rule* and a *who*, an account; amounts are whole
+    numbers: requests, tokens, nano-dollars.
 
-    What a rule counts durably is written down ahead of the spending, in leases of a hundredth of the limit (or eight
-    requests like the one that comes): :meth:`unsaved` says what is to be written, :meth:`saved` that it has been. The
-    clock runs with the monotonic one and follows the wall clock in steps of at most a minute; it never goes back.
+    What a rule counts durably is written down ahead of the spending, in leases of a hundredth of the limit (or one
+    more request like the one that comes): :meth:`unsaved` says what is to be written, :meth:`saved` that it has been.
+    The clock runs with the monotonic one and follows the wall clock in steps of at most a minute; it never goes back.
     """
 
     def __new__(cls) -> Self: ...

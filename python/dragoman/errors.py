@@ -12,6 +12,8 @@
         │   │   └── GuardrailBlocked 400  a guardrail refuses it; says which
         │   ├── Unauthenticated     401   no key, or a key that is not ours
         │   ├── Forbidden           403   the key may not do this
+        │   ├── LimitExceeded       429   a limit of ours; says when to try again
+        │   │   └── BudgetExceeded  429   the money is spent; waiting helps when a new period begins, if ever
         │   ├── NotFound            404   no such path, model or request
         │   ├── MethodNotAllowed    405
         │   ├── RequestTimeout      408   the body did not arrive in time
@@ -149,6 +151,23 @@ class Forbidden(ClientError):
     status = 403
     type = "permission_error"
     code = "forbidden"
+
+
+class LimitExceeded(ClientError):
+    """A limit of the gateway's refuses the request. ``retry_after_s`` is exact: who waits so long is not refused."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    retryable = True
+
+
+class BudgetExceeded(LimitExceeded):
+    """What may be spent is spent. Clients should not try again by themselves."""
+
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+    retryable = False
 
 
 class NotFound(ClientError):

@@ -17,11 +17,16 @@ from dragoman.access.secret import load_pepper
 from dragoman.cache.answers import AnswerCache
 from dragoman.cache.persist import CacheFile
 from dragoman.config.check import check_exposure, is_loopback
-from dragoman.core import Balancer, Upstream
+from dragoman.core import Balancer, Ledger, Upstream
 from dragoman.errors import Unauthenticated
+from dragoman.ledger.alerts import Alerts
+from dragoman.ledger.book import Book
+from dragoman.ledger.figures import Figures
+from dragoman.ledger.hold import Holds
 from dragoman.routing.build import Builder
 from dragoman.server.request import read_body
 from dragoman.store.engine import open_store
+from dragoman.store.limits import StoredLimits
 from dragoman.store.prompts import StoredPrompts
 from dragoman.store.responses import Responses
 from dragoman.store.vault import Vault
@@ -65,6 +70,11 @@ class Gateway:
             check_exposure(config, self.keys.total)
             self.snapshot: Snapshot = self.builder.build(config, 1)
             self.pepper = pepper
+            ledger = Ledger()
+            self.figures = Figures(self.store.engine, ledger)
+            self.book = Book(ledger, self.figures)
+            self.book.declare(config.limits)
+            self.limits = StoredLimits(self.store.engine, self.book.store)
         except Exception:
             self.store.close()
             raise
@@ -75,6 +85,11 @@ class Gateway:
             self.saved_answers.load(self.answers)
         self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
         self.writer.start()
+        self.figures.start()
+        self.holds = Holds(self.book, self.figures, loop)
+        self.alerts = Alerts(self.book, self.upstream, loop)
+        self.alerts.replace(config.ledger.alerts)
+        self.figures.on_write = self.alerts.tell
         self.prompts = StoredPrompts(self.store.engine)
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
@@ -85,6 +100,8 @@ class Gateway:
         snapshot = self.builder.build(config, self.snapshot.number + 1)
         self.answers.replace(config.cache)
         self.keys.declare(config.keys)
+        self.book.declare(config.limits)
+        self.alerts.replace(config.ledger.alerts)
         self.snapshot = snapshot
         self.problems = []
         self.metrics.reloads += 1
@@ -148,4 +165,5 @@ class Gateway:
         self.turns.close()
         self.responses.close()
         self.writer.close()
+        self.figures.close()
         self.store.close()

@@ -69,8 +69,9 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
             texts, schema = seen_of_call(call)
             guarding.check_input(texts, schema)
             await call_out(gateway, guarding, run, plan, texts, may_wait=surface.translated and not surface.task)
+        admitted = await within_limits(gateway, call, plan, run)
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
-        ask = partial(_ask, gateway, call, plan, run)
+        ask = partial(_ask, gateway, admitted or call, plan, run)
         watches = gateway.answers.semantics.watches
         look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, came.raw, watches)
         if look is None:
@@ -87,9 +88,24 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         settle(gateway, run)
 
 
-async def _ask(gateway: Gateway, call: Call, plan: Plan, run: Run) -> None:
+async def _ask(gateway: Gateway, call: Call | Admitted, plan: Plan, run: Run) -> None:
     """Ask a provider."""
-    await dispatch(gateway, admit(gateway, call, plan), run)
+    admitted = call if isinstance(call, Admitted) else admit(gateway, call, plan)
+    await dispatch(gateway, admitted, run)
+
+
+async def within_limits(gateway: Gateway, call: Call, plan: Plan, run: Run) -> Admitted | None:
+    """Hold what a call may come to, where anything limits it; ``None``: nothing does.
+
+    Raises:
+        LimitExceeded: a limit is reached.
+        RequestError: it cannot be counted, or what it may come to is not known or too much.
+    """
+    if not gateway.holds.concern(run):
+        return None
+    admitted = admit(gateway, call, plan)
+    await gateway.holds.take(run, call, plan, admitted.counted, gateway.snapshot.config.ledger)
+    return admitted
 
 
 async def call_out(
@@ -144,6 +160,8 @@ def admit(gateway: Gateway, call: Call, plan: Plan) -> Admitted:
     Raises:
         InvalidRequest: there is nothing to count.
     """
+    if call.passed_through:
+        return Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None)
     deployment = plan.first
     try:
         counted = count(call, deployment)

@@ -196,6 +196,13 @@ def chat(port: int, **fields: Any) -> Response:
         return client.read()
 
 
+def post(port: int, path: str, body: bytes, **headers: str) -> Response:
+    """One POST on a connection of its own, and its response."""
+    with Client(port) as client:
+        client.ask("POST", path, body, **headers)
+        return client.read()
+
+
 def get(port: int, path: str, **headers: str) -> Response:
     """One GET on a connection of its own, and its response."""
     with Client(port) as client:

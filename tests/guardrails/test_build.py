@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from dragoman.access.principal import Principal
+from dragoman.access.principal import Principal, applies
 from dragoman.config.guards import KINDS as CONFIGURED
 from dragoman.config.guards import AppliesTo, Guardrail, Mask, Words
 from dragoman.config.schema import Config
-from dragoman.guardrails.build import KINDS, applies, build_guardrails
+from dragoman.guardrails.build import KINDS, build_guardrails
 from dragoman.guardrails.called.build import KINDS as CALLED
 
 ALICE = Principal(key_id="k1", name="alice", organisation="acme", team="red")

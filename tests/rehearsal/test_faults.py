@@ -5,7 +5,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from dragoman.rehearsal.faults import broken, duration, refusal
+from dragoman.rehearsal.faults import broken, refusal
 from dragoman.rehearsal.plan import Plan, Step
 from dragoman.rehearsal.script import Break, Cut, Malformed, Refuse, Script, Stall
 
@@ -136,10 +136,3 @@ def test_a_refusal_speaks_openais_words_or_its_own() -> None:
     assert error == {"message": "m", "type": "t", "param": None, "code": "c"}
     plan = refusal(Refuse(status=502, body="<html>", content_type="text/html", headers={"via": "x"}), [], 0.0)
     assert (data(plan), plan.headers) == (b"<html>", [("content-type", "text/html"), ("via", "x")])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.017, "17ms"), (0, "0ms"), (1, "1s"), (1.5, "1.5s"), (360, "6m0s"), (3661, "61m1s")]
-)
-def test_durations(seconds: float, said: str) -> None:
-    assert duration(seconds) == said

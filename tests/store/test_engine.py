@@ -107,9 +107,8 @@ def test_a_killed_server_loses_nothing_and_the_next_one_starts(settings: Setting
 
 def filled(settings: Settings) -> None:
     store = open_store(settings, {}, role="server")
-    row = {c.name: "" for c in keys.c} | {"admin": False, "allow_fallbacks": True, "allow_no_log": False}
-    row |= {"allow_cache_knobs": True}
-    row |= dict.fromkeys(("max_deadline_s", "max_retries", "expires_at_ms", "revoked_at_ms", "last_used_at_ms"))
+    row = {c.name: None if c.nullable else "" for c in keys.c}
+    row |= {"admin": False, "allow_fallbacks": True, "allow_no_log": False, "allow_cache_knobs": True}
     rows = [row | {"id": str(n), "name": f"n{n}", "hash": os.urandom(32), "created_at_ms": n} for n in range(500)]
     with store.engine.begin() as connection:
         connection.execute(insert(keys), rows)

@@ -57,6 +57,12 @@ def principal_of(key: Key, *, key_id: str) -> Principal:
         allow_no_log=key.allow_no_log,
         allow_cache_knobs=key.allow_cache_knobs,
         lossy=key.lossy,
+        budget_usd=key.budget_usd,
+        budget_per=key.budget_per,
+        requests_per_minute=key.requests_per_minute,
+        tokens_per_minute=key.tokens_per_minute,
+        max_concurrent=key.max_concurrent,
+        max_request_usd=key.max_request_usd,
     )
 
 

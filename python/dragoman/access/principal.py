@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from dragoman.config.guards import AppliesTo
+    from dragoman.config.limiting import Per
 
 _MAX_REMEMBERED = 1024  # aliases come from clients: what is remembered of them is bounded
 
@@ -29,6 +34,12 @@ class Principal(Struct, frozen=True, kw_only=True):
     allow_fallbacks: bool = True
     allow_no_log: bool = False
     allow_cache_knobs: bool = True
+    budget_usd: float | None = None
+    budget_per: Per = "month"
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_concurrent: int | None = None
+    max_request_usd: float | None = None
     lossy: str = ""  # the laxest policy that its requests may have; empty: as the configuration says
     _pattern: re.Pattern[str] | None = None
     _remembered: dict[str, bool] = msgspec.field(default_factory=dict)
@@ -47,6 +58,16 @@ class Principal(Struct, frozen=True, kw_only=True):
                 self._remembered.clear()
             known = self._remembered[alias] = self._pattern.fullmatch(alias) is not None
         return known
+
+
+def applies(to: AppliesTo, principal: Principal, alias: str) -> bool:
+    """Whether a rule is for a request."""
+    return (
+        (not to.organisations or principal.organisation in to.organisations)
+        and (not to.teams or principal.team in to.teams)
+        and (not to.keys or principal.key_id in to.keys or principal.name in to.keys)
+        and (not to.routes or alias in to.routes)
+    )
 
 
 def alias_pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:

@@ -19,8 +19,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from dragoman.access.declared import STORED_ID_PREFIX, key_problems, principal_of
 from dragoman.access.principal import Principal
 from dragoman.access.secret import create_secret, hash_secret, shown_prefix
+from dragoman.config.limiting import Per
 from dragoman.config.schema import Key
 from dragoman.errors import ConfigError, StoreError
+from dragoman.store.generation import count_up
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.tables import keys
 
@@ -52,6 +54,12 @@ class StoredKey(Struct, frozen=True, kw_only=True):
     revoked_at_ms: int | None
     last_used_at_ms: int | None
     lossy: str
+    budget_usd: float | None
+    budget_per: Per
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    max_concurrent: int | None
+    max_request_usd: float | None
 
 
 class CreatedKey(NamedTuple):
@@ -96,7 +104,7 @@ def create_key(engine: Engine, pepper: bytes, key: Key, *, now_ms: int) -> Creat
         with engine.begin() as connection:
             connection.execute(insert(keys).values(values))
             _claim_pepper(connection, pepper)
-            _count_up(connection)
+            count_up(connection, _GENERATION)
     except IntegrityError as error:
         raise StoreError(f"there is a key named {key.name!r} already; choose another name, or revoke it") from error
     except DBAPIError as error:
@@ -124,7 +132,7 @@ def revoke_key(engine: Engine, id_or_name: str, *, now_ms: int) -> StoredKey | N
         with engine.begin() as connection:
             revoke = update(keys).where(named, keys.c.revoked_at_ms.is_(None)).values(revoked_at_ms=now_ms)
             if connection.execute(revoke.returning(keys.c.id)).all():
-                _count_up(connection)
+                count_up(connection, _GENERATION)
             found = or_(keys.c.id == id_or_name, keys.c.name == id_or_name)
             newest = select(keys).where(found).order_by(keys.c.created_at_ms.desc(), keys.c.id).limit(1)
             row = connection.execute(newest).mappings().one_or_none()
@@ -182,10 +190,6 @@ def _principal(row: RowMapping) -> Principal:
 
 def _listed(names: tuple[str, ...]) -> str:
     return msgspec.json.encode(names).decode()
-
-
-def _count_up(connection: Connection) -> None:
-    write_meta(connection, _GENERATION, str(int(read_meta(connection, _GENERATION) or 0) + 1))
 
 
 def _claim_pepper(connection: Connection, pepper: bytes) -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "Say what a configuration means, or what is wrong with it.",
     "init": "Write a commented configuration file.",
     "keys": "Make, list and revoke virtual keys.",
+    "limits": "Limit what may be used and spent.",
     "usage": "Say what was used and what it cost.",
     "models": "List the models whose prices are known.",
     "matrix": "Say what of a request each dialect can carry.",

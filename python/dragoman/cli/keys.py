@@ -7,19 +7,21 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 import msgspec
 
 from dragoman.cli.columns import align
 from dragoman.cli.database import Place, place_options, visit
+from dragoman.config.limiting import Per
 from dragoman.config.schema import Key
 from dragoman.errors import ConfigError
 
 if TYPE_CHECKING:
     from dragoman.access.stored import CreatedKey, StoredKey
 
+_DOLLARS = click.FloatRange(0, 1_000_000, min_open=True)
 _DAYS = {"d": 1, "w": 7, "y": 365}
 
 
@@ -29,6 +31,7 @@ def keys() -> None:
 
     \b
       dragoman keys create demo
+      dragoman keys create demo --budget 5 --budget-per month
       dragoman keys create ci --allow 'gpt-*' --team search --tag nightly --expires 90d
       dragoman keys list
       dragoman keys revoke demo
@@ -50,6 +53,14 @@ def keys() -> None:
 @click.option("--no-fallbacks", is_flag=True, help="May not name fallbacks in a request.")
 @click.option("--no-cache-knobs", is_flag=True, help="May not say in a request how its answer is cached.")
 @click.option("--lossy", type=click.Choice(["allow", "meaning", "strict"]), help="How much translation may lose.")
+@click.option("--budget", "budget_usd", type=_DOLLARS, metavar="DOLLARS", help="What it may spend.")
+@click.option("--budget-per", type=click.Choice(get_args(Per)), default="month", show_default=True)
+@click.option("--requests-per-minute", type=click.IntRange(1))
+@click.option("--tokens-per-minute", type=click.IntRange(1), help="Of prompts and answers.")
+@click.option("--max-concurrent", type=click.IntRange(1), help="Requests at the same time.")
+@click.option(
+    "--max-request", "max_request_usd", type=_DOLLARS, metavar="DOLLARS", help="What one request may come to."
+)
 @click.option("--allow-no-log", is_flag=True, help="May ask that a request is not logged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
 @place_options

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
+from dragoman.config import limiting
 from dragoman.config.guards import KINDS, Guardrail, usable
 from dragoman.config.prompting import Prompting, problems_of
 from dragoman.config.resolve import REHEARSAL, deployment_for
@@ -50,6 +51,7 @@ def check(config: Config, problems: Problems, check_key: KeyCheck | None) -> Non
         _check_name(("guardrails", name), name, problems)
         _check_guardrail(("guardrails", name), guardrail, problems)
     _check_prompting(config.prompts, problems)
+    _check_limits(config, problems)
     _check_keys(config.keys, problems, check_key)
 
 
@@ -271,6 +273,18 @@ def _check_prompting(prompts: Prompting, problems: Problems) -> None:
     for name, decorator in prompts.decorators.items():
         if not (decorator.prepend or decorator.append or decorator.replace):
             problems.add(("prompts", "decorators", name), "says nothing: give prepend, append or replace")
+
+
+def _check_limits(config: Config, problems: Problems) -> None:
+    for name, limit in config.limits.items():
+        _check_name(("limits", name), name, problems)
+        for fault in limiting.problems_of(limit):
+            problems.add(("limits", name), fault)
+    alerts = config.ledger.alerts
+    if alerts is not None:
+        check_url(("ledger", "alerts", "url"), alerts.url.partition("?")[0], problems)
+    if config.rehearsal.price is not None:
+        _check_price(("rehearsal", "price"), config.rehearsal.price, problems)
 
 
 def _check_keys(keys: tuple[Key, ...], problems: Problems, check_key: KeyCheck | None) -> None:

@@ -13,6 +13,7 @@ from msgspec import Meta, field
 from dragoman.config.aws import Aws
 from dragoman.config.caching import Cache, CacheMode, Semantic
 from dragoman.config.guards import Guardrail
+from dragoman.config.limiting import Accounting, Dollars, Limit, Per
 from dragoman.config.part import Part
 from dragoman.config.prompting import Prompting
 
@@ -198,6 +199,12 @@ class Key(Part, frozen=True, kw_only=True):
     allow_no_log: Annotated[bool, "may ask that a request is not logged"] = False
     allow_cache_knobs: Annotated[bool, "may say in a request how its answer is cached"] = True
     lossy: Annotated[Literal["", "allow", "meaning", "strict"], "no laxer than this; empty: that of defaults"] = ""
+    budget_usd: Annotated[Dollars | None, "what it may spend; null: what the limits allow"] = None
+    budget_per: Annotated[Per, "how often that is given anew"] = "month"
+    requests_per_minute: Annotated[PositiveInt | None, "null: what the limits allow"] = None
+    tokens_per_minute: Annotated[PositiveInt | None, "of prompts and answers; null: what the limits allow"] = None
+    max_concurrent: Annotated[PositiveInt | None, "requests at once; null: what the limits allow"] = None
+    max_request_usd: Annotated[Dollars | None, "what one request may come to; null: anything"] = None
 
 
 class Limits(Part, frozen=True, kw_only=True):
@@ -253,6 +260,7 @@ class Rehearsal(Part, frozen=True, kw_only=True):
     tokens_per_s: Annotated[Positive, "how fast it streams"] = 80.0
     seed: Annotated[int, "another seed, other answers"] = 0
     recordings: Annotated[str, "a file of recorded answers, JSON lines or gzipped, to be replayed by id"] = ""
+    price: Annotated[Price | None, "null: it is free"] = None
     script: Annotated[dict[str, Any], "how every request is played, faults too: rehearsal/script.py's fields"] = {}
 
 
@@ -268,5 +276,7 @@ class Config(Part, frozen=True, kw_only=True):
     prompts: Annotated[Prompting, "templates, what is put around prompts, and what requests may ask for"] = Prompting()
     cache: Annotated[Cache, "answers that are kept, to be given again"] = Cache()
     guardrails: Annotated[dict[str, Guardrail], "what is looked for in requests and answers, by name"] = {}
+    limits: Annotated[dict[str, Limit], "rate limits and budgets, by name"] = {}
+    ledger: Annotated[Accounting, "how limits are counted"] = Accounting()
     keys: Annotated[tuple[Key, ...], "virtual keys; more are made with dragoman keys create"] = ()
     rehearsal: Annotated[Rehearsal, "the provider that needs no network"] = field(default_factory=Rehearsal)

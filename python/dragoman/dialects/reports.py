@@ -5,9 +5,11 @@ from __future__ import annotations
 from dragoman.dialects.canonical import Report, Trouble
 from dragoman.errors import (
     BodyTooLarge,
+    BudgetExceeded,
     DeadlineExceeded,
     Forbidden,
     GuardrailBlocked,
+    LimitExceeded,
     NoDeployment,
     NotFound,
     Overloaded,
@@ -31,6 +33,8 @@ TROUBLES: tuple[tuple[type[RequestError], Trouble], ...] = (
     (Overloaded, "overloaded"),
     (ShuttingDown, "overloaded"),
     (NoDeployment, "overloaded"),
+    (BudgetExceeded, "quota"),
+    (LimitExceeded, "rate_limit"),
     (UpstreamLimited, "rate_limit"),
     (UpstreamTimeout, "timeout"),
     (DeadlineExceeded, "timeout"),

@@ -9,7 +9,7 @@ import msgspec
 from dragoman.dialects.reports import report_of
 from dragoman.dialects.table import DIALECTS
 from dragoman.endpoints.surfaces import dialect_of
-from dragoman.errors import RequestError, UpstreamRejected
+from dragoman.errors import LimitExceeded, RequestError, UpstreamRejected
 
 if TYPE_CHECKING:
     from dragoman.server.request import Request
@@ -44,7 +44,7 @@ def error_answer(error: RequestError, request: Request, snapshot: int) -> tuple[
     if error.retry_after_s is not None:
         headers.append(("retry-after", str(max(0, round(error.retry_after_s + 0.499)))))
         headers.append(("retry-after-ms", str(max(0, round(error.retry_after_s * 1000)))))
-    if error.fault != "client" and (error.exhausted or not error.retryable):
+    if (error.fault != "client" or isinstance(error, LimitExceeded)) and (error.exhausted or not error.retryable):
         headers.append(("x-should-retry", "false"))
     dialect = dialect_of(request.path)
     if isinstance(error, UpstreamRejected) and error.dialect in ("", dialect):

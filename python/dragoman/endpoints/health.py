@@ -89,6 +89,8 @@ def degraded(gateway: Gateway) -> list[str]:
         found.append("usage: the database does not take rows; they wait")
     if gateway.writer.dropped:
         found.append(f"usage: {gateway.writer.dropped} rows were lost")
+    if not gateway.figures.is_healthy:
+        found.append("ledger: the database does not take figures; what is not claimed is refused")
     if gateway.keys.stale_s > 30:
         found.append(f"keys: not read from the database for {gateway.keys.stale_s:.0f} s")
     return found
@@ -118,6 +120,25 @@ def _semantic(gateway: Gateway) -> list[Family]:
     ]
 
 
+def _limits(gateway: Gateway) -> list[Family]:
+    def told(counts: dict[str, int]) -> list[tuple[Labels, float]]:
+        # Keys are many, and made by the hour: they are one.
+        found: dict[str, int] = {}
+        for name, count in list(counts.items()):
+            shown = "key" if name.startswith("key:") else name
+            found[shown] = found.get(shown, 0) + count
+        return [((("limit", name),), count) for name, count in found.items()]
+
+    return [
+        gauge("limit_refusals", "Requests that a limit refused", told(gateway.holds.refused)),
+        gauge(
+            "limit_shadow_refusals", "Requests that a limit in shadow would have refused", told(gateway.holds.shadowed)
+        ),
+        gauge("ledger_write_failures", "Refused transactions of the limits' figures", [((), gateway.figures.failures)]),
+        gauge("alerts_undelivered", "Alerts that reached nobody", [((), gateway.alerts.failures)]),
+    ]
+
+
 def _gauges(gateway: Gateway) -> list[Family]:
     members = gateway.balancer.members()
     named = [((("member", member.name),), member) for member in members]
@@ -131,6 +152,7 @@ def _gauges(gateway: Gateway) -> list[Family]:
         gauge("cache_answers", "Answers that are kept", [((), len(gateway.answers))]),
         gauge("cache_bytes", "What they take", [((), gateway.answers.bytes)]),
         *_semantic(gateway),
+        *_limits(gateway),
         gauge("usage_rows_queued", "Usage rows not yet written", [((), gateway.writer.queued)]),
         gauge("usage_rows_dropped", "Usage rows lost", [((), gateway.writer.dropped)]),
         gauge("usage_write_failures", "Refused transactions", [((), gateway.writer.failures)]),

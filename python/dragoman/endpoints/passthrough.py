@@ -14,9 +14,9 @@ from dragoman.core import BodyError, RequestBody
 from dragoman.dialects.form import Form, is_form
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.passages import of_body
-from dragoman.pipeline import call_out
+from dragoman.pipeline import admit, call_out, within_limits
 from dragoman.routing.attempts import dispatch
-from dragoman.routing.call import Admitted, Call
+from dragoman.routing.call import Call
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
@@ -78,7 +78,8 @@ class PassThrough:
                 method=request.method,
                 passed_through=True,
             )
-            await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)
+            admitted = await within_limits(gateway, call, plan, run) or admit(gateway, call, plan)
+            await dispatch(gateway, admitted, run)
         except RequestError as error:
             run.fail(error)
             raise

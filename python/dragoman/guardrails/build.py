@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from dragoman.access.principal import applies
 from dragoman.guardrails.called.build import KINDS as CALLED
 from dragoman.guardrails.called.build import called_guard
 from dragoman.guardrails.guard import Guard, Look
@@ -28,7 +29,7 @@ from dragoman.guardrails.verdict import Verdict
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
-    from dragoman.config.guards import AppliesTo, Guardrail, Place
+    from dragoman.config.guards import Guardrail, Place
     from dragoman.config.schema import Config
     from dragoman.core import Upstream
     from dragoman.guardrails.called.asked import CalledGuard
@@ -179,14 +180,4 @@ def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place]
         repairs=guardrail.json_schema is not None and guardrail.json_schema.repair,
         rules=None if required else getattr(look, "rules", None),
         allows=Verdict(guardrail=name, ruling="allow", shadow=shadow),
-    )
-
-
-def applies(to: AppliesTo, principal: Principal, alias: str) -> bool:
-    """Whether a guardrail is for a request."""
-    return (
-        (not to.organisations or principal.organisation in to.organisations)
-        and (not to.teams or principal.team in to.teams)
-        and (not to.keys or principal.key_id in to.keys or principal.name in to.keys)
-        and (not to.routes or alias in to.routes)
     )

@@ -22,12 +22,14 @@ from dragoman.errors import (
     Unauthenticated,
     UpstreamAuth,
 )
+from dragoman.ledger.bound import Bound
 from dragoman.realtime.meter import Turn
 from dragoman.realtime.protocols import Realtime, protocol_of
 from dragoman.realtime.upstream import connect
 from dragoman.routing.run import AttemptNote, Run
 from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
+from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -82,6 +84,7 @@ class Session:
             run.guarding = gateway.snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
             if run.guarding is not None:
                 run.guarding.cannot_look("what is said in a session is not looked into")
+            await self._hold(plan.first, run)
             upstream, ticket = await self._open(plan, run)
             try:
                 await self._relay(upstream, first, run, knobs)
@@ -194,8 +197,8 @@ class Session:
                     self._record(turn, run, knobs)
                 if not await self.client.send(frame):
                     return
-                if turn is not None and self.gateway.keys.find(self.secret) is None:
-                    raise Unauthenticated("The API key is not valid any more.")
+                if turn is not None:
+                    await self._go_on(run)
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd is not None else BROKEN
             self.client.close(BROKEN if code in UNSENT else code)
@@ -203,6 +206,32 @@ class Session:
             turn = meter.end()
             if turn is not None:
                 self._record(turn, run, knobs)
+
+    async def _go_on(self, run: Run) -> None:
+        """See whether there may be another turn.
+
+        Raises:
+            Unauthenticated: the key is not in force any more.
+            LimitExceeded: a limit is reached.
+        """
+        if self.gateway.keys.find(self.secret) is None:
+            raise Unauthenticated("The API key is not valid any more.")
+        if run.deployment is not None:
+            await self._hold(run.deployment, run)
+
+    async def _hold(self, deployment: Deployment, run: Run) -> None:
+        """Hold what a turn may come to; how long it will be nobody knows.
+
+        Raises:
+            RequestError: a limit is reached, or what it may cost is not known.
+        """
+        holds, accounting = self.gateway.holds, self.gateway.snapshot.config.ledger
+        if run.hold is not None or not holds.concern(run):
+            return
+        longest = deployment.written_for.max_output or accounting.output_tokens
+        rates = deployment.rates
+        most = None if rates is None else rates.most(Tokens(output=longest), cached=False, heard=True)
+        await holds.take_on_loop(run, Bound(longest, longest, most), accounting)
 
     def _record(self, turn: Turn, run: Run, knobs: Knobs) -> None:
         """A row for a turn, and the session's id in it."""
@@ -217,6 +246,7 @@ class Session:
         part.notes = run.notes[-1:]
         part.metered = turn.tokens
         part.metered_stop = turn.finish_reason
+        part.hold, run.hold = run.hold, None
         settle(self.gateway, part)
 
     async def _tell(self, error: RequestError) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
+from dragoman.dialects.limits import duration
 from dragoman.rehearsal.plan import JSON, Headers, Plan, Step
 from dragoman.rehearsal.script import Break, Cut, Malformed, Refuse, Script, Stall
 
@@ -60,14 +61,6 @@ def retry_after(refuse: Refuse, now_s: float) -> Headers:
         limits = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", duration(wait_s))]
         return [*limits, ("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", duration(wait_s))]
     return [("retry-after", f"{wait_s:g}")]
-
-
-def duration(seconds: float) -> str:
-    """``6m0s``, ``1.5s`` or ``17ms``, as in the ``x-ratelimit-reset`` headers."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes:.0f}m{rest:g}s" if minutes else f"{rest:g}s"
 
 
 def broken(plan: Plan, script: Script, chunks: int) -> Plan:

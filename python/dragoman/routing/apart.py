@@ -67,6 +67,8 @@ async def _asked(gateway: Gateway, plan: Plan, call: Call, run: Run) -> Run | No
     run.request.watched = True  # nobody hangs up
     run.planned(plan.alias, run.end_user, call.knobs, None)
     try:
+        if gateway.holds.concern(run):
+            await gateway.holds.take(run, call, plan, None, gateway.snapshot.config.ledger)
         await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)
     except RequestError as error:
         run.fail(error)

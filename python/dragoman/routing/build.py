@@ -184,7 +184,7 @@ class Builder:
             domain=_domain(declared, provider),
             timeouts=declared.timeouts or provider.timeouts or config.defaults.timeouts,
             counter=self._counter(declared),
-            find_rates=self._find_rates(declared, kind),
+            find_rates=self._find_rates(declared, kind, config.rehearsal.price),
             streams_usage=kind is None or kind.stream_usage == "option",
             endpoints=frozenset(kind.endpoints) if kind else ALL_ENDPOINTS,
             dialects=provider.dialects or (OPENAI if kind is None else kind.spoken),
@@ -200,8 +200,10 @@ class Builder:
         self._made_up.add(name)
         return name
 
-    def _find_rates(self, declared: schema.Deployment, kind: Row | None) -> Callable[[], Rates | None]:
-        price = FREE if declared.provider == REHEARSAL else declared.price
+    def _find_rates(
+        self, declared: schema.Deployment, kind: Row | None, rehearsed: Price | None
+    ) -> Callable[[], Rates | None]:
+        price = declared.price or (rehearsed or FREE if declared.provider == REHEARSAL else None)
         if price is not None:
             rates = rates_of(price)
             return lambda: rates

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dragoman.access.knobs import Knobs
     from dragoman.access.principal import Principal
     from dragoman.cache.kept import Kept
-    from dragoman.core import Outcome, Recording, TokenCount
+    from dragoman.core import Hold, Outcome, Recording, TokenCount
     from dragoman.errors import RequestError
     from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.plan import Deployment, Member
@@ -58,9 +58,11 @@ class Run:
         "error",
         "fallback_index",
         "guarding",
+        "hold",
         "kept",
         "knobs",
         "last_error",
+        "limits",
         "lossy",
         "member",
         "metered",
@@ -106,6 +108,8 @@ class Run:
         self.before_end: Callable[[Run], None] = _nothing  # before the last of a translated answer leaves
         self.lossy = ""  # what its request lost on the way
         self.guarding: Guarding | None = None
+        self.hold: Hold | None = None  # of what it may come to, where it is limited
+        self.limits: list[tuple[str, str]] = []  # headers that say how much of them is left
         self.prompt = ""  # the template that was called, and its version
         self.adjusted = ""  # parameters that are not as they were asked
         self.cache = ""  # what it did: hit, semantic, shared, miss, refresh, bypass, check; empty: it is not asked
@@ -149,7 +153,9 @@ class Run:
 
     @property
     def rate_limits(self) -> list[tuple[str, str]]:
-        """What the provider that was asked last says of its limits."""
+        """What the provider that was asked last says of its limits, where nothing is said of ours."""
+        if self.limits:
+            return []
         told = () if self.outcome is None else self.outcome.headers
         return [(name, value) for name, value in told if name.startswith("x-ratelimit-")]
 
@@ -227,4 +233,4 @@ class Run:
             headers.append(("x-dragoman-guardrails", self.guarding.told))
         if self.cost_estimate_nanousd is not None:
             headers.append(("x-dragoman-cost-estimate", f"{self.cost_estimate_nanousd / 1e9:.9f}"))
-        return headers
+        return headers + self.limits if self.limits else headers

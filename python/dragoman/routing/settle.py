@@ -9,6 +9,7 @@ import msgspec
 
 from dragoman.core import read_answer
 from dragoman.errors import Internal
+from dragoman.ledger.hold import close
 from dragoman.routing.translation import TEXT_CHARS
 from dragoman.usage.row import Tokens, UsageRow
 
@@ -37,6 +38,8 @@ def settle(gateway: Gateway, run: Run) -> None:
         gateway.learn_output(deployment.known_as, tokens.output)
     if source == "provider" and run.counted is not None and deployment is not None and not run.counted.exact:
         deployment.counter.learn(deployment.model, run.counted, tokens.input)
+    if run.hold is not None:
+        close(run, run.hold, tokens, cost_nanousd, gateway.snapshot.config.ledger)
     row = _row(run, tokens, source, cost_nanousd)
     gateway.writer.put(row)
     by = run.kept or deployment

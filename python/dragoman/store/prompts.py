@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dragoman.config.prompting import Prompt, Version, problems_of
 from dragoman.errors import ConfigError, StoreError
-from dragoman.store.meta import read_meta, write_meta
+from dragoman.store.generation import count_up
+from dragoman.store.meta import read_meta
 from dragoman.store.tables import prompts
 
 log = logging.getLogger("dragoman.store")
@@ -45,7 +46,7 @@ def add_prompt(engine: Engine, name: str, body: Version, *, now_ms: int) -> Stor
             stored = StoredPrompt(id=name, version=(last or 0) + 1, body=body, created_at_ms=now_ms)
             values = {"id": name, "version": stored.version, "body": msgspec.json.encode(body), "created_at_ms": now_ms}
             connection.execute(insert(prompts).values(values))
-            write_meta(connection, _GENERATION, str(int(read_meta(connection, _GENERATION) or 0) + 1))
+            count_up(connection, _GENERATION)
     except DBAPIError as error:
         raise StoreError(f"the prompt cannot be stored: {error.orig}") from error
     return stored
@@ -58,7 +59,7 @@ def remove_prompt(engine: Engine, name: str, version: int | None = None) -> int:
         with engine.begin() as connection:
             removed = connection.execute(delete(prompts).where(named)).rowcount
             if removed:
-                write_meta(connection, _GENERATION, str(int(read_meta(connection, _GENERATION) or 0) + 1))
+                count_up(connection, _GENERATION)
     except DBAPIError as error:
         raise StoreError(f"the prompt cannot be removed: {error.orig}") from error
     return removed

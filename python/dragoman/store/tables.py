@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0005"
+REVISION = "r0006"
 
 metadata = MetaData()
 
@@ -79,6 +79,12 @@ keys = Table(
     Column("last_used_at_ms", BigInteger()),
     Column("lossy", Text(), nullable=False, server_default=""),  # empty: as the configuration has it
     Column("allow_cache_knobs", Boolean(), nullable=False, server_default=true()),
+    Column("budget_usd", Float(53)),
+    Column("budget_per", Text(), nullable=False, server_default="month"),
+    Column("requests_per_minute", BigInteger()),
+    Column("tokens_per_minute", BigInteger()),
+    Column("max_concurrent", BigInteger()),
+    Column("max_request_usd", Float(53)),
 )
 # A name may be used again once its key is revoked.
 Index(
@@ -121,6 +127,30 @@ prompts = Table(
     Column("version", BigInteger(), primary_key=True, autoincrement=False),
     Column("body", LargeBinary(), nullable=False),
     Column("created_at_ms", BigInteger(), nullable=False),
+)
+
+# Limits and budgets that are stored: JSON of the configuration's.
+limits = Table(
+    "limits",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("body", LargeBinary(), nullable=False),
+    Column("changed_at_ms", BigInteger(), nullable=False),
+)
+
+# What limits have counted, of periods of a day and more, written down ahead of the spending.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("name", String(256), primary_key=True),  # the limit's
+    Column("measure", String(16), primary_key=True),
+    Column("period", String(32), primary_key=True),
+    Column("who", String(1024), primary_key=True),
+    Column("slot_ms", BigInteger(), primary_key=True, autoincrement=False),  # when it began
+    Column("ends_ms", BigInteger(), nullable=False),  # when it no longer counts
+    Column("spent", BigInteger(), nullable=False),
+    Column("claimed", BigInteger(), nullable=False),  # what a start after a crash takes for spent
+    Index("ledger_ends_ms", "ends_ms"),
 )
 
 meta = Table(

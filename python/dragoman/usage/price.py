@@ -112,6 +112,26 @@ class Rates(Struct, frozen=True):
         )
         return (total + _MTOK // 2) // _MTOK
 
+    def most(self, tokens: Tokens, *, cached: bool, heard: bool) -> int:
+        """Nano-dollars that so many tokens come to at most, whatever kinds they turn out to be of.
+
+        :param cached: some may be written to a cache.
+        :param heard: some may be audio.
+        """
+        rate = self.rate
+        for tier in self.tiers:
+            if tokens.input > tier.above:
+                rate = tier.rate
+        inputs = [rate.input, rate.image_input]
+        outputs = [rate.output, rate.reasoning, rate.image_output]
+        if cached:
+            inputs += [rate.cache_write, rate.cache_write_1h]
+        if heard:
+            inputs.append(rate.audio_input)
+            outputs.append(rate.audio_output)
+        dearest = tokens.input * max(price or 0 for price in inputs) + tokens.output * max(p or 0 for p in outputs)
+        return (rate.request + dearest + _MTOK - 1) // _MTOK
+
 
 _Part = tuple[int, int | None]
 

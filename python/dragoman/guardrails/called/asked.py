@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from dragoman.core import Reply, Terms
 from dragoman.driver import OnLoop
 from dragoman.identity.rotating import Unavailable
-from dragoman.routing.apart import Nobody
+from dragoman.routing.elsewhere import post
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from dragoman.config.guards import AppliesTo, Place
-    from dragoman.core import Outcome, Target
+    from dragoman.core import Target
     from dragoman.guardrails.verdict import Finding, Passage, Verdict
     from dragoman.identity.signer import Signer
 
 T = TypeVar("T")
 
-MOST_ANSWER_BYTES = 1024 * 1024
 # What is shown of another's reason.
 MOST_REASON_CHARS = 200
 
@@ -88,14 +86,11 @@ class Http:
     async def look(self, passages: list[Passage], asking: Asking, timeout_s: float) -> Finding | None:
         """Ask it."""
         parcel = self.form.ask(passages, asking)
-        nobody: Any = Nobody()
-        times = (timeout_s, timeout_s, timeout_s, timeout_s)
-        terms = Terms("json", "POST", [], times, (MOST_ANSWER_BYTES, MOST_ANSWER_BYTES), True)  # noqa: FBT003
         headers = [("content-type", "application/json"), *parcel.headers]
         if self._signer is not None:
             await self._have_secret(self._signer, timeout_s)
             headers += self._signer.headers("POST", self._target.base_url + parcel.path, parcel.body)
-        outcome: Outcome = await self._target.send(Reply(nobody, ""), parcel.path, parcel.body, headers, terms)
+        outcome = await post(self._target, parcel.path, parcel.body, headers, timeout_s)
         if outcome.failure:
             raise CannotLook(f"it did not answer ({outcome.failure.replace('_', ' ')})")
         return self.form.read(outcome.body)

@@ -15,12 +15,12 @@ from dragoman.guardrails.called.presidio import PresidioForm
 from dragoman.guardrails.called.webhook import WebhookForm
 from dragoman.guardrails.verdict import Verdict
 from dragoman.identity.aws import aws_signer
+from dragoman.routing.elsewhere import target_of
 
 if TYPE_CHECKING:
-    from dragoman._core import _Connecting
     from dragoman.config.guards import Guardrail, Place
     from dragoman.config.part import Part
-    from dragoman.core import Target, Upstream
+    from dragoman.core import Upstream
     from dragoman.guardrails.called.asked import Form, Service
 
 EVERYWHERE: tuple[Place, ...] = ("input", "output", "tool_arguments", "tool_results")
@@ -64,22 +64,11 @@ def _service(part: Part, upstream: Upstream, where: str) -> Service:
             base_url = part.base_url or f"https://bedrock-runtime.{part.region}.amazonaws.com"
             aws = replace(part.aws, region=part.aws.region or part.region)
             signer = aws_signer(aws, "bedrock", base_url, where)
-            return Http(BedrockForm(part), _target(upstream, base_url, [], private=part.allow_private), signer)
+            return Http(BedrockForm(part), target_of(upstream, base_url, [], private=part.allow_private), signer)
         case Judge():
             return ModelJudge(part)
     raise TypeError(part)
 
 
 def _http(form: Form, upstream: Upstream, base_url: str, headers: list[tuple[str, str]], *, private: bool) -> Http:
-    return Http(form, _target(upstream, base_url, headers, private=private))
-
-
-def _target(upstream: Upstream, base_url: str, headers: list[tuple[str, str]], *, private: bool) -> Target:
-    options: _Connecting = {
-        "connect_timeout_s": 3.0,
-        "allow_private": private,
-        "http2": False,
-        "proxy": "",
-        "ca_pem": None,
-    }
-    return upstream.target(base_url, headers, options)
+    return Http(form, target_of(upstream, base_url, headers, private=private))

@@ -7,15 +7,13 @@ secret, ``x-dragoman-signature: t=<unix seconds>,v1=<hex>`` is the HMAC-SHA256 o
 
 from __future__ import annotations
 
-import hmac
-import time
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from dragoman.guardrails.called.asked import Parcel, read_as, shown
 from dragoman.guardrails.verdict import Finding
+from dragoman.routing.elsewhere import place_of, signed
 
 if TYPE_CHECKING:
     from dragoman.config.called import Webhook
@@ -33,10 +31,8 @@ class WebhookForm:
     """How it is asked."""
 
     def __init__(self, webhook: Webhook) -> None:
-        url = urlsplit(webhook.url)
-        self.base_url = f"{url.scheme}://{url.netloc}"
-        self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        self._secret = webhook.secret.encode()
+        self.base_url, self._path = place_of(webhook.url)
+        self._secret = webhook.secret
 
     def ask(self, passages: list[Passage], asking: Asking) -> Parcel:
         """The texts, and for whom."""
@@ -50,14 +46,7 @@ class WebhookForm:
             "texts": [{"place": one.place, "role": one.role, "text": one.text} for one in passages],
         }
         body = msgspec.json.encode(told)
-        return Parcel(self._path, body, self._signed(body))
-
-    def _signed(self, body: bytes) -> list[tuple[str, str]]:
-        if not self._secret:
-            return []
-        now = str(int(time.time()))
-        signature = hmac.digest(self._secret, now.encode() + b"." + body, "sha256").hex()
-        return [("x-dragoman-signature", f"t={now},v1={signature}")]
+        return Parcel(self._path, body, signed(self._secret, body))
 
     def read(self, body: bytes) -> Finding | None:
         """Its verdict."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from dragoman.guardrails.build import applies
+from dragoman.access.principal import applies
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal

@@ -118,9 +118,10 @@ impl Reply {
         let headers = given.get_slice(0, given.len());
         let content_type = content_type.filter(|given| !given.is_empty()).or_else(|| theirs(upstream));
         headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
+        let limited = given.iter().any(|header| is_limit(&header));
         for (name, value) in upstream {
             let name = name.as_str();
-            if (name.starts_with("x-ratelimit-") || PASSED_ON.contains(&name))
+            if ((name.starts_with(LIMITS) && !limited) || PASSED_ON.contains(&name))
                 && let Ok(value) = value.to_str()
             {
                 headers.append((name, value))?;
@@ -131,6 +132,14 @@ impl Reply {
         headers.append((intern!(py, "x-dragoman-upstream-ms"), format!("{upstream_ms:.3}")))?;
         Ok(headers)
     }
+}
+
+/// Headers that say what is left of a limit. Where they are the gateway's own, a provider's are not for the client.
+const LIMITS: &str = "x-ratelimit-";
+
+fn is_limit(header: &Bound<'_, PyAny>) -> bool {
+    let name = header.get_item(0).ok();
+    name.and_then(|name| name.extract::<String>().ok()).is_some_and(|name| name.contains("-ratelimit-"))
 }
 
 /// A provider's content type.

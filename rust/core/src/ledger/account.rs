@@ -14,15 +14,43 @@ pub struct Slot {
     pub held: i64,
     /// What has been written down as spent, ahead of the spending: a crash forgets nothing below it.
     pub claimed: i64,
-    /// What is to be written down.
+    /// What is to be claimed.
     pub wanted: i64,
-    /// The last figure that was written down.
+    /// The figures that were written down last.
     pub saved: i64,
+    pub saved_claim: i64,
+    /// Whether less is to be written down than is written.
+    is_lowered: bool,
+    /// What the last request held.
+    last: i64,
 }
 
 impl Slot {
     pub fn used(&self) -> i64 {
         self.spent.saturating_add(self.held)
+    }
+
+    /// What is to be written down as claimed: more before it is needed, so that nobody waits for it, and less where much
+    /// more than is needed is claimed. That is given back here before it is there, so that nothing is relied on that is
+    /// not written.
+    fn claim(&mut self, rule: &Rule) -> i64 {
+        let (lease, needed) = (rule.lease(self.last), rule.claim(self.used(), self.last));
+        if self.wanted > self.claimed && self.wanted <= self.saved_claim {
+            self.claimed = self.saved_claim;
+        }
+        if self.wanted > self.claimed {
+            return self.wanted.max(needed);
+        }
+        self.wanted = 0;
+        if self.claimed.saturating_sub(self.used()) < lease / 2 {
+            return needed.max(self.claimed);
+        }
+        if self.claimed > needed.saturating_add(lease) {
+            self.claimed = needed;
+            self.saved_claim = self.saved_claim.min(needed);
+            self.is_lowered = true;
+        }
+        self.claimed
     }
 }
 
@@ -125,7 +153,8 @@ impl Account {
         let Some(slot) = self.current(rule, now_ms) else { return false };
         let need = slot.used().saturating_add(amount);
         if need > slot.claimed {
-            slot.wanted = slot.wanted.max(need.saturating_add(rule.lease(amount)));
+            slot.wanted = slot.wanted.max(rule.claim(need, amount));
+            slot.last = slot.last.max(amount);
         }
         need <= slot.claimed
     }
@@ -135,11 +164,7 @@ impl Account {
         self.held = self.held.saturating_add(amount);
         let Some(slot) = self.current(rule, now_ms) else { return 0 };
         slot.held = slot.held.saturating_add(amount);
-        // More is written down before it is needed, so that nobody waits for it.
-        let left = slot.claimed.saturating_sub(slot.used());
-        if rule.durable && left < rule.lease(amount) / 2 {
-            slot.wanted = slot.wanted.max(slot.used().saturating_add(rule.lease(amount)));
-        }
+        slot.last = amount;
         slot.start_ms
     }
 
@@ -171,17 +196,26 @@ impl Account {
         self.slots.iter().chain(&self.late)
     }
 
-    /// Slots that are to be written down.
-    pub fn unsaved(&self) -> impl Iterator<Item = &Slot> {
-        self.slots().filter(|slot| slot.spent != slot.saved || slot.wanted > slot.claimed)
+    /// Slots that are to be written down, and with which claim.
+    pub fn unsaved(&mut self, rule: &Rule) -> Vec<(Slot, i64)> {
+        let claims = self.slots.iter_mut().chain(&mut self.late).map(|slot| (slot.claim(rule), slot));
+        let changed = claims.filter(|(claim, slot)| {
+            slot.spent != slot.saved || *claim != slot.saved_claim || slot.is_lowered
+        });
+        changed.map(|(claim, slot)| (slot.clone(), claim)).collect()
     }
 
     /// A slot has been written down.
     pub fn saved(&mut self, rule: &Rule, start_ms: u64, spent: i64, claimed: i64) {
         if let Some(slot) = self.slots.iter_mut().chain(&mut self.late).find(|slot| slot.start_ms == start_ms)
         {
+            slot.is_lowered = false;
             slot.saved = spent;
+            slot.saved_claim = claimed;
             slot.claimed = slot.claimed.max(claimed);
+            if slot.wanted <= slot.claimed {
+                slot.wanted = 0;
+            }
         }
         self.forget_late(rule);
     }
@@ -192,7 +226,8 @@ impl Account {
         if self.slots.get(place).is_some_and(|slot| slot.start_ms == start_ms) {
             return;
         }
-        let slot = Slot { start_ms, spent, claimed: spent, wanted: spent, saved: spent, held: 0 };
+        let slot =
+            Slot { start_ms, spent, claimed: spent, saved: spent, saved_claim: spent, ..Slot::default() };
         self.slots.insert(place, slot);
         self.spent = self.spent.saturating_add(spent);
         self.told = rule.levels_below(self.spent);

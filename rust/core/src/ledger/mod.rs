@@ -6,7 +6,7 @@
 //! A request that comes to more than was held is recorded as it is, and the next one is refused.
 //!
 //! What must outlive the process (`Rule::durable`) is written down *ahead* of the spending, in leases of a hundredth of
-//! the limit: a crash forgets nothing, and counts at most one lease too much. Nobody waits for the writing but the first
+//! the limit (or of one request): a crash forgets nothing, and counts at most one lease too much. Nobody waits for the writing but the first
 //! request of a period, and those that come faster than leases are written.
 
 mod account;
@@ -260,12 +260,14 @@ impl Ledger {
     }
 
     /// What is to be written down.
-    pub fn unsaved(&self) -> Vec<Figure> {
-        let accounts = self.listed.iter().filter_map(|&number| self.accounts.get(number)?.as_ref());
-        let rules = &self.rules;
-        let figures =
-            accounts.flat_map(|account| account.unsaved().map(|slot| figure(rules, account, slot, true)));
-        figures.collect()
+    pub fn unsaved(&mut self) -> Vec<Figure> {
+        let mut figures = Vec::new();
+        for &number in &self.listed {
+            let Some((rule, account)) = pair(&self.rules, &mut self.accounts, number) else { continue };
+            let slots = account.unsaved(rule);
+            figures.extend(slots.iter().map(|(slot, claim)| figure(rule, account, slot, *claim)));
+        }
+        figures
     }
 
     /// Figures have been written down.
@@ -278,25 +280,25 @@ impl Ledger {
             }
         }
         let mut listed = std::mem::take(&mut self.listed);
-        listed.retain(|&number| match self.accounts.get_mut(number) {
-            Some(Some(account)) => {
-                let is_listed = account.unsaved().next().is_some();
+        listed.retain(|&number| match pair(&self.rules, &mut self.accounts, number) {
+            Some((rule, account)) => {
+                let is_listed = !account.unsaved(rule).is_empty();
                 account.is_listed = is_listed;
                 is_listed
             }
-            _ => false,
+            None => false,
         });
         self.listed = listed;
     }
 
     /// All that outlives the process, as it is to be found by the next: nothing is claimed beyond what is used.
     pub fn closing(&self) -> Vec<Figure> {
-        let durable = |account: &&Account| self.rules.get(account.rule).is_some_and(|rule| rule.durable);
-        let accounts = self.accounts.iter().flatten().filter(durable);
-        let told = |account: &'_ Account| {
-            account.slots().map(|slot| figure(&self.rules, account, slot, false)).collect::<Vec<_>>()
-        };
-        accounts.flat_map(told).collect()
+        let rule_of = |account: &Account| self.rules.get(account.rule).filter(|rule| rule.durable);
+        let accounts =
+            self.accounts.iter().flatten().filter_map(|account| Some((rule_of(account)?, account)));
+        accounts
+            .flat_map(|(rule, account)| account.slots().map(move |slot| figure(rule, account, slot, 0)))
+            .collect()
     }
 
     /// Lets go of accounts that count nothing.
@@ -408,16 +410,14 @@ fn pair<'a>(
     Some((rules.get(account.rule)?, account))
 }
 
-/// A figure to be written down, with all that is claimed where `ahead`.
-fn figure(rules: &[Rule], account: &Account, slot: &account::Slot, ahead: bool) -> Figure {
-    let claimed = if ahead { slot.wanted.max(slot.claimed) } else { 0 };
+fn figure(rule: &Rule, account: &Account, slot: &account::Slot, claim: i64) -> Figure {
     Figure {
         rule: account.rule,
         who: account.who.to_string(),
         slot_ms: slot.start_ms,
         spent: slot.spent,
-        claimed: claimed.max(slot.used()),
-        leaves_ms: rules.get(account.rule).and_then(|rule| rule.period.leaves(slot.start_ms)),
+        claimed: claim.max(slot.used()),
+        leaves_ms: rule.period.leaves(slot.start_ms),
     }
 }
 

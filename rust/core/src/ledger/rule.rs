@@ -34,9 +34,8 @@ pub struct Rule {
     pub levels: Vec<f64>,
 }
 
-/// The least that is written down at once: the share of the limit, and so many requests like the one that comes.
+/// The share of a limit that is written down at once.
 const LEASE_SHARE: i64 = 100;
-const LEASE_REQUESTS: i64 = 8;
 
 impl Rule {
     pub fn of(&self, amounts: Amounts) -> i64 {
@@ -56,9 +55,14 @@ impl Rule {
         }
     }
 
-    /// How much is written down ahead.
+    /// How much is written down ahead: a hundredth of the limit, or one more request like the one that comes.
     pub fn lease(&self, amount: i64) -> i64 {
-        (self.most / LEASE_SHARE).max(amount.saturating_mul(LEASE_REQUESTS)).min(self.most)
+        (self.most / LEASE_SHARE).max(amount)
+    }
+
+    /// What is to be written down where so much is needed: no more than the limit, if that is enough.
+    pub fn claim(&self, need: i64, amount: i64) -> i64 {
+        need.saturating_add(self.lease(amount)).min(self.most).max(need)
     }
 
     /// How many levels an amount has reached.

@@ -276,6 +276,24 @@ proptest! {
         prop_assert!(sum <= 900);
     }
 
+    /// What was claimed for requests that came to nothing is given back.
+    #[test]
+    fn claims_are_given_back(holds in vec(1_i64..100, 1..30)) {
+        let durable = Rule { durable: true, ..rule(Measure::Cost, Period::Ever, 10_000) };
+        let mut ledger = Ledger::default();
+        let scope = scope(&mut ledger, std::slice::from_ref(&durable));
+        let held: Vec<Hold> = holds.iter().map(|most| hold(&mut ledger, &scope, one(*most), MONDAY).unwrap()).collect();
+        held.into_iter().for_each(|hold| ledger.settle(hold, one(0)));
+        let (mut claimed, mut rounds) = (0, 0);
+        while let Some(figure) = ledger.unsaved().last() {
+            claimed = figure.claimed;
+            ledger.saved(std::slice::from_ref(figure));
+            rounds += 1;
+            prop_assert!(rounds < 3);
+        }
+        prop_assert!(claimed <= 2 * durable.lease(100), "{}", claimed);
+    }
+
     /// A crash at any moment: what the next process begins with is never less than what was spent or under way, and
     /// never more than that and what was claimed ahead.
     #[test]

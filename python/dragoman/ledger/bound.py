@@ -1,0 +1,130 @@
+"""The most that a request may come to: what is held for it.
+
+Its prompt is counted, and estimated upwards where the count is not exact. Its answer is as long as the request allows,
+else as long as the model can make it. Of the deployments that may answer, the dearest counts; of the prices that a
+token may have, the highest; where two are asked beside each other, both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.guardrails.prompts.fields import FIELDS
+from dragoman.usage.row import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragoman.config.limiting import Accounting
+    from dragoman.core import RequestBody, TokenCount
+    from dragoman.routing.call import Call
+    from dragoman.routing.plan import Deployment, Plan
+
+# A count that is not exact may be too low by so much.
+DOUBT = 1.25
+# No token is shorter than a byte, and hardly any text has one for every two.
+BYTES_A_TOKEN = 2
+MOST_CHOICES = 128
+# Parts of a body that speak of what has prices of its own.
+CACHED = (b"cache_control", b"cachePoint", b"cachedContent", b"cached_content")
+
+
+class Bound(Struct, frozen=True):
+    """What a request comes to at most. ``cost_nanousd`` is ``None`` where a deployment has no price."""
+
+    tokens: int
+    output_tokens: int  # of tokens
+    cost_nanousd: int | None
+
+
+def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Accounting) -> Bound:
+    """The most that a call may come to."""
+    if call.surface is None:
+        return Bound(_input(call, counted), 0, None)
+    asked = None if call.surface.task else _asked(call)
+    tokens = output = 0
+    costs: list[int | None] = []
+    given = _input(call, counted)
+    legs = 2 if plan.hedge is not None and call.stream else 1
+    for deployment in _deployments(plan):
+        longest = 0 if _answers_nothing(call) else _longest(asked, deployment, accounting) * _choices(call)
+        output = max(output, longest * legs)
+        tokens = max(tokens, (given + longest) * legs)
+        costs.append(_cost(call, deployment, Tokens(input=given, output=longest), legs))
+    priced = [cost for cost in costs if cost is not None]
+    return Bound(tokens, output, max(priced) if priced and len(priced) == len(costs) else None)
+
+
+def _deployments(plan: Plan) -> Iterator[Deployment]:
+    for tier in plan.tiers:
+        seen: set[int] = set()
+        for member in tier.members.values():
+            if id(member.deployment) not in seen:
+                seen.add(id(member.deployment))
+                yield member.deployment
+
+
+def _cost(call: Call, deployment: Deployment, most: Tokens, legs: int) -> int | None:
+    rates = deployment.rates
+    if rates is None:
+        return None
+    cached = call.marks or any(word in call.raw for word in CACHED)
+    return rates.most(most, cached=cached, heard=b"audio" in call.raw) * legs
+
+
+def _input(call: Call, counted: TokenCount | None) -> int:
+    if counted is None:
+        return len(call.raw) // BYTES_A_TOKEN + 1
+    return counted.tokens if counted.exact else round(counted.tokens * DOUBT) + 1
+
+
+def _answers_nothing(call: Call) -> bool:
+    """Whether the answer is no text: vectors, an order of documents."""
+    return call.surface is None or bool(call.surface.task) or call.surface.counted == "embeddings"
+
+
+def _asked(call: Call) -> int | None:
+    """How long an answer the request allows."""
+    if call.surface is None or call.body is None:
+        return None
+    return _figure(call.body, call.surface.dialect, "max_tokens") or call.body.max_tokens or None
+
+
+def _choices(call: Call) -> int:
+    """How many answers the request asks for."""
+    if call.surface is None or call.body is None:
+        return 1
+    asked = _figure(call.body, call.surface.dialect, "n") or call.body.n or 1
+    best_of = call.body.field("best_of") or b""
+    return min(max(asked, int(best_of) if best_of.isdigit() else 1), MOST_CHOICES)
+
+
+def _figure(body: RequestBody, dialect: str, name: str) -> int | None:
+    """A whole number of the body, wherever its dialect has it; the largest, where it stands in several places."""
+    found = []
+    for way in FIELDS.get(dialect, {}).get(name, ()):
+        value = body.field(way[0])
+        for key in way[1:]:
+            value = None if value is None else _inner(value, key)
+        if value is not None and value.isdigit():
+            found.append(int(value))
+    return max(found, default=None)
+
+
+def _inner(raw: bytes, key: str) -> bytes | None:
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return None
+    return bytes(fields[key]) if key in fields else None
+
+
+def _longest(asked: int | None, deployment: Deployment, accounting: Accounting) -> int:
+    """How long an answer may be."""
+    able = deployment.written_for.max_output
+    if asked is None:
+        return able or accounting.output_tokens
+    return asked if able is None else min(asked, able)

@@ -1,0 +1,186 @@
+"""Holding what a request may come to, and putting what it came to in its place."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from dragoman.core import Refused
+from dragoman.dialects.limits import Kind, limit_headers
+from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
+from dragoman.ledger.book import NANO, Asker, shown
+from dragoman.ledger.bound import bound_of
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from dragoman.config.limiting import Accounting
+    from dragoman.core import Hold, LedgerScope, TokenCount
+    from dragoman.ledger.book import Book, Rule
+    from dragoman.ledger.bound import Bound
+    from dragoman.ledger.figures import Figures
+    from dragoman.routing.call import Call
+    from dragoman.routing.plan import Plan
+    from dragoman.routing.run import Run
+    from dragoman.usage.row import Tokens
+
+_MTOK = 1_000_000
+_KINDS: tuple[Kind, ...] = ("requests", "tokens")
+SHADOWED = "x-dragoman-limits-shadowed"
+
+
+class Holds:
+    """Holds for requests, within the limits in force."""
+
+    def __init__(self, book: Book, figures: Figures, loop: AbstractEventLoop) -> None:
+        self.book = book
+        self.figures = figures
+        self.refused: dict[str, int] = {}  # by limit, for metrics
+        self.shadowed: dict[str, int] = {}
+        self._loop = loop
+
+    def concern(self, run: Run) -> bool:
+        """Whether anything limits a request."""
+        return run.principal.max_request_usd is not None or self.book.scope(asker_of(run)) is not None
+
+    async def take(self, run: Run, call: Call, plan: Plan, counted: TokenCount | None, accounting: Accounting) -> None:
+        """Hold what a call may come to, or refuse it; for a coroutine that a driver runs.
+
+        Raises:
+            RequestError: as :meth:`hold`.
+        """
+        scope = self.book.scope(asker_of(run))
+        while not self.hold(run, scope, bound_of(call, plan, counted, accounting), accounting):
+            try:
+                await self.figures.claim(self._loop)
+            except StoreError:
+                raise _unwritten() from None
+        if scope is not None:
+            self._tell(run, scope, call.dialect)
+
+    async def take_on_loop(self, run: Run, bound: Bound, accounting: Accounting) -> None:
+        """Hold so much, or refuse it; for what runs on the event loop.
+
+        Raises:
+            RequestError: as :meth:`hold`.
+        """
+        scope = self.book.scope(asker_of(run))
+        while not self.hold(run, scope, bound, accounting):
+            try:
+                await self.figures.claim_on_loop(self._loop)
+            except StoreError:
+                raise _unwritten() from None
+
+    def hold(self, run: Run, scope: LedgerScope | None, bound: Bound, accounting: Accounting) -> bool:
+        """Hold what a request may come to, or refuse it. False: what is claimed has to be written down first.
+
+        Raises:
+            LimitExceeded: a limit is reached.
+            Forbidden: what it may come to is not known, or is more than the key may ask for.
+        """
+        cost_nanousd = self._cost(run, scope, bound, accounting)
+        if scope is None:
+            return True
+        answer = self.book.ledger.reserve(scope, tokens=bound.tokens, cost_nanousd=cost_nanousd)
+        if isinstance(answer, Refused):
+            raise self._refusal(answer)
+        if answer is not None:
+            run.hold = answer
+            self._note_shadowed(run, answer)
+        return answer is not None
+
+    def _cost(self, run: Run, scope: LedgerScope | None, bound: Bound, accounting: Accounting) -> int:
+        cost_nanousd, most_usd = bound.cost_nanousd, run.principal.max_request_usd
+        if cost_nanousd is None:
+            if accounting.unpriced == "block" and (most_usd is not None or (scope is not None and scope.counts_cost)):
+                message = f"What {run.alias!r} costs is not known, and money is limited here."
+                raise Forbidden(message, code="unpriced_model", param="model")
+            cost_nanousd = ceiling_cost(bound.tokens, accounting)
+        if most_usd is not None and cost_nanousd > most_usd * NANO:
+            raise Forbidden(
+                f"This request may come to {dollars(cost_nanousd)} ({bound.output_tokens} output tokens), and those of "
+                f"this key to ${most_usd:g} at most. Ask for less, by max_tokens.",
+                code="request_too_expensive",
+                param="max_tokens",
+            )
+        return cost_nanousd
+
+    def _note_shadowed(self, run: Run, hold: Hold) -> None:
+        if hold.shadowed:
+            names = dict.fromkeys(self.book.rule(number).name for number in hold.shadowed)
+            run.limits.append((SHADOWED, ", ".join(names)))
+            for name in names:
+                self.shadowed[name] = self.shadowed.get(name, 0) + 1
+
+    def _refusal(self, refused: Refused) -> LimitExceeded:
+        rule = self.book.rule(refused.rule)
+        self.refused[rule.name] = self.refused.get(rule.name, 0) + 1
+        kind = BudgetExceeded if rule.measure == "cost" else LimitExceeded
+        return kind(told(rule, refused), retry_after_s=refused.wait_s)
+
+    def _tell(self, run: Run, scope: LedgerScope, dialect: str) -> None:
+        """Have the answer's headers say what is left: of several limits, of the one with the least."""
+        tightest: dict[str, tuple[int, int, float | None]] = {}
+        for standing in self.book.ledger.standings(scope):
+            rule = self.book.rule(standing.rule)
+            left = rule.most - standing.spent - standing.held
+            known = tightest.get(rule.measure)
+            if rule.enforced and (known is None or left < known[1]):
+                tightest[rule.measure] = rule.most, left, standing.resets_s
+        for kind in _KINDS:
+            if kind in tightest:
+                run.limits += limit_headers(dialect, kind, *tightest[kind], time.time())
+
+
+def asker_of(run: Run) -> Asker:
+    """Whose request it is, as limits know it."""
+    knobs, principal = run.knobs, run.principal
+    tags = principal.tags if knobs is None or not knobs.tags else tuple(dict.fromkeys(principal.tags + knobs.tags))
+    return Asker(principal, run.alias, tags, run.end_user, "" if knobs is None else knobs.session)
+
+
+def _unwritten() -> Overloaded:
+    message = "Budgets cannot be written down now, so nothing more is spent."
+    return Overloaded(message, code="budget_unavailable", retry_after_s=1)
+
+
+def close(run: Run, hold: Hold, tokens: Tokens, cost_nanousd: int | None, accounting: Accounting) -> None:
+    """Put what a request came to in the place of what is held for it, once."""
+    used = 0 if run.kept is not None else tokens.input + tokens.output
+    if cost_nanousd is None:
+        cost_nanousd = ceiling_cost(used, accounting)
+    requests = 0 if isinstance(run.error, GatewayError) and not run.notes else 1
+    hold.settle(tokens=used, cost_nanousd=cost_nanousd, requests=requests)
+
+
+def ceiling_cost(tokens: int, accounting: Accounting) -> int:
+    """What tokens count for that have no price."""
+    return round(tokens * accounting.ceiling_usd_mtok * NANO / _MTOK) if accounting.unpriced == "ceiling" else 0
+
+
+def told(rule: Rule, refused: Refused) -> str:
+    """Why a request is refused, and what to do."""
+    of_key = rule.name.startswith("key:")
+    name = "of this key" if of_key else f"{rule.name!r}" + (f" of {shown(refused.who)}" if refused.who else "")
+    wait = "" if refused.wait_s is None else f" Try again in {refused.wait_s:.1f} s."
+    if rule.measure == "concurrent":
+        return f"The limit {name} is {rule.most} requests at the same time, and so many are under way."
+    span = _span(rule)
+    if rule.measure == "cost":
+        return (
+            f"The budget {name} is {dollars(rule.most)}{span}, of which {dollars(refused.used)} is spent or held; "
+            f"this request may come to {dollars(refused.asked)}.{wait}"
+        )
+    if refused.asked > rule.most:
+        return f"The limit {name} is {rule.most} {rule.measure}{span}; this request may come to {refused.asked}."
+    return f"The limit {name} is {rule.most} {rule.measure}{span}, of which {refused.used} are used or held.{wait}"
+
+
+def dollars(nanousd: int) -> str:
+    """An amount, with as many decimals as it has."""
+    whole, _, rest = f"{nanousd / NANO:.6f}".partition(".")
+    return f"${whole}.{rest.rstrip('0').ljust(2, '0')}"
+
+
+def _span(rule: Rule) -> str:
+    return "" if rule.per == "ever" else f" a {rule.per}"
