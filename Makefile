@@ -66,7 +66,7 @@ clean:
 # One extension module lies in python/dragoman, of the profile that was asked for last; the stamp says which. Cargo keeps
 # both profiles' artefacts, so changing over is a copy. `fast` is release without link-time optimisation, with checks.
 $(VENV)/.built-release $(VENV)/.built-fast: $(VENV)/.built-%: $(VENV)/.run $(RUST)
-	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.88 or newer from https://rustup.rs"; exit 1; }
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust 1.89 or newer from https://rustup.rs"; exit 1; }
 	@command -v cc >/dev/null || { echo "a C compiler is missing: apt-get install gcc libc6-dev"; exit 1; }
 	$(BIN)/maturin develop --quiet --profile $*
 	@rm -f $(VENV)/.built-*

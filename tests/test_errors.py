@@ -19,6 +19,8 @@ TABLE: dict[str, tuple[int, str, str, str, bool]] = {
     "GuardrailBlocked": (400, "client", "invalid_request_error", "guardrail_blocked", False),
     "Unauthenticated": (401, "client", "authentication_error", "invalid_api_key", False),
     "Forbidden": (403, "client", "permission_error", "forbidden", False),
+    "LimitExceeded": (429, "client", "rate_limit_error", "rate_limit_exceeded", True),
+    "BudgetExceeded": (429, "client", "insufficient_quota", "budget_exceeded", False),
     "NotFound": (404, "client", "invalid_request_error", "not_found", False),
     "MethodNotAllowed": (405, "client", "invalid_request_error", "method_not_allowed", False),
     "RequestTimeout": (408, "client", "invalid_request_error", "request_timeout", False),

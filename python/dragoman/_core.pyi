@@ -3,14 +3,19 @@
 Import from :mod:`dragoman.core`. Counts are tokens, sizes bytes, unless a name says otherwise.
 """
 
+import os
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
+from pathlib import Path
 from typing import Literal, Protocol, Self, TypedDict, final, type_check_only
 
 __all__ = [
     "Answer",
     "AnswerError",
+    "AuditLog",
+    "AuditProof",
+    "AuditReport",
     "Balancer",
     "Batch",
     "BodyError",
@@ -49,6 +54,13 @@ __all__ = [
     "Upstream",
     "Usage",
     "VectorIndex",
+    "audit_prove",
+    "audit_public_key",
+    "audit_recover",
+    "audit_scan",
+    "audit_segments",
+    "audit_take_out",
+    "audit_verify",
     "backoff_s",
     "event_stream_message",
     "read_answer",
@@ -1326,3 +1338,179 @@ class Standing:
     @property
     def resets_s(self) -> float | None:
         """Until the oldest of it no longer counts; ``None``: it always does."""
+
+# The audit log ----------------------------------------------------------------------------------------------------
+
+@final
+class AuditLog:
+    """One process's chain in an audit log: each record's hash covers the one before it, segments are signed.
+
+    A directory holds a folder a writer, with segments of lines ``<seq> <hash> <record>`` and a file of their heads;
+    ``rust/core/src/audit`` says what is hashed and signed. A thread writes; :meth:`append` never waits.
+
+    :param writer: letters, digits and ``_``; no other process may ever have had it.
+    :param seed: of an Ed25519 key, 32 bytes.
+    :param segment_records: a segment is closed after so many, or ``segment_s``.
+    :param queue_bytes: what waits to be written, at most.
+    :param copy_to: a directory that gets a copy of the heads, so that a log that was cut back shows.
+    :raises OSError: the directory cannot be written, or another process has the writer.
+    :raises ValueError: a parameter is none.
+    """
+
+    def __new__(
+        cls,
+        directory: str | os.PathLike[str],
+        writer: str,
+        seed: bytes,
+        *,
+        segment_records: int = 10_000,
+        segment_s: float = 60.0,
+        queue_bytes: int = 67_108_864,
+        copy_to: str | os.PathLike[str] | None = None,
+    ) -> Self: ...
+    @property
+    def writer(self) -> str: ...
+    def append(self, record: bytes, wake: Callable[[bool], object] | None = None) -> bool:
+        """Hand a record over: one line of JSON.
+
+        :param wake: called once, on the log's thread: whether the record is durable. Without it, records are synced
+            every second, and one that cannot be written waits until it can.
+        :returns: ``False``: too much waits already, or with ``wake``, nothing can be written now.
+        :raises ValueError: it is no line.
+        """
+    @property
+    def written(self) -> int: ...
+    @property
+    def queued(self) -> int: ...
+    @property
+    def dropped(self) -> int:
+        """Records that were lost, because too many waited."""
+    @property
+    def failures(self) -> int:
+        """How often writing has failed."""
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be written now."""
+    def close(self) -> None:
+        """Write what waits, and sign the last segment."""
+
+@final
+class AuditReport:
+    """What :func:`audit_verify` has found."""
+
+    @property
+    def chains(self) -> int: ...
+    @property
+    def segments(self) -> int: ...
+    @property
+    def records(self) -> int:
+        """Whose hashes were computed."""
+    @property
+    def taken_out(self) -> list[tuple[str, int]]:
+        """Of which only the hash is left: the writer, and the number."""
+    @property
+    def unsigned(self) -> int:
+        """Behind the last head of a chain: not signed yet."""
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        """What is wrong: the place, and what."""
+    @property
+    def statements(self) -> list[tuple[str, bytes]]:
+        """Records that begin as was asked for, with their writer."""
+    @property
+    def last(self) -> list[tuple[str, int, str]]:
+        """Of each chain its writer, the number of its last record, and that one's hash."""
+
+@final
+class AuditProof:
+    """That a record is in a log, without the log: a few hashes (RFC 9162, 2.1.3) and a signed head."""
+
+    def __new__(
+        cls,
+        *,
+        writer: str,
+        seq: int,
+        before: str,
+        hash: str,
+        record: bytes | None,
+        index: int,
+        size: int,
+        path: list[str],
+        head: str,
+    ) -> Self: ...
+    @property
+    def writer(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def before(self) -> str:
+        """The hash of the record before it, in hexadecimal as all hashes here."""
+    @property
+    def hash(self) -> str: ...
+    @property
+    def record(self) -> bytes | None:
+        """``None``: it was taken out, and only that it was there is proved."""
+    @property
+    def index(self) -> int:
+        """Its place in the segment, from 0."""
+    @property
+    def size(self) -> int:
+        """How many records the segment has."""
+    @property
+    def path(self) -> list[str]:
+        """The hashes beside it in the tree, from the leaf upwards."""
+    @property
+    def head(self) -> str:
+        """As it is written, with its signature."""
+    def holds(self, public_key: bytes) -> bool:
+        """Whether it does, for that signer."""
+
+def audit_public_key(seed: bytes) -> bytes:
+    """The key that verifies what a seed signs.
+
+    :raises ValueError: a seed has 32 bytes.
+    """
+
+def audit_recover(directory: str | os.PathLike[str], seed: bytes, now_ms: int) -> list[tuple[str, int]]:
+    """Sign what processes left unsigned that are gone. Of each, its writer and the bytes of a torn last line.
+
+    :raises OSError: a file cannot be read or written.
+    """
+
+def audit_segments(directory: str | os.PathLike[str], writer: str) -> list[tuple[int, Path, str | None]]:
+    """A chain's segments, oldest first: number, file, head (``None``: not closed yet).
+
+    :raises OSError: there is no such chain.
+    """
+
+def audit_verify(
+    directory: str | os.PathLike[str],
+    public_key: bytes | None,
+    copies: str | os.PathLike[str] | None,
+    statement: bytes,
+) -> AuditReport:
+    """Verify a whole log, about 300 MB a second; the GIL is released.
+
+    :param public_key: the signer of all heads; ``None``: whoever they say, which shows changes but not who made them.
+    :param copies: heads that were written elsewhere: all of them have to be here.
+    :param statement: records that begin with it are given back.
+    :raises OSError: a file cannot be read.
+    """
+
+def audit_scan(path: str | os.PathLike[str], needles: list[bytes]) -> list[tuple[int, bytes]]:
+    """The records of a segment that hold all of some texts, with their numbers.
+
+    :raises OSError: the file cannot be read.
+    """
+
+def audit_prove(directory: str | os.PathLike[str], writer: str, seq: int) -> AuditProof | None:
+    """Prove a record; ``None`` where there is none, or its segment is not closed yet.
+
+    :raises OSError: a file cannot be read.
+    """
+
+def audit_take_out(path: str | os.PathLike[str], seqs: set[int]) -> int:
+    """Take records out of a closed segment, whose hashes stay; says how many. Atomic and durable.
+
+    :raises OSError: the file cannot be written.
+    """

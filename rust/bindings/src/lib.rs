@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod audit;
 mod balance;
 mod body;
 mod cache;
@@ -16,6 +17,7 @@ mod upstream;
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    audit::register(module)?;
     balance::register(module)?;
     body::register(module)?;
     cache::register(module)?;

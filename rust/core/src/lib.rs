@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, draws a random number or knows Python: time and chance are arguments, so
 //! every test is exact.
 
+pub mod audit;
 pub mod balance;
 pub mod body;
 pub mod cache;

@@ -1,0 +1,354 @@
+//! One process's log: records go in from any thread, and one thread writes them.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use dragoman_core::audit::{Hash, Head, Tree, ZERO, link, write_line};
+use ring::signature::Ed25519KeyPair;
+
+use crate::files::{append_head, lock, segment_path};
+
+/// Called once: whether the record is durable.
+pub type Waiter = Box<dyn FnOnce(bool) + Send>;
+
+pub struct Settings {
+    pub directory: PathBuf,
+    pub writer: String,
+    /// A segment is closed after so many records, or so long.
+    pub segment_records: u64,
+    pub segment_time: Duration,
+    /// What waits to be written, at most.
+    pub queue_bytes: usize,
+    /// Heads are written here as well.
+    pub copy_to: Option<PathBuf>,
+}
+
+/// Where nobody waits, what was written is synced so often.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
+struct Record {
+    text: Vec<u8>,
+    waiter: Option<Waiter>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Record>,
+    queued_bytes: usize,
+    closing: bool,
+    written: u64,
+    dropped: u64,
+    failures: u64,
+    /// Why nothing can be written now.
+    failure: Option<String>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+    queue_bytes: usize,
+}
+
+pub struct Log {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    /// Begins a chain. It is an error where another process has a writer of that name.
+    pub fn open(settings: Settings, key: Ed25519KeyPair) -> io::Result<Self> {
+        let shared = Shared {
+            state: Mutex::new(State::default()),
+            wake: Condvar::new(),
+            queue_bytes: settings.queue_bytes,
+        };
+        let shared = Arc::new(shared);
+        let mut file = Files::open(settings, key)?;
+        let of_thread = Arc::clone(&shared);
+        let run = move || run(&of_thread, &mut file);
+        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(run)?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands a record over. False: too much waits already, or the log is closed; a waiter is told so as well.
+    pub fn append(&self, text: Vec<u8>, waiter: Option<Waiter>) -> bool {
+        let mut state = self.shared.state();
+        let refused = state.closing || state.queued_bytes + text.len() > self.shared.queue_bytes;
+        // While nothing can be written nobody is kept waiting for it.
+        if refused || (waiter.is_some() && state.failure.is_some()) {
+            state.dropped += u64::from(refused);
+            drop(state);
+            if let Some(waiter) = waiter {
+                waiter(false);
+            }
+            return false;
+        }
+        state.queued_bytes += text.len();
+        state.queue.push_back(Record { text, waiter });
+        drop(state);
+        self.shared.wake.notify_one();
+        true
+    }
+
+    pub fn written(&self) -> u64 {
+        self.shared.state().written
+    }
+
+    pub fn dropped(&self) -> u64 {
+        self.shared.state().dropped
+    }
+
+    pub fn failures(&self) -> u64 {
+        self.shared.state().failures
+    }
+
+    pub fn queued(&self) -> usize {
+        self.shared.state().queue.len()
+    }
+
+    /// Why nothing can be written now; `None`: it can.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.state().failure.clone()
+    }
+
+    /// Writes what waits, and closes the segment. What cannot be written is dropped.
+    pub fn close(&self) {
+        self.shared.state().closing = true;
+        self.shared.wake.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The thread.
+fn run(shared: &Shared, files: &mut Files) {
+    loop {
+        let (mut batch, closing) = next(shared, files.due());
+        let wanted = batch.iter().any(|record| record.waiter.is_some()) || closing;
+        let outcome = files.write(&batch, wanted);
+        let well = outcome.is_ok();
+        note(shared, outcome, &mut batch);
+        for waiter in batch.into_iter().filter_map(|record| record.waiter) {
+            waiter(well);
+        }
+        if closing {
+            if let Err(error) = files.end_segment() {
+                shared.state().failure = Some(error.to_string());
+            }
+            return;
+        }
+        if !well {
+            std::thread::sleep(RETRY_EVERY);
+        }
+    }
+}
+
+/// What is to be written: once there is something, or it is time.
+fn next(shared: &Shared, due: Duration) -> (Vec<Record>, bool) {
+    let until = Instant::now() + due;
+    let mut state = shared.state();
+    while state.queue.is_empty() && !state.closing {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        state = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+    }
+    state.queued_bytes = 0;
+    (state.queue.drain(..).collect(), state.closing)
+}
+
+/// Notes what has come of writing. Where nothing has, those that nobody waits for are kept for the next time.
+fn note(shared: &Shared, outcome: io::Result<()>, batch: &mut Vec<Record>) {
+    let mut state = shared.state();
+    match outcome {
+        Ok(()) => {
+            state.written += batch.len() as u64;
+            state.failure = None;
+        }
+        Err(error) => {
+            state.failures += 1;
+            state.failure = Some(error.to_string());
+            let (waited, kept): (Vec<Record>, Vec<Record>) =
+                batch.drain(..).partition(|one| one.waiter.is_some());
+            *batch = waited;
+            if state.closing {
+                state.dropped += kept.len() as u64;
+                return;
+            }
+            for record in kept.into_iter().rev() {
+                state.queued_bytes += record.text.len();
+                state.queue.push_front(record);
+            }
+        }
+    }
+}
+
+/// The files of one chain, and where it stands.
+struct Files {
+    settings: Settings,
+    folder: PathBuf,
+    key: Ed25519KeyPair,
+    _lock: File,
+    file: Option<File>,
+    length: u64,
+    number: u64,
+    begun: Instant,
+    synced: Instant,
+    is_dirty: bool,
+    seq: u64,
+    hash: Hash,
+    first: u64,
+    tree: Tree,
+    before: Hash,
+}
+
+impl Files {
+    fn open(settings: Settings, key: Ed25519KeyPair) -> io::Result<Self> {
+        let folder = settings.directory.join(&settings.writer);
+        fs::create_dir_all(&folder)?;
+        if segment_path(&folder, 1).exists() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a chain of this writer"));
+        }
+        let lock = lock(&folder)?;
+        let lock =
+            lock.ok_or_else(|| io::Error::new(io::ErrorKind::WouldBlock, "another process has this writer"))?;
+        let now = Instant::now();
+        Ok(Self {
+            settings,
+            folder,
+            key,
+            _lock: lock,
+            file: None,
+            length: 0,
+            number: 1,
+            begun: now,
+            synced: now,
+            is_dirty: false,
+            seq: 0,
+            hash: ZERO,
+            first: 1,
+            tree: Tree::default(),
+            before: ZERO,
+        })
+    }
+
+    /// Until something is to be done though nothing comes.
+    fn due(&self) -> Duration {
+        let sync =
+            if self.is_dirty { SYNC_EVERY.saturating_sub(self.synced.elapsed()) } else { Duration::MAX / 4 };
+        let close = self.settings.segment_time.saturating_sub(self.begun.elapsed());
+        if self.tree.is_empty() { Duration::from_secs(3600) } else { sync.min(close) }
+    }
+
+    /// Writes records, all of them or none, and syncs where somebody waits or it is time.
+    fn write(&mut self, batch: &[Record], wanted: bool) -> io::Result<()> {
+        let (mut seq, mut hash, mut tree) = (self.seq, self.hash, self.tree.clone());
+        let mut text = Vec::new();
+        for record in batch {
+            seq += 1;
+            hash = link(&self.settings.writer, seq, &hash, &record.text);
+            tree.push(&hash);
+            write_line(&mut text, seq, &hash, &record.text);
+        }
+        if !text.is_empty() {
+            if let Err(error) = self.append(&text, wanted) {
+                // Nothing of it stays, so that the next line begins where this one did.
+                if let Some(file) = &self.file {
+                    let _ = file.set_len(self.length);
+                }
+                return Err(error);
+            }
+            if self.tree.is_empty() {
+                self.begun = Instant::now();
+            }
+            self.length += text.len() as u64;
+            (self.seq, self.hash, self.tree) = (seq, hash, tree);
+        }
+        if self.is_dirty && self.synced.elapsed() >= SYNC_EVERY {
+            self.sync()?;
+        }
+        if self.tree.len() >= self.settings.segment_records
+            || self.begun.elapsed() >= self.settings.segment_time
+        {
+            self.end_segment()?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, text: &[u8], wanted: bool) -> io::Result<()> {
+        if self.file.is_none() {
+            let path = segment_path(&self.folder, self.number);
+            let file = OpenOptions::new().append(true).create(true).open(path)?;
+            self.length = file.metadata()?.len();
+            self.file = Some(file);
+            // The file's name has to be durable as well.
+            File::open(&self.folder)?.sync_all()?;
+        }
+        let Some(file) = self.file.as_mut() else { return Ok(()) };
+        file.write_all(text)?;
+        self.is_dirty = true;
+        if wanted { self.sync() } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.file {
+            file.sync_data()?;
+        }
+        (self.synced, self.is_dirty) = (Instant::now(), false);
+        Ok(())
+    }
+
+    fn end_segment(&mut self) -> io::Result<()> {
+        if self.tree.is_empty() {
+            return Ok(());
+        }
+        self.sync()?;
+        let head = Head {
+            writer: self.settings.writer.clone(),
+            segment: self.number,
+            first: self.first,
+            last: self.seq,
+            hash: self.hash,
+            root: self.tree.root(),
+            at_ms: now_ms(),
+            before: self.before,
+        };
+        let line = head.signed(&self.key);
+        append_head(&self.folder, &line)?;
+        if let Some(place) = &self.settings.copy_to {
+            let folder = place.join(&self.settings.writer);
+            // A copy that cannot be made now is missed by whoever compares.
+            let _ = fs::create_dir_all(&folder).and_then(|()| append_head(&folder, &line));
+        }
+        self.before = Head::digest(&line);
+        (self.file, self.length) = (None, 0);
+        (self.number, self.first, self.tree) = (self.number + 1, self.seq + 1, Tree::default());
+        Ok(())
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
