@@ -7,7 +7,8 @@ on the upstream client's thread once the answer has been written. What needs the
 
 A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange` or a
 :class:`~dragoman.core.Batch` of its events, a :class:`~dragoman.core.Piece` of another's answer, :class:`FirstOf`
-several, a :class:`Pause`, :class:`OnLoop` and :class:`Together`. Anything else is a bug and says so.
+several, a :class:`Pause`, :class:`OnLoop`, :class:`CalledBack` and :class:`Together`. Anything else is a bug and says
+so.
 """
 
 from __future__ import annotations
@@ -128,6 +129,29 @@ class OnLoop:
         task.add_done_callback(ended)
 
 
+class CalledBack:
+    """Awaitable: what a function is called with that is handed out, once and from any thread."""
+
+    __slots__ = ("_start", "said")
+
+    def __init__(self, start: Callable[[Callable[[bool], None]], object]) -> None:
+        self._start = start
+        self.said = False
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        yield self
+        return self.said
+
+    def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
+        """Begin, and wake on the loop."""
+
+        def called(said: bool) -> None:  # noqa: FBT001 - as it is called
+            self.said = said
+            loop.call_soon_threadsafe(wake, self)
+
+        self._start(called)
+
+
 class Together:
     """Awaitable: the end of several coroutines, which are begun at once, each driven by itself."""
 
@@ -203,7 +227,7 @@ class Driver:
             return
         if type(waiting) in _WAKING:
             waiting.on_done(self.wake)
-        elif isinstance(waiting, Pause | FirstOf | OnLoop | Together):
+        elif isinstance(waiting, Pause | FirstOf | OnLoop | CalledBack | Together):
             waiting.on_done(self.wake, self.loop)
         else:
             waiting.add_done_callback(self.wake)

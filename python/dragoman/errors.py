@@ -160,6 +160,7 @@ class LimitExceeded(ClientError):
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
     retryable = True
+    limit = ""  # its name
 
 
 class BudgetExceeded(LimitExceeded):

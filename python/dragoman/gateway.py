@@ -9,11 +9,20 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.keys import KeyRing
 from dragoman.access.secret import load_pepper
+from dragoman.audit.content import Contents
+from dragoman.audit.housekeeping import Housekeeping
+from dragoman.audit.signing import SEALING, SIGNING, load_key
+from dragoman.audit.subjects import Subjects
+from dragoman.audit.trail import Trail
 from dragoman.cache.answers import AnswerCache
 from dragoman.cache.persist import CacheFile
 from dragoman.config.check import check_exposure, is_loopback
@@ -23,6 +32,7 @@ from dragoman.ledger.alerts import Alerts
 from dragoman.ledger.book import Book
 from dragoman.ledger.figures import Figures
 from dragoman.ledger.hold import Holds
+from dragoman.routing.audited import Auditor
 from dragoman.routing.build import Builder
 from dragoman.server.request import read_body
 from dragoman.store.engine import open_store
@@ -38,9 +48,11 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from dragoman.access.principal import Principal
+    from dragoman.config.auditing import Audit
     from dragoman.config.schema import Config
     from dragoman.routing.build import Snapshot
     from dragoman.server.request import Request
+    from dragoman.store.engine import Store
 
 log = logging.getLogger("dragoman")
 
@@ -75,11 +87,21 @@ class Gateway:
             self.book = Book(ledger, self.figures)
             self.book.declare(config.limits)
             self.limits = StoredLimits(self.store.engine, self.book.store)
+            self.auditor = auditor_of(config.audit, self.store, environ)
         except Exception:
             self.store.close()
             raise
         self.loop = loop
         self.answers = AnswerCache(config.cache)
+        self.housekeeping = Housekeeping(
+            self.store.engine,
+            self.auditor.trail,
+            self.auditor.subjects,
+            self.auditor.contents,
+            lambda: self.auditor.settings,
+        )
+        # Whose answers these are is not known any more, so all of them go: people are seldom erased.
+        self.housekeeping.on_erased = partial(self.answers.purge, [])
         self.saved_answers = CacheFile(self.store.directory, pepper)
         if config.cache.persist:
             self.saved_answers.load(self.answers)
@@ -100,6 +122,8 @@ class Gateway:
         snapshot = self.builder.build(config, self.snapshot.number + 1)
         self.answers.replace(config.cache)
         self.keys.declare(config.keys)
+        self.auditor.settings = config.audit
+        self.auditor.trail.act("config.reload", actor="file", snapshot=snapshot.number, digest=digest_of(config))
         self.book.declare(config.limits)
         self.alerts.replace(config.ledger.alerts)
         self.snapshot = snapshot
@@ -166,4 +190,21 @@ class Gateway:
         self.responses.close()
         self.writer.close()
         self.figures.close()
+        self.auditor.close()
         self.store.close()
+
+
+def auditor_of(settings: Audit, store: Store, environ: Mapping[str, str]) -> Auditor:
+    """What tells the audit log.
+
+    Raises:
+        StoreError: the log cannot be written, or a key of it is none.
+    """
+    trail = Trail(settings, store.directory, load_key(store.directory, environ, SIGNING))
+    subjects = Subjects(store.directory, load_key(store.directory, environ, SEALING))
+    return Auditor(trail, subjects, Contents(store.engine), settings)
+
+
+def digest_of(config: Config) -> str:
+    """What tells one configuration from another; says nothing of what is in it."""
+    return sha256(msgspec.json.encode(config)).hexdigest()

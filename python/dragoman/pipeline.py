@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dragoman.access.knobs import read_knobs
 from dragoman.cache.serve import Provider, look_of, through_cache
 from dragoman.cache.watch import Watch, agree
-from dragoman.core import TokenCount
+from dragoman.core import Recording, TokenCount
 from dragoman.driver import Driver
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.called.asked import Asking
@@ -62,14 +62,16 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         canary = snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)
         if came.filled is not None or rules is not NO_RULES or canary:
             came = controlled(came, surface, rules, run, canary)
+        run.body = came.raw if came.shown_raw is None else came.shown_raw
         run.guarding = guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
         call = call_of(gateway, came, surface, plan, run)
-        run.stream, run.wants_cost = call.stream, call.wants_cost
+        run.stream, run.wants_cost, run.sent_body = call.stream, call.wants_cost, call.raw
         if guarding is not None:
             texts, schema = seen_of_call(call)
             guarding.check_input(texts, schema)
             await call_out(gateway, guarding, run, plan, texts, may_wait=surface.translated and not surface.task)
         admitted = await within_limits(gateway, call, plan, run)
+        await on_record(gateway, run)
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
         ask = partial(_ask, gateway, admitted or call, plan, run)
         watches = gateway.answers.semantics.watches
@@ -92,6 +94,19 @@ async def _ask(gateway: Gateway, call: Call | Admitted, plan: Plan, run: Run) ->
     """Ask a provider."""
     admitted = call if isinstance(call, Admitted) else admit(gateway, call, plan)
     await dispatch(gateway, admitted, run)
+
+
+async def on_record(gateway: Gateway, run: Run) -> None:
+    """See that a request is on record, and its answer will be, as far as the audit log wants that.
+
+    Raises:
+        Overloaded: the record cannot be made durable.
+    """
+    auditor = gateway.auditor
+    if auditor.keeps_answers and run.stream:
+        run.request.recording = Recording(auditor.settings.max_content_bytes)
+        run.request.reply.record(run.request.recording)
+    await auditor.before(run)
 
 
 async def within_limits(gateway: Gateway, call: Call, plan: Plan, run: Run) -> Admitted | None:

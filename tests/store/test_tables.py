@@ -31,7 +31,17 @@ def test_usage_has_the_two_indexes_that_are_searched() -> None:
 
 
 def test_the_tables_are_these() -> None:
-    assert set(metadata.tables) == {"usage", "keys", "meta", "responses", "continuity", "prompts", "limits", "ledger"}
+    assert set(metadata.tables) == {
+        "usage",
+        "keys",
+        "meta",
+        "responses",
+        "continuity",
+        "prompts",
+        "limits",
+        "ledger",
+        "audit_content",
+    }
     assert keys.c.hash.unique
     assert meta.c.name.primary_key
 

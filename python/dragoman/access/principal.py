@@ -48,6 +48,11 @@ class Principal(Struct, frozen=True, kw_only=True):
         pattern = None if "*" in self.allow else alias_pattern(self.allow)
         msgspec.structs.force_setattr(self, "_pattern", pattern)
 
+    @property
+    def tenant(self) -> str:
+        """Within whom names that clients choose are told apart: the organisation, else the team, else the key."""
+        return self.organisation or self.team or self.key_id
+
     def may_use(self, alias: str) -> bool:
         """Whether the key's patterns allow the alias."""
         if self._pattern is None:

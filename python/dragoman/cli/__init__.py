@@ -19,6 +19,7 @@ COMMANDS = {
     "keys": "Make, list and revoke virtual keys.",
     "limits": "Limit what may be used and spent.",
     "usage": "Say what was used and what it cost.",
+    "audit": "Verify, search and export the audit log; erase people.",
     "models": "List the models whose prices are known.",
     "matrix": "Say what of a request each dialect can carry.",
     "prompts": "Store prompt templates.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 import msgspec
 
+from dragoman.cli.acts import on_record
 from dragoman.cli.columns import align
 from dragoman.cli.database import Place, place_options, visit
 from dragoman.config.limiting import Per
@@ -76,8 +77,10 @@ def create(as_json: bool, config_path: Path | None, **fields: object) -> None:  
     named = {name: value for name, value in fields.items() if name in Key.__struct_fields__}
     named |= {"allow_fallbacks": not fields["no_fallbacks"], "allow_cache_knobs": not fields["no_cache_knobs"]}
     key = msgspec.convert(named, Key)
-    with visit(place) as (store, config):
+    with visit(place) as visited:
+        store, config = visited
         pepper = load_pepper(store.directory, os.environ)
+        on_record(visited, "key.create", name=key.name, team=key.team, admin=key.admin, allow=key.allow)
         try:
             created = create_key(store.engine, pepper, key, now_ms=_now_ms())
         except ConfigError as error:
@@ -107,8 +110,9 @@ def revoke(key: str, config_path: Path | None, data_dir: str | None, store_url: 
     """Revoke a key. Servers stop taking it within 5 seconds."""
     from dragoman.access.stored import revoke_key
 
-    with visit(Place(config_path, data_dir, store_url)) as (store, _):
-        revoked = revoke_key(store.engine, key, now_ms=_now_ms())
+    with visit(Place(config_path, data_dir, store_url)) as visited:
+        on_record(visited, "key.revoke", key=key)
+        revoked = revoke_key(visited.store.engine, key, now_ms=_now_ms())
     if revoked is None:
         raise click.ClickException(f"there is no key {key!r}; see: dragoman keys list")
     click.echo(f"{revoked.id} ({revoked.name}) is revoked since {_moment(revoked.revoked_at_ms)}")

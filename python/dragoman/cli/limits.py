@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 import msgspec
 
+from dragoman.cli.acts import on_record
 from dragoman.cli.columns import align
 from dragoman.cli.database import Place, place_options, visit
 from dragoman.config.guards import AppliesTo
@@ -62,9 +63,11 @@ def set_(name: str, config_path: Path | None, data_dir: str | None, store_url: s
     to = msgspec.convert({field: fields.pop(field) for field in AppliesTo.__struct_fields__}, AppliesTo)
     mode = "shadow" if fields.pop("shadow") else "enforce"
     limit = msgspec.convert(fields | {"applies_to": to, "mode": mode}, Limit)
-    with visit(Place(config_path, data_dir, store_url)) as (store, config):
+    with visit(Place(config_path, data_dir, store_url)) as visited:
+        store, config = visited
         if name in config.limits:
             raise click.ClickException(f"the configuration has a limit {name!r}, which counts in its place")
+        on_record(visited, "limit.set", name=name, limit=msgspec.to_builtins(limit))
         try:
             set_limit(store.engine, name, limit, now_ms=_now_ms())
         except ConfigError as error:
@@ -79,8 +82,9 @@ def remove(name: str, config_path: Path | None, data_dir: str | None, store_url:
     """Remove the stored limit NAME."""
     from dragoman.store.limits import remove_limit
 
-    with visit(Place(config_path, data_dir, store_url)) as (store, _):
-        if not remove_limit(store.engine, name):
+    with visit(Place(config_path, data_dir, store_url)) as visited:
+        on_record(visited, "limit.remove", name=name)
+        if not remove_limit(visited.store.engine, name):
             raise click.ClickException(f"no limit {name!r} is stored; see: dragoman limits list")
     click.echo(f"{name} is removed")
 

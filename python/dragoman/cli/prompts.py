@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from dragoman.cli.acts import on_record
 from dragoman.cli.columns import align
 from dragoman.cli.database import Place, place_options, visit
 from dragoman.errors import ConfigError
@@ -55,9 +56,11 @@ def add(name: str, file: Path, config_path: Path | None, data_dir: str | None, s
         body = msgspec.convert(yaml.safe_load(file.read_text("utf-8")), Version)
     except (yaml.YAMLError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise click.ClickException(f"{file}: {error}") from error
-    with visit(Place(config_path, data_dir, store_url)) as (store, config):
+    with visit(Place(config_path, data_dir, store_url)) as visited:
+        store, config = visited
         if name in config.prompts.templates:
             raise click.ClickException(f"the configuration has a template {name!r}, which would be called in its place")
+        on_record(visited, "prompt.add", name=name)
         try:
             stored = add_prompt(store.engine, name, body, now_ms=int(time.time() * 1000))
         except ConfigError as error:
@@ -108,8 +111,9 @@ def remove(name: str, config_path: Path | None, data_dir: str | None, store_url:
     from dragoman.store.prompts import remove_prompt
 
     wanted, version = _named(name)
-    with visit(Place(config_path, data_dir, store_url)) as (store, _):
-        removed = remove_prompt(store.engine, wanted, version)
+    with visit(Place(config_path, data_dir, store_url)) as visited:
+        on_record(visited, "prompt.remove", name=name)
+        removed = remove_prompt(visited.store.engine, wanted, version)
     if not removed:
         raise click.ClickException(f"there is no prompt {name!r}; see: dragoman prompts list")
     click.echo(f"{removed} version{'s' * (removed != 1)} of {wanted} removed")

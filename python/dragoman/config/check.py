@@ -52,6 +52,8 @@ def check(config: Config, problems: Problems, check_key: KeyCheck | None) -> Non
         _check_guardrail(("guardrails", name), guardrail, problems)
     _check_prompting(config.prompts, problems)
     _check_limits(config, problems)
+    if config.audit.syslog and not re.fullmatch(r"udp://[^/:@]+(:\d{1,5})?", config.audit.syslog):
+        problems.add(("audit", "syslog"), "is not udp://host:port")
     _check_keys(config.keys, problems, check_key)
 
 

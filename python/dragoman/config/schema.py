@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
+from dragoman.config.auditing import Audit
 from dragoman.config.aws import Aws
 from dragoman.config.caching import Cache, CacheMode, Semantic
 from dragoman.config.guards import Guardrail
@@ -278,5 +279,6 @@ class Config(Part, frozen=True, kw_only=True):
     guardrails: Annotated[dict[str, Guardrail], "what is looked for in requests and answers, by name"] = {}
     limits: Annotated[dict[str, Limit], "rate limits and budgets, by name"] = {}
     ledger: Annotated[Accounting, "how limits are counted"] = Accounting()
+    audit: Annotated[Audit, "the record of every request and of every act of an operator"] = Audit()
     keys: Annotated[tuple[Key, ...], "virtual keys; more are made with dragoman keys create"] = ()
     rehearsal: Annotated[Rehearsal, "the provider that needs no network"] = field(default_factory=Rehearsal)

@@ -35,6 +35,8 @@ class Cache:
             told = self._told()
         elif request.method == "DELETE":
             told = {"object": "cache.purged", "purged": self._purge(request.query, principal, is_admin=is_admin)}
+            trail = self.gateway.auditor.trail
+            trail.act("cache.purge", key_id=principal.key_id, address=request.client, query=request.query[:512])
         else:
             raise MethodNotAllowed(f"{PATH} takes GET and DELETE.")
         json_answer(request, told, snapshot=self.gateway.snapshot.number)

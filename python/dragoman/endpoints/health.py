@@ -91,6 +91,10 @@ def degraded(gateway: Gateway) -> list[str]:
         found.append(f"usage: {gateway.writer.dropped} rows were lost")
     if not gateway.figures.is_healthy:
         found.append("ledger: the database does not take figures; what is not claimed is refused")
+    if gateway.auditor.trail.failure is not None:
+        found.append(f"audit: the log cannot be written ({gateway.auditor.trail.failure})")
+    if gateway.auditor.trail.figures["lost"]:
+        found.append(f"audit: {gateway.auditor.trail.figures['lost']} records were lost")
     if gateway.keys.stale_s > 30:
         found.append(f"keys: not read from the database for {gateway.keys.stale_s:.0f} s")
     return found
@@ -139,6 +143,16 @@ def _limits(gateway: Gateway) -> list[Family]:
     ]
 
 
+def _audit(gateway: Gateway) -> list[Family]:
+    figures, auditor = gateway.auditor.trail.figures, gateway.auditor
+    return [
+        gauge("audit_records", "Records of the audit log", [((), figures["written"])]),
+        gauge("audit_records_queued", "Of these, not yet written", [((), figures["queued"])]),
+        gauge("audit_records_lost", "Records that could not be written", [((), figures["lost"])]),
+        gauge("audit_content_lost", "Prompts and answers that could not be kept", [((), auditor.contents.lost)]),
+    ]
+
+
 def _gauges(gateway: Gateway) -> list[Family]:
     members = gateway.balancer.members()
     named = [((("member", member.name),), member) for member in members]
@@ -153,6 +167,7 @@ def _gauges(gateway: Gateway) -> list[Family]:
         gauge("cache_bytes", "What they take", [((), gateway.answers.bytes)]),
         *_semantic(gateway),
         *_limits(gateway),
+        *_audit(gateway),
         gauge("usage_rows_queued", "Usage rows not yet written", [((), gateway.writer.queued)]),
         gauge("usage_rows_dropped", "Usage rows lost", [((), gateway.writer.dropped)]),
         gauge("usage_write_failures", "Refused transactions", [((), gateway.writer.failures)]),

@@ -14,7 +14,7 @@ from dragoman.core import BodyError, RequestBody
 from dragoman.dialects.form import Form, is_form
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.passages import of_body
-from dragoman.pipeline import admit, call_out, within_limits
+from dragoman.pipeline import admit, call_out, on_record, within_limits
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Call
 from dragoman.routing.run import Run
@@ -52,7 +52,7 @@ class PassThrough:
         run = Run(request, snapshot.number, principal, shape_of(request.path.removeprefix("/v1")))
         try:
             knobs = read_knobs(request.headers, principal)
-            raw = await gateway.read_body(request)
+            raw = received = await gateway.read_body(request)
             body = _json(request, raw, snapshot.config.server.limits.max_json_depth)
             form = _form(request, raw)
             alias = self._alias(request, knobs, body or form)
@@ -78,7 +78,9 @@ class PassThrough:
                 method=request.method,
                 passed_through=True,
             )
+            run.body, run.sent_body = received, raw
             admitted = await within_limits(gateway, call, plan, run) or admit(gateway, call, plan)
+            await on_record(gateway, run)
             await dispatch(gateway, admitted, run)
         except RequestError as error:
             run.fail(error)

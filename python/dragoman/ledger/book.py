@@ -201,9 +201,8 @@ def _values(dimension: str, asker: Asker) -> list[list[str]]:
     if dimension in ("team", "user", "app"):
         name = getattr(principal, dimension)
         return [[principal.organisation, name]] if name else []
-    tenant = principal.organisation or principal.team or principal.key_id
     names = asker.tags if dimension == "tag" else (asker.end_user if dimension == "end_user" else asker.run,)
-    return [[tenant, name] for name in names if name]
+    return [[principal.tenant, name] for name in names if name]
 
 
 def named(parts: list[str]) -> str:

@@ -116,7 +116,9 @@ class Holds:
         rule = self.book.rule(refused.rule)
         self.refused[rule.name] = self.refused.get(rule.name, 0) + 1
         kind = BudgetExceeded if rule.measure == "cost" else LimitExceeded
-        return kind(told(rule, refused), retry_after_s=refused.wait_s)
+        error = kind(told(rule, refused), retry_after_s=refused.wait_s)
+        error.limit = rule.name
+        return error
 
     def _tell(self, run: Run, scope: LedgerScope, dialect: str) -> None:
         """Have the answer's headers say what is left: of several limits, of the one with the least."""

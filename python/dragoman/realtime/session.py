@@ -85,6 +85,7 @@ class Session:
             if run.guarding is not None:
                 run.guarding.cannot_look("what is said in a session is not looked into")
             await self._hold(plan.first, run)
+            await gateway.auditor.before_on_loop(run)
             upstream, ticket = await self._open(plan, run)
             try:
                 await self._relay(upstream, first, run, knobs)

@@ -69,6 +69,8 @@ async def _asked(gateway: Gateway, plan: Plan, call: Call, run: Run) -> Run | No
     try:
         if gateway.holds.concern(run):
             await gateway.holds.take(run, call, plan, None, gateway.snapshot.config.ledger)
+        run.body = run.sent_body = call.raw
+        await gateway.auditor.before(run)
         await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)
     except RequestError as error:
         run.fail(error)

@@ -49,6 +49,7 @@ class Run:
         "adjusted",
         "alias",
         "before_end",
+        "body",
         "cache",
         "cost_estimate_nanousd",
         "counted",
@@ -74,6 +75,7 @@ class Run:
         "recording",
         "request",
         "score",
+        "sent_body",
         "sent_headers",
         "snapshot",
         "stream",
@@ -89,6 +91,8 @@ class Run:
         self.principal = principal
         self.endpoint = endpoint
         self.alias = ""
+        self.body = b""  # as the client sent it
+        self.sent_body = b""  # as a provider may see it
         self.end_user = ""
         self.knobs: Knobs | None = None
         self.stream = False

@@ -42,6 +42,7 @@ def settle(gateway: Gateway, run: Run) -> None:
         close(run, run.hold, tokens, cost_nanousd, gateway.snapshot.config.ledger)
     row = _row(run, tokens, source, cost_nanousd)
     gateway.writer.put(row)
+    gateway.auditor.request(run, row)
     by = run.kept or deployment
     gateway.metrics.count(row, "" if by is None else by.known_as)
 

@@ -25,6 +25,7 @@ from dragoman.errors import (
     Overloaded,
     RequestError,
     ShuttingDown,
+    Unauthenticated,
 )
 from dragoman.server.pump import PumpedProtocol
 from dragoman.server.request import Request, new_id
@@ -71,6 +72,8 @@ class App:
             else:
                 await self._serve(request, scope)
         except RequestError as error:
+            if isinstance(error, Unauthenticated):
+                self.gateway.auditor.stranger(request, error)
             self._answer(request, error)
             _forget_frames(error)
         except GeneratorExit:
@@ -101,6 +104,7 @@ class App:
     def _take(self, request: Request, scope: Scope) -> None:
         """The head of a request."""
         request.method = scope.method
+        request.client = scope.client
         request.path = scope.path
         request.query = scope.query_string
         pairs = scope.headers.items()

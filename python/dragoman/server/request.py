@@ -58,6 +58,7 @@ class Request:
     __slots__ = (
         "arrived_s",
         "body_by_s",
+        "client",
         "exchanges",
         "followed",
         "gone",
@@ -81,6 +82,7 @@ class Request:
         self.id = request_id
         self.proto = proto
         self.reply = reply
+        self.client = ""  # its address
         self.method = ""
         self.path = ""
         self.query = ""
@@ -105,7 +107,9 @@ class Request:
         """
         now_ms = time_ns() // 1_000_000
         proto = self.proto if proto is None else proto
-        return Request(new_id(now_ms), proto, Reply(proto, ""), now_ms)
+        part = Request(new_id(now_ms), proto, Reply(proto, ""), now_ms)
+        part.client = self.client
+        return part
 
     def begin_reading(self) -> None:
         """Ask for a small body before anything else is done with the request, so that it comes meanwhile.

@@ -159,6 +159,7 @@ class Worker:
             await asyncio.to_thread(self.gateway.keys.refresh)
             await asyncio.to_thread(self.gateway.prompts.refresh)
             await asyncio.to_thread(self.gateway.limits.refresh)
+            await asyncio.to_thread(self.gateway.housekeeping.look)
             if time.monotonic() - saved_s > SAVE_KEY_USE_EVERY_S:
                 saved_s = time.monotonic()
                 await asyncio.to_thread(self.gateway.keys.save_last_used)

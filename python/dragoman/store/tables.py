@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0006"
+REVISION = "r0007"
 
 metadata = MetaData()
 
@@ -151,6 +151,21 @@ ledger = Table(
     Column("spent", BigInteger(), nullable=False),
     Column("claimed", BigInteger(), nullable=False),  # what a start after a crash takes for spent
     Index("ledger_ends_ms", "ends_ms"),
+)
+
+# What is kept of prompts and answers, each sealed under the key of the person that it is of.
+audit_content = Table(
+    "audit_content",
+    metadata,
+    Column("request_id", String(64), primary_key=True),
+    Column("part", String(16), primary_key=True),  # prompt, answer
+    Column("tenant", Text(), nullable=False),
+    Column("subject", String(64), nullable=False),  # a pseudonym
+    Column("at_ms", BigInteger(), nullable=False),
+    Column("expires_at_ms", BigInteger(), nullable=False),
+    Column("body", LargeBinary(), nullable=False),
+    Index("audit_content_subject", "tenant", "subject"),
+    Index("audit_content_expires_at_ms", "expires_at_ms"),
 )
 
 meta = Table(

@@ -1,0 +1,215 @@
+"""What the audit log is told of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dragoman.audit.record import AuditRecord, Decision
+from dragoman.driver import CalledBack
+from dragoman.errors import GuardrailBlocked, LimitExceeded, Overloaded, StoreError
+
+if TYPE_CHECKING:
+    from dragoman.audit.content import Contents
+    from dragoman.audit.subjects import Subject, Subjects
+    from dragoman.audit.trail import Trail
+    from dragoman.config.auditing import Audit
+    from dragoman.errors import RequestError
+    from dragoman.routing.run import Run
+    from dragoman.server.request import Request
+    from dragoman.usage.row import UsageRow
+
+log = logging.getLogger("dragoman.audit")
+
+# Of requests without a good key so many are recorded a second; of a flood the rest is counted.
+STRANGERS_A_SECOND = 10
+
+
+class Auditor:
+    """Tells the log."""
+
+    def __init__(self, trail: Trail, subjects: Subjects, contents: Contents, settings: Audit) -> None:
+        self.trail = trail
+        self.subjects = subjects
+        self.contents = contents
+        self.settings = settings
+        self._second = 0
+        self._strangers = 0
+        self._uncounted = 0
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether answers are kept."""
+        return self.trail.is_on and self.settings.content == "full"
+
+    async def before(self, run: Run) -> None:
+        """See that a request is on record before anything comes of it, where the log is strict.
+
+        Raises:
+            Overloaded: the record cannot be made durable.
+        """
+        if self.settings.mode != "strict":
+            return
+        if not await CalledBack(partial(self.trail.put_durably, self._begun(run))):
+            raise _unavailable()
+
+    async def before_on_loop(self, run: Run) -> None:
+        """The same, for what runs on the event loop.
+
+        Raises:
+            Overloaded: the record cannot be made durable.
+        """
+        if self.settings.mode != "strict":
+            return
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[bool] = loop.create_future()
+        self.trail.put_durably(self._begun(run), lambda well: loop.call_soon_threadsafe(told.set_result, well))
+        if not await told:
+            raise _unavailable()
+
+    def request(self, run: Run, row: UsageRow) -> None:
+        """A request is over."""
+        if not self.trail.is_on:
+            return
+        private = run.knobs is not None and run.knobs.no_log
+        subject = self._subject(run)
+        kept = "" if private or subject is None or not run.body else self._keep(run, subject)
+        error = run.error
+        self.trail.put(
+            AuditRecord(
+                kind="request",
+                at_ms=row.started_at_ms,
+                id=row.request_id,
+                key_id=row.key_id,
+                organisation=row.organisation,
+                team=row.team,
+                user=row.user,
+                app=row.app,
+                subject="" if subject is None or not run.end_user else subject.pseudonym,
+                address=run.request.client,
+                endpoint=row.endpoint,
+                decision=decision_of(error),
+                rule=rule_of(error),
+                status=row.status,
+                code=row.error_code,
+                alias=row.alias,
+                provider=row.provider,
+                model=row.model,
+                deployment=row.deployment,
+                attempts=row.attempts,
+                input_tokens=row.input_tokens,
+                output_tokens=row.output_tokens,
+                cost_nanousd=row.cost_nanousd,
+                guardrails=row.guardrails,
+                cache=row.cache,
+                snapshot=row.snapshot,
+                prompt="" if subject is None or not run.body else subject.fingerprint(run.body),
+                content=kept,
+            )
+        )
+
+    def _begun(self, run: Run) -> AuditRecord:
+        request, principal = run.request, run.principal
+        subject = self._subject(run)
+        return AuditRecord(
+            kind="request.begin",
+            at_ms=request.started_at_ms,
+            id=request.id,
+            key_id=principal.key_id,
+            organisation=principal.organisation,
+            team=principal.team,
+            user=principal.user,
+            app=principal.app,
+            subject="" if subject is None or not run.end_user else subject.pseudonym,
+            address=request.client,
+            endpoint=run.endpoint,
+            alias=run.alias,
+            snapshot=run.snapshot,
+            prompt="" if subject is None or not run.body else subject.fingerprint(run.body),
+        )
+
+    def _subject(self, run: Run) -> Subject | None:
+        """Whose the request is; ``None``: nobody's secrets can be had now."""
+        principal = run.principal
+        try:
+            return self.subjects.of(principal.tenant, run.end_user or principal.key_id)
+        except StoreError as error:
+            log.error("%s", error)
+            return None
+
+    def _keep(self, run: Run, subject: Subject) -> str:
+        """Keep what is said, as the settings have it."""
+        content, request = self.settings.content, run.request
+        if content == "off":
+            return ""
+        most, days = self.settings.max_content_bytes, self.settings.content_days
+        prompt = run.sent_body if content == "masked" else run.body
+        self.contents.keep(subject, request.id, "prompt", prompt[:most], at_ms=request.started_at_ms, days=days)
+        answer = _answer_of(run) if content == "full" else b""
+        if answer:
+            self.contents.keep(subject, request.id, "answer", answer[:most], at_ms=request.started_at_ms, days=days)
+        return content
+
+    def close(self) -> None:
+        """Write what waits."""
+        self.contents.close()
+        self.subjects.close()
+        self.trail.close()
+
+    def stranger(self, request: Request, error: RequestError) -> None:
+        """A request without a good key was refused."""
+        now_s = int(time.time())
+        if now_s != self._second:
+            self._second, self._strangers = now_s, 0
+        self._strangers += 1
+        if self._strangers > STRANGERS_A_SECOND:
+            self._uncounted += 1
+            return
+        detail = {"unrecorded_before": self._uncounted} if self._uncounted else {}
+        self._uncounted = 0
+        self.trail.put(
+            AuditRecord(
+                kind="request",
+                at_ms=request.started_at_ms,
+                id=request.id,
+                address=request.client,
+                endpoint=request.path[:128],
+                decision="refused",
+                rule="authentication",
+                status=error.http_status,
+                code=error.error_code,
+                detail=detail,
+            )
+        )
+
+
+def _unavailable() -> Overloaded:
+    message = "The audit log cannot be written, so no request is served."
+    return Overloaded(message, code="audit_unavailable", retry_after_s=1)
+
+
+def decision_of(error: RequestError | None) -> Decision:
+    """What became of a request: refused by a rule of ours, or failed."""
+    if error is None:
+        return "allowed"
+    return "refused" if error.fault == "client" and error.http_status in (400, 401, 403, 404, 429) else "failed"
+
+
+def rule_of(error: RequestError | None) -> str:
+    """Which rule refused it."""
+    if isinstance(error, GuardrailBlocked):
+        return f"guardrail:{error.guardrail}"
+    if isinstance(error, LimitExceeded):
+        return f"limit:{error.limit}"
+    return "" if error is None or decision_of(error) != "refused" else error.error_code
+
+
+def _answer_of(run: Run) -> bytes:
+    """What the client got, as far as it was recorded."""
+    recording = run.request.recording
+    if recording is not None and recording.content_type is not None:
+        return recording.body
+    return b"" if run.outcome is None or run.outcome.failure else run.outcome.body

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, text
+
+from dragoman.audit.content import Contents
+from dragoman.audit.erase import GENERATION, SAVED_ANSWERS, erase
+from dragoman.audit.subjects import Subjects
+from dragoman.errors import StoreError
+from dragoman.store.engine import Store
+from dragoman.store.meta import read_meta
+from dragoman.store.tables import usage
+from dragoman.usage.insert import RowInsert
+from dragoman.usage.row import UsageRow
+
+
+def row(number: int, **fields: str) -> UsageRow:
+    return UsageRow(
+        request_id=f"req_{number}", started_at_ms=1, snapshot=1, endpoint="chat", status=200, cost_nanousd=5, **fields
+    )
+
+
+def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents: Contents) -> None:
+    eve = subjects.of("acme", "eve")
+    contents.keep(eve, "req_0", "prompt", b"words", at_ms=1, days=30)
+    contents.flush()
+    rows = [
+        row(0, organisation="acme", end_user="eve", metadata='{"name":"Eve"}'),
+        row(1, team="acme", end_user="eve"),
+        row(2, organisation="acme", end_user="bob"),
+        row(3, organisation="other", end_user="eve"),
+    ]
+    with store.engine.begin() as connection:
+        RowInsert(store.engine.dialect)(connection, rows)
+    (store.directory / SAVED_ANSWERS).write_bytes(b"answers")
+    done = erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+    assert done is not None
+    assert done == (eve.pseudonym, 1, 2)
+    with store.engine.connect() as connection:
+        found = connection.execute(
+            select(usage.c.end_user, usage.c.metadata, usage.c.cost_nanousd).order_by(usage.c.id)
+        )
+        assert found.all() == [("", "", 5), ("", "", 5), ("bob", "", 5), ("eve", "", 5)]
+        assert read_meta(connection, GENERATION) == "1"
+    assert not (store.directory / SAVED_ANSWERS).exists()
+    assert subjects.find("acme", "eve") is None
+    assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is None
+
+
+def test_a_legal_hold_is_stronger(store: Store, subjects: Subjects, contents: Contents) -> None:
+    eve = subjects.of("acme", "eve")
+    contents.keep(eve, "req_0", "prompt", b"words", at_ms=1, days=30)
+    contents.flush()
+    hold = subjects.hold("acme", "", "case 7")
+    with pytest.raises(StoreError, match="case 7"):
+        erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+    assert contents.find(eve, "req_0", "prompt") == b"words"
+    subjects.release(hold.id)
+    assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is not None
+
+
+def test_what_cannot_be_erased_whole_can_be_asked_for_again(
+    store: Store, subjects: Subjects, contents: Contents
+) -> None:
+    subjects.of("acme", "eve")
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE usage RENAME TO elsewhere"))
+    with pytest.raises(StoreError, match="not all of it"):
+        erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+    assert subjects.find("acme", "eve") is not None
+    with store.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO usage"))
+    assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is not None
