@@ -40,8 +40,10 @@ def figure(value: float | None, unit: str) -> str:
 
 
 def target(row: Row) -> str:
-    """Write what the gateway may take at most."""
+    """Write what the gateway may take at most, or is to reach at least."""
     parts = [] if row.most is None else [f"{row.most:g} {row.unit}"]
+    if row.least is not None:
+        parts.append(f"at least {row.least:g} {row.unit}")
     if row.ratio_most is not None:
         parts.append(f"{row.ratio_most:g} x nginx")
     return ", ".join(parts)

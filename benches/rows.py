@@ -42,6 +42,7 @@ class Row:
     values: dict[str, float] = field(default_factory=dict)
     most: float | None = None
     ratio_most: float | None = None
+    least: float | None = None
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -55,9 +56,9 @@ class Row:
         if self.faults:
             return False
         ours, ratio = self.values.get("gateway"), self.ratio()
-        if ours is None or (self.most is None and self.ratio_most is None):
+        if ours is None or (self.most is None and self.ratio_most is None and self.least is None):
             return None
-        within = self.most is None or ours <= self.most
+        within = (self.most is None or ours <= self.most) and (self.least is None or ours >= self.least)
         return within and (self.ratio_most is None or ratio is None or ratio <= self.ratio_most)
 
 
@@ -187,25 +188,52 @@ def _cost(stage: Stage, subject: Subject, cost: Cost, row: Row, requests: int) -
     return (subject.program.cpu_s() - before_s) / max(requests_sent, 1) * 1e6
 
 
-def guards(stage: Stage, plain: Subject, guarded: Subject, effort: Effort) -> list[Row]:
-    """Measure what all guardrails add to a request: the gateway with and without them, in turns."""
+GUARDED = (
+    Cost("guards-2k", "CPU more a 2 KB request with all guardrails on", 60, body_bytes=2048, requests=8000),
+    Cost(
+        "guards-burst-64",
+        "CPU more a stream of 64 events with all guardrails on",
+        0,
+        body_bytes=2048,
+        model="bench.burst-64",
+        requests=8000,
+    ),
+)
+GOVERNED = (
+    Cost("governed", "CPU more a request with 7 limits and budgets and the audit log", 25),
+    Cost("governed-c64", "the same, 64 connections", 0, connections=64, requests=20000),
+)
+
+
+def more(stage: Stage, pair: tuple[Subject, ...], costs: tuple[Cost, ...], effort: Effort) -> list[Row]:
+    """Measure what something adds to a request: the gateway without and with it, in turns."""
     found = []
-    for name, what, model, most in (
-        ("guards-2k", "CPU more a 2 KB request with all guardrails on", "bench.whole", 60.0),
-        ("guards-burst-64", "CPU more a stream of 64 events with all guardrails on", "bench.burst-64", None),
-    ):
-        cost = Cost(name, what, 0, body_bytes=2048, model=model, requests=8000)
-        row = Row(name, what, "us", most=most)
-        more = []
+    for cost in costs:
+        row = Row(cost.name, cost.what, "us", most=cost.most_us or None)
+        added_us = []
         for turn in range(effort.rounds + 1):
             requests = 500 if turn == 0 else int(cost.requests * effort.share)
-            without, with_them = (_cost(stage, subject, cost, row, requests) for subject in (plain, guarded))
+            without, with_it = (_cost(stage, subject, cost, row, requests) for subject in pair)
             if turn > 0:
-                more.append(with_them - without)
-                row.notes.append(f"{without:.0f} and {with_them:.0f} us")
-        row.values["gateway"] = median(more)
+                added_us.append(with_it - without)
+                row.notes.append(f"{without:.0f} and {with_it:.0f} us")
+        row.values["gateway"] = median(added_us)
         found.append(row)
     return found
+
+
+def strict(stage: Stage, subject: Subject, effort: Effort) -> Row:
+    """Count the records that a strict audit log makes durable in a second, two a request, one of them waited for."""
+    row = Row("strict", "audit records a second, strict, 64 connections", "/s", least=2000)
+    rates = []
+    for turn in range(effort.rounds + 1):
+        shape = {"model": "bench.whole", "connections": 64, "requests": 500 if turn == 0 else 8000, "seconds": 60}
+        begun_s = time.monotonic()
+        report = right(load(stage, subject, shape), row, subject.name)
+        if turn > 0:
+            rates.append(2 * report["requests"] / (time.monotonic() - begun_s))
+    row.values["gateway"] = median(rates)
+    return row
 
 
 def added(stage: Stage, subjects: list[Subject], effort: Effort) -> Row:

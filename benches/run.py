@@ -24,7 +24,16 @@ import report
 import rows
 from instruments import DRIVER_CORE, ROOT, SUBJECT_CORE, BenchError, Tools, raise_file_limit
 from rows import FULL, QUICK, Effort, Row
-from subjects import GATEWAY_COMMAND, NGINX_PROGRAM, Stage, Subject
+from subjects import (
+    GATEWAY_COMMAND,
+    GOVERNED,
+    GUARDRAILS,
+    NGINX_PROGRAM,
+    STRICT,
+    UNGOVERNED,
+    Stage,
+    Subject,
+)
 
 RESULTS = Path(__file__).with_name("results")
 LONG = ("flat", "streams-1000")
@@ -49,6 +58,7 @@ def options() -> argparse.Namespace:
         "start",
         "rss",
         "guards-2k",
+        "governed",
         *LONG,
         "others",
     ]
@@ -112,9 +122,14 @@ def measure(stage: Stage, asked: argparse.Namespace, effort: Effort) -> list[Row
             found.append(rows.memory("rss-loaded", "memory, after this load", subjects, None))
         gateway = next((subject for subject in subjects if subject.name == "gateway"), None)
         if gateway and wanted("guards-2k"):
-            guarded = stage.gateway(asked.gateway_cmd, guarded=True)
+            guarded = stage.gateway(asked.gateway_cmd, {"guardrails": GUARDRAILS})
             subjects.append(guarded)
-            found += rows.guards(stage, gateway, guarded, effort)
+            found += rows.more(stage, (gateway, guarded), rows.GUARDED, effort)
+        if gateway and wanted("governed"):
+            pair = tuple(stage.gateway(asked.gateway_cmd, more) for more in (UNGOVERNED, GOVERNED, STRICT))
+            subjects += pair
+            found += rows.more(stage, pair[:2], rows.GOVERNED, effort)
+            found.append(rows.strict(stage, pair[2], effort))
         if gateway and wanted("flat"):
             found += rows.flatness(stage, gateway)
         if wanted("streams-1000"):

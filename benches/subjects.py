@@ -7,7 +7,7 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,15 +101,15 @@ class Stage:
         command += f" --workers 1 --port {port} --working-dir {Path(__file__).parent} bare:app"
         return self._start("bare", shlex.split(command), port, {"BENCH_ANSWERS": str(self.folder)})
 
-    def gateway(self, template: str, *, guarded: bool = False) -> Subject:
-        """Start the gateway with every default feature on: a key, a route, counting, usage rows, metrics.
+    def gateway(self, template: str, more: Mapping[str, object] | None = None) -> Subject:
+        """Start the gateway with every default feature on: a key, a route, counting, usage, audit log, metrics.
 
-        :param guarded: with all guardrails that work within the process as well.
+        :param more: parts of its configuration.
         """
         port = free_port()
         data = self.folder / f"data-{port}"
         config = self.folder / f"gateway-{port}.yaml"
-        told = gateway_config(port, self.mock_port, data) | ({"guardrails": GUARDRAILS} if guarded else {})
+        told = gateway_config(port, self.mock_port, data) | dict(more or {})
         config.write_text(json.dumps(told, indent=1))
         command = shlex.split(template.format(config=config, port=port))
         headers = (f"authorization: Bearer {KEY}",)
@@ -127,6 +127,17 @@ class Stage:
             raise BenchError(f"{name}: {error}") from error
         return Subject(name, f"http://127.0.0.1:{port}{PATH}", program, headers, start_s)
 
+
+# Limits that every request falls under, of each kind and for whoever it may be; none is ever reached.
+LIMITS = {
+    "key": {"of": ["key"], "requests": 10**9, "tokens": 10**12, "per": "minute"},
+    "team": {"of": ["team"], "cost_usd": 10**6, "per": "month", "alert_at": [0.8]},
+    "all": {"cost_usd": 10**6, "per": "day", "requests": 10**9, "concurrent": 10**6},
+    "model": {"of": ["alias", "key"], "tokens": 10**12, "per": "day"},
+}
+UNGOVERNED = {"audit": {"mode": "off"}}
+GOVERNED = {"limits": LIMITS}
+STRICT = {"limits": LIMITS, "audit": {"mode": "strict"}}
 
 # Every guardrail that asks nobody; none of them finds anything in what the benches send.
 GUARDRAILS = {

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from dragoman.cli.usage import csv_cell, dollars
+from dragoman.cli.usage import csv_cell
 from dragoman.store.engine import Store
 from dragoman.usage.insert import RowInsert
+from dragoman.usage.report import dollars
 from dragoman.usage.row import UsageRow
 
 Run = Callable[..., Result]

@@ -137,7 +137,8 @@ def _rows(figures: list[Figure]) -> Iterator[tuple[str, ...]]:
 
     for figure in figures:
         used = f"${figure.spent / _NANO:.6f}" if figure.measure == "cost" else f"{figure.spent} {figure.measure}"
-        yield figure.name, shown(figure.who) or "all", figure.period, used, _moment(figure.ends_ms, NEVER_MS)
+        name = "its own" if figure.name.startswith("key:") else figure.name
+        yield name, shown(figure.who) or "all", figure.period, used, _moment(figure.ends_ms, NEVER_MS)
 
 
 def _moment(unix_ms: int, never_ms: int) -> str:

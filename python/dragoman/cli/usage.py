@@ -53,13 +53,6 @@ def usage(by: str, since: str, until: str, form: str | None, **place: object) ->
     click.echo(write(question.by, report).rstrip("\n"))
 
 
-def dollars(cost_nanousd: int) -> str:
-    """Exactly: all nine decimals."""
-    sign = "-" if cost_nanousd < 0 else ""
-    whole, rest = divmod(abs(cost_nanousd), _NANO)
-    return f"{sign}{whole}.{rest:09d}"
-
-
 def csv_cell(text: str) -> str:
     """The text, with an apostrophe before what a spreadsheet would take for a formula."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
@@ -84,38 +77,18 @@ def _moment_ms(text: str, option: str) -> int | None:
         raise click.BadParameter(str(error), param_hint=option) from error
 
 
-def _figures(sums: Sums) -> dict[str, int | str | float]:
-    """Everything, for machines."""
-    return {
-        "requests": sums.requests,
-        "errors": sums.errors,
-        "input_tokens": sums.input_tokens,
-        "cached_input_tokens": sums.cached_input_tokens,
-        "cache_write_tokens": sums.cache_write_tokens,
-        "output_tokens": sums.output_tokens,
-        "reasoning_tokens": sums.reasoning_tokens,
-        "audio_input_tokens": sums.audio_input_tokens,
-        "audio_output_tokens": sums.audio_output_tokens,
-        "cost_usd": dollars(sums.cost_nanousd),
-        "unpriced": sums.unpriced,
-        "mean_ms": round(sums.mean_ms, 1),
-        "p50_ms": round(sums.percentile_ms(0.5), 1),
-        "p95_ms": round(sums.percentile_ms(0.95), 1),
-    }
-
-
 def _json(by: tuple[str, ...], report: Report) -> str:
-    groups = [{**dict(zip(by, group.values, strict=True)), **_figures(group.sums)} for group in report.groups]
-    document = {"by": by, "groups": groups, "whole": _figures(report.whole)}
+    groups = [{**dict(zip(by, group.values, strict=True)), **group.sums.told()} for group in report.groups]
+    document = {"by": by, "groups": groups, "whole": report.whole.told()}
     return msgspec.json.format(msgspec.json.encode(document)).decode()
 
 
 def _csv(by: tuple[str, ...], report: Report) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*by, *_figures(report.whole)))
+    writer.writerow((*by, *report.whole.told()))
     for group in report.groups:
-        writer.writerow((*map(csv_cell, group.values), *_figures(group.sums).values()))
+        writer.writerow((*map(csv_cell, group.values), *group.sums.told().values()))
     return text.getvalue()
 
 

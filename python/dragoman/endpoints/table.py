@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragoman.endpoints import cache, guardrails, models, rehearse, requests, responses
+from dragoman.endpoints import cache, guardrails, models, rehearse, requests, responses, usage
 from dragoman.endpoints.admin.explain import Explain
 from dragoman.endpoints.count_tokens import CountTokens
 from dragoman.endpoints.generate import Generate, GenerateByPath
@@ -38,6 +38,7 @@ def build_router(gateway: Gateway) -> Router:
     router.add("POST", "/v1/explain", Explain(gateway))
     for method in ("GET", "DELETE"):
         router.add(method, cache.PATH, cache.Cache(gateway))
+    router.add("GET", usage.PATH, usage.OwnUsage(gateway))
     router.add("GET", guardrails.PATH, guardrails.Coverage(gateway))
     router.add("GET", "/healthz", Health(gateway))
     router.add("GET", "/readyz", Ready(gateway))

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from dragoman.errors import StoreError
 from dragoman.store.tables import keys, usage
 
+_NANO = 1_000_000_000
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _PERIODS_MS = {"m": 60_000, "h": _HOUR_MS, "d": _DAY_MS, "w": 7 * _DAY_MS}
@@ -61,6 +62,7 @@ class Question(Struct, frozen=True, kw_only=True):
     by: tuple[str, ...] = ()
     since_ms: int | None = None
     until_ms: int | None = None
+    key_id: str | None = None  # of this key alone
 
 
 class Sums(Struct, kw_only=True):
@@ -102,6 +104,25 @@ class Sums(Struct, kw_only=True):
         found = classes[bisect_left(reached, share * self.requests)][0]
         return _CLASS_MIDDLES_MS[min(found, len(_CLASS_MIDDLES_MS) - 1)]
 
+    def told(self) -> dict[str, int | str | float]:
+        """Everything, for machines."""
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "input_tokens": self.input_tokens,
+            "cached_input_tokens": self.cached_input_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
+            "output_tokens": self.output_tokens,
+            "reasoning_tokens": self.reasoning_tokens,
+            "audio_input_tokens": self.audio_input_tokens,
+            "audio_output_tokens": self.audio_output_tokens,
+            "cost_usd": dollars(self.cost_nanousd),
+            "unpriced": self.unpriced,
+            "mean_ms": round(self.mean_ms, 1),
+            "p50_ms": round(self.percentile_ms(0.5), 1),
+            "p95_ms": round(self.percentile_ms(0.95), 1),
+        }
+
 
 _SUMMED = tuple(name for name in Sums.__struct_fields__ if name != "latency_classes")
 
@@ -118,6 +139,13 @@ class Report(Struct, frozen=True):
 
     groups: list[Group]
     whole: Sums
+
+
+def dollars(cost_nanousd: int) -> str:
+    """Exactly: all nine decimals."""
+    sign = "-" if cost_nanousd < 0 else ""
+    whole, rest = divmod(abs(cost_nanousd), _NANO)
+    return f"{sign}{whole}.{rest:09d}"
 
 
 def report_usage(engine: Engine, question: Question) -> Report:
@@ -142,6 +170,8 @@ def usage_query(question: Question) -> Select[*tuple[Any, ...]]:
         query = query.where(usage.c.started_at_ms >= question.since_ms)
     if question.until_ms is not None:
         query = query.where(usage.c.started_at_ms < question.until_ms)
+    if question.key_id is not None:
+        query = query.where(usage.c.key_id == question.key_id)
     return query
 
 
