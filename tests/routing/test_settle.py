@@ -37,6 +37,8 @@ class Kept:
         self.learnt: Counter[str] = Counter()
         self.writer = SimpleNamespace(put=self.rows.append)
         self.metrics = SimpleNamespace(count=lambda row, deployment: self.counted.append(row))
+        self.recorded: list[UsageRow] = []
+        self.auditor = SimpleNamespace(request=lambda run, row: self.recorded.append(row))
 
     def learn_output(self, deployment: str, tokens: int) -> None:
         self.learnt[deployment] += tokens

@@ -25,7 +25,7 @@ def sharer(principal: Principal, scope: str) -> str:
     if scope == "organisation" and principal.organisation:
         return f"organisation:{principal.organisation}"
     if scope == "team" and principal.team:
-        return f"team:{principal.organisation}\0{principal.team}"
+        return f"team:{len(principal.organisation)}:{principal.organisation}{principal.team}"
     return f"key:{principal.key_id}"
 
 
