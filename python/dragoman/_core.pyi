@@ -1291,6 +1291,14 @@ class Hold:
     def shadowed(self) -> list[int]:
         """Rules that are not enforced and would have refused."""
     @property
+    def requests_left(self) -> tuple[int, int, float | None] | None:
+        """Of the limit of requests that has the least left: the limit, what is left, seconds until the oldest of it no
+        longer counts (``None``: it always does). ``None``: there is no such limit.
+        """
+    @property
+    def tokens_left(self) -> tuple[int, int, float | None] | None:
+        """The same of tokens."""
+    @property
     def is_open(self) -> bool:
         """Whether it is still to be settled."""
     def settle(self, *, tokens: int = 0, cost_nanousd: int = 0, requests: int = 1) -> bool:

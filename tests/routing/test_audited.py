@@ -35,6 +35,7 @@ def audited(serve: Serve, upstream: Upstream, *steps: Step, **fields: Any) -> Se
 def on_record(served: Served, request: Protocol | None = None) -> list[AuditRecord]:
     """The records of a request, oldest first, once they are written."""
     trail = served.gateway.auditor.trail
+    served.gateway.auditor.flush()
     while trail.figures["queued"]:
         pass
     wanted = {} if request is None else {"id": request.headers["x-request-id"]}

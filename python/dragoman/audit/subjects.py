@@ -83,18 +83,15 @@ class Hold(Struct, frozen=True):
 class Subject:
     """One person's secrets."""
 
-    __slots__ = ("_salt", "name", "sealer", "tenant")
+    __slots__ = ("_salt", "name", "pseudonym", "sealer", "tenant")
 
     def __init__(self, tenant: str, name: str, both: bytes) -> None:
         self.tenant = tenant
         self.name = name
         self._salt = both[:SECRET_BYTES]
         self.sealer = Sealer(both[SECRET_BYTES:])
-
-    @property
-    def pseudonym(self) -> str:
-        """What the log calls the person."""
-        return self._digest(b"subject", self.name.encode("utf-8", "surrogatepass"))
+        # What the log calls the person.
+        self.pseudonym = self._digest(b"subject", name.encode("utf-8", "surrogatepass"))
 
     def fingerprint(self, content: bytes) -> str:
         """What the log says of a prompt."""

@@ -42,48 +42,40 @@ class Bound(Struct, frozen=True):
 
 def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Accounting) -> Bound:
     """The most that a call may come to."""
-    if call.surface is None:
-        return Bound(_input(call, counted), 0, None)
-    asked = None if call.surface.task else _asked(call)
-    tokens = output = 0
-    costs: list[int | None] = []
     given = _input(call, counted)
-    legs = 2 if plan.hedge is not None and call.stream else 1
+    if call.surface is None:
+        return Bound(given, 0, None)
+    speaks = not (call.surface.task or call.surface.counted == "embeddings")  # others answer with vectors, or an order
+    asked, choices = (_asked(call), _choices(call)) if speaks else (None, 0)
+    cached = call.marks or any(word in call.raw for word in CACHED)
+    heard = b"audio" in call.raw
+    longest = dearest = 0
+    is_priced = True
     for deployment in _deployments(plan):
-        longest = 0 if _answers_nothing(call) else _longest(asked, deployment, accounting) * _choices(call)
-        output = max(output, longest * legs)
-        tokens = max(tokens, (given + longest) * legs)
-        costs.append(_cost(call, deployment, Tokens(input=given, output=longest), legs))
-    priced = [cost for cost in costs if cost is not None]
-    return Bound(tokens, output, max(priced) if priced and len(priced) == len(costs) else None)
+        length = _longest(asked, deployment, accounting) * choices
+        rates = deployment.rates
+        longest = max(longest, length)
+        if rates is None:
+            is_priced = False
+        else:
+            dearest = max(dearest, rates.most(Tokens(given, length), cached=cached, heard=heard))
+    legs = 2 if plan.hedge is not None and call.stream else 1
+    return Bound((given + longest) * legs, longest * legs, dearest * legs if is_priced else None)
 
 
 def _deployments(plan: Plan) -> Iterator[Deployment]:
     for tier in plan.tiers:
-        seen: set[int] = set()
+        last = None
         for member in tier.members.values():
-            if id(member.deployment) not in seen:
-                seen.add(id(member.deployment))
-                yield member.deployment
-
-
-def _cost(call: Call, deployment: Deployment, most: Tokens, legs: int) -> int | None:
-    rates = deployment.rates
-    if rates is None:
-        return None
-    cached = call.marks or any(word in call.raw for word in CACHED)
-    return rates.most(most, cached=cached, heard=b"audio" in call.raw) * legs
+            if member.deployment is not last:  # that of several credentials, which follow each other
+                last = member.deployment
+                yield last
 
 
 def _input(call: Call, counted: TokenCount | None) -> int:
     if counted is None:
         return len(call.raw) // BYTES_A_TOKEN + 1
     return counted.tokens if counted.exact else round(counted.tokens * DOUBT) + 1
-
-
-def _answers_nothing(call: Call) -> bool:
-    """Whether the answer is no text: vectors, an order of documents."""
-    return call.surface is None or bool(call.surface.task) or call.surface.counted == "embeddings"
 
 
 def _asked(call: Call) -> int | None:

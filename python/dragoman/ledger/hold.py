@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dragoman.core import Refused
-from dragoman.dialects.limits import Kind, limit_headers
+from dragoman.dialects.limits import limit_headers
 from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
 from dragoman.ledger.book import NANO, Asker, shown
 from dragoman.ledger.bound import bound_of
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from dragoman.usage.row import Tokens
 
 _MTOK = 1_000_000
-_KINDS: tuple[Kind, ...] = ("requests", "tokens")
 SHADOWED = "x-dragoman-limits-shadowed"
 
 
@@ -55,8 +54,8 @@ class Holds:
                 await self.figures.claim(self._loop)
             except StoreError:
                 raise _unwritten() from None
-        if scope is not None:
-            self._tell(run, scope, call.dialect)
+        if run.hold is not None:
+            tell(run, run.hold, call.dialect)
 
     async def take_on_loop(self, run: Run, bound: Bound, accounting: Accounting) -> None:
         """Hold so much, or refuse it; for what runs on the event loop.
@@ -120,18 +119,13 @@ class Holds:
         error.limit = rule.name
         return error
 
-    def _tell(self, run: Run, scope: LedgerScope, dialect: str) -> None:
-        """Have the answer's headers say what is left: of several limits, of the one with the least."""
-        tightest: dict[str, tuple[int, int, float | None]] = {}
-        for standing in self.book.ledger.standings(scope):
-            rule = self.book.rule(standing.rule)
-            left = rule.most - standing.spent - standing.held
-            known = tightest.get(rule.measure)
-            if rule.enforced and (known is None or left < known[1]):
-                tightest[rule.measure] = rule.most, left, standing.resets_s
-        for kind in _KINDS:
-            if kind in tightest:
-                run.limits += limit_headers(dialect, kind, *tightest[kind], time.time())
+
+def tell(run: Run, hold: Hold, dialect: str) -> None:
+    """Have the answer's headers say what is left: of several limits, of the one with the least."""
+    if hold.requests_left is not None:
+        run.limits += limit_headers(dialect, "requests", *hold.requests_left, time.time())
+    if hold.tokens_left is not None:
+        run.limits += limit_headers(dialect, "tokens", *hold.tokens_left, time.time())
 
 
 def asker_of(run: Run) -> Asker:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
+from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dragoman.audit.record import AuditRecord, Decision
 from dragoman.driver import CalledBack
@@ -28,6 +30,24 @@ log = logging.getLogger("dragoman.audit")
 STRANGERS_A_SECOND = 10
 
 
+# Records of requests that are over are made so often, or once they hold so many bytes of bodies.
+FLUSH_EVERY_S = 0.05
+MOST_WAITING_BYTES = 4 * 1024 * 1024
+
+
+class Ended(NamedTuple):
+    """A request that is over, as far as its record is about it."""
+
+    row: UsageRow
+    client: str
+    tenant: str
+    end_user: str
+    body: bytes
+    decision: Decision
+    rule: str
+    kept: str
+
+
 class Auditor:
     """Tells the log."""
 
@@ -39,6 +59,12 @@ class Auditor:
         self._second = 0
         self._strangers = 0
         self._uncounted = 0
+        self._ended: deque[Ended] = deque()
+        self._ended_bytes = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._flush_often, name="audit-records", daemon=True)
+        if trail.is_on:
+            self._thread.start()
 
     @property
     def keeps_answers(self) -> bool:
@@ -71,49 +97,86 @@ class Auditor:
             raise _unavailable()
 
     def request(self, run: Run, row: UsageRow) -> None:
-        """A request is over."""
+        """A request is over: its record is made within a moment, on a thread of its own.
+
+        Many at once cost a third of what each costs on its request's way, between other things.
+        """
         if not self.trail.is_on:
             return
-        private = run.knobs is not None and run.knobs.no_log
-        subject = self._subject(run)
-        kept = "" if private or subject is None or not run.body else self._keep(run, subject)
-        error = run.error
-        self.trail.put(
-            AuditRecord(
-                kind="request",
-                at_ms=row.started_at_ms,
-                id=row.request_id,
-                key_id=row.key_id,
-                organisation=row.organisation,
-                team=row.team,
-                user=row.user,
-                app=row.app,
-                subject="" if subject is None or not run.end_user else subject.pseudonym,
-                address=run.request.client,
-                endpoint=row.endpoint,
-                decision=decision_of(error),
-                rule=rule_of(error),
-                status=row.status,
-                code=row.error_code,
-                alias=row.alias,
-                provider=row.provider,
-                model=row.model,
-                deployment=row.deployment,
-                attempts=row.attempts,
-                input_tokens=row.input_tokens,
-                output_tokens=row.output_tokens,
-                cost_nanousd=row.cost_nanousd,
-                guardrails=row.guardrails,
-                cache=row.cache,
-                snapshot=row.snapshot,
-                prompt="" if subject is None or not run.body else subject.fingerprint(run.body),
-                content=kept,
-            )
+        kept = self._kept(run) if self.settings.content != "off" and run.body else ""
+        ended = Ended(
+            row,
+            run.request.client,
+            run.principal.tenant,
+            run.end_user,
+            run.body,
+            decision_of(run.error),
+            rule_of(run.error),
+            kept,
         )
+        self._ended.append(ended)
+        self._ended_bytes += len(run.body)
+        if self._ended_bytes > MOST_WAITING_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make the records of all requests that are over."""
+        self._ended_bytes = 0
+        while self._ended:
+            try:
+                ended = self._ended.popleft()
+            except IndexError:
+                return  # another thread was faster
+            self.trail.put(self._record(ended))
+
+    def _flush_often(self) -> None:
+        while not self._stopped.wait(FLUSH_EVERY_S):
+            self.flush()
+
+    def _record(self, ended: Ended) -> AuditRecord:
+        row = ended.row
+        subject = self._subject(ended.tenant, ended.end_user or row.key_id)
+        return AuditRecord(
+            kind="request",
+            at_ms=row.started_at_ms,
+            id=row.request_id,
+            key_id=row.key_id,
+            organisation=row.organisation,
+            team=row.team,
+            user=row.user,
+            app=row.app,
+            subject="" if subject is None or not ended.end_user else subject.pseudonym,
+            address=ended.client,
+            endpoint=row.endpoint,
+            decision=ended.decision,
+            rule=ended.rule,
+            status=row.status,
+            code=row.error_code,
+            alias=row.alias,
+            provider=row.provider,
+            model=row.model,
+            deployment=row.deployment,
+            attempts=row.attempts,
+            input_tokens=row.input_tokens,
+            output_tokens=row.output_tokens,
+            cost_nanousd=row.cost_nanousd,
+            guardrails=row.guardrails,
+            cache=row.cache,
+            snapshot=row.snapshot,
+            prompt="" if subject is None or not ended.body else subject.fingerprint(ended.body),
+            content=ended.kept,
+        )
+
+    def _kept(self, run: Run) -> str:
+        """What is kept of what is said."""
+        if run.knobs is not None and run.knobs.no_log:
+            return ""
+        subject = self._subject_of(run)
+        return "" if subject is None else self._keep(run, subject)
 
     def _begun(self, run: Run) -> AuditRecord:
         request, principal = run.request, run.principal
-        subject = self._subject(run)
+        subject = self._subject_of(run)
         return AuditRecord(
             kind="request.begin",
             at_ms=request.started_at_ms,
@@ -131,11 +194,13 @@ class Auditor:
             prompt="" if subject is None or not run.body else subject.fingerprint(run.body),
         )
 
-    def _subject(self, run: Run) -> Subject | None:
-        """Whose the request is; ``None``: nobody's secrets can be had now."""
-        principal = run.principal
+    def _subject_of(self, run: Run) -> Subject | None:
+        return self._subject(run.principal.tenant, run.end_user or run.principal.key_id)
+
+    def _subject(self, tenant: str, name: str) -> Subject | None:
+        """Whose a request is; ``None``: nobody's secrets can be had now."""
         try:
-            return self.subjects.of(principal.tenant, run.end_user or principal.key_id)
+            return self.subjects.of(tenant, name)
         except StoreError as error:
             log.error("%s", error)
             return None
@@ -143,8 +208,6 @@ class Auditor:
     def _keep(self, run: Run, subject: Subject) -> str:
         """Keep what is said, as the settings have it."""
         content, request = self.settings.content, run.request
-        if content == "off":
-            return ""
         most, days = self.settings.max_content_bytes, self.settings.content_days
         prompt = run.sent_body if content == "masked" else run.body
         self.contents.keep(subject, request.id, "prompt", prompt[:most], at_ms=request.started_at_ms, days=days)
@@ -155,6 +218,10 @@ class Auditor:
 
     def close(self) -> None:
         """Write what waits."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.flush()
         self.contents.close()
         self.subjects.close()
         self.trail.close()

@@ -122,15 +122,13 @@ class Rates(Struct, frozen=True):
         for tier in self.tiers:
             if tokens.input > tier.above:
                 rate = tier.rate
-        inputs = [rate.input, rate.image_input]
-        outputs = [rate.output, rate.reasoning, rate.image_output]
+        given = max(rate.input, rate.image_input or 0)
+        answered = max(rate.output, rate.reasoning or 0, rate.image_output or 0)
         if cached:
-            inputs += [rate.cache_write, rate.cache_write_1h]
+            given = max(given, rate.cache_write or 0, rate.cache_write_1h or 0)
         if heard:
-            inputs.append(rate.audio_input)
-            outputs.append(rate.audio_output)
-        dearest = tokens.input * max(price or 0 for price in inputs) + tokens.output * max(p or 0 for p in outputs)
-        return (rate.request + dearest + _MTOK - 1) // _MTOK
+            given, answered = max(given, rate.audio_input or 0), max(answered, rate.audio_output or 0)
+        return (rate.request + tokens.input * given + tokens.output * answered + _MTOK - 1) // _MTOK
 
 
 _Part = tuple[int, int | None]

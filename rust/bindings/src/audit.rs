@@ -237,7 +237,7 @@ impl AuditLog {
     }
 
     #[pyo3(signature = (record, wake = None))]
-    fn append(&self, py: Python<'_>, record: &[u8], wake: Option<Py<PyAny>>) -> PyResult<bool> {
+    fn append(&self, record: &[u8], wake: Option<Py<PyAny>>) -> PyResult<bool> {
         if record.contains(&b'\n') || record == b"-" {
             return Err(PyValueError::new_err("a record is one line"));
         }
@@ -251,8 +251,7 @@ impl AuditLog {
             })
         });
         let record = record.to_vec();
-        // A waiter that is told at once takes the GIL itself.
-        Ok(py.detach(|| self.log.append(record, waiter)))
+        Ok(self.log.append(record, waiter))
     }
 
     #[getter]

@@ -82,6 +82,10 @@ struct Hold {
     books: Shared,
     #[pyo3(get)]
     shadowed: Vec<usize>,
+    #[pyo3(get)]
+    requests_left: Option<Left>,
+    #[pyo3(get)]
+    tokens_left: Option<Left>,
 }
 
 #[pyclass(frozen, get_all, module = "dragoman._core")]
@@ -140,6 +144,12 @@ fn row(figure: Figure) -> Row {
 
 fn figure((rule, who, slot_ms, spent, claimed, leaves_ms): Row) -> Figure {
     Figure { rule, who, slot_ms, spent, claimed, leaves_ms }
+}
+
+type Left = (i64, i64, Option<f64>);
+
+fn told(left: ledger::Left, now_ms: u64) -> Left {
+    (left.most, left.left, left.resets_ms.map(|resets_ms| seconds(resets_ms.saturating_sub(now_ms))))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a calendar fit a double")]
@@ -207,6 +217,8 @@ impl Ledger {
         Ok(match books.ledger.reserve(&scope.scope, most, now_ms) {
             Reserved::Held(mut hold) => Some(Answer::Held(Hold {
                 shadowed: std::mem::take(&mut hold.shadowed),
+                requests_left: hold.left.first().copied().flatten().map(|left| told(left, now_ms)),
+                tokens_left: hold.left.last().copied().flatten().map(|left| told(left, now_ms)),
                 hold: Mutex::new(Some(hold)),
                 books: Arc::clone(&self.books),
             })),

@@ -31,6 +31,10 @@ pub struct Settings {
 /// Where nobody waits, what was written is synced so often.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// What nobody waits for is written so often, or once there is so much of it.
+const WRITE_EVERY: Duration = Duration::from_millis(50);
+const IDLE_EVERY: Duration = Duration::from_millis(250);
+const URGENT_BYTES: usize = 256 * 1024;
 
 struct Record {
     text: Vec<u8>,
@@ -95,10 +99,14 @@ impl Log {
             }
             return false;
         }
+        // To wake the thread costs more than to write: it wakes for who waits, and looks for others by itself.
+        let urgent = waiter.is_some() || state.queued_bytes > URGENT_BYTES;
         state.queued_bytes += text.len();
         state.queue.push_back(Record { text, waiter });
         drop(state);
-        self.shared.wake.notify_one();
+        if urgent {
+            self.shared.wake.notify_one();
+        }
         true
     }
 
@@ -163,16 +171,12 @@ fn run(shared: &Shared, files: &mut Files) {
     }
 }
 
-/// What is to be written: once there is something, or it is time.
+/// What is to be written: once somebody waits, or it is time.
 fn next(shared: &Shared, due: Duration) -> (Vec<Record>, bool) {
-    let until = Instant::now() + due;
     let mut state = shared.state();
-    while state.queue.is_empty() && !state.closing {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        state = shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+    let is_urgent = state.queue.iter().any(|record| record.waiter.is_some());
+    if !is_urgent && !state.closing {
+        state = shared.wake.wait_timeout(state, due).unwrap_or_else(PoisonError::into_inner).0;
     }
     state.queued_bytes = 0;
     (state.queue.drain(..).collect(), state.closing)
@@ -216,6 +220,7 @@ struct Files {
     begun: Instant,
     synced: Instant,
     is_dirty: bool,
+    is_idle: bool,
     seq: u64,
     hash: Hash,
     first: u64,
@@ -245,6 +250,7 @@ impl Files {
             begun: now,
             synced: now,
             is_dirty: false,
+            is_idle: true,
             seq: 0,
             hash: ZERO,
             first: 1,
@@ -253,16 +259,14 @@ impl Files {
         })
     }
 
-    /// Until something is to be done though nothing comes.
+    /// Until it is looked for what is to be done. Where nothing was written lately, nothing is expected soon.
     fn due(&self) -> Duration {
-        let sync =
-            if self.is_dirty { SYNC_EVERY.saturating_sub(self.synced.elapsed()) } else { Duration::MAX / 4 };
-        let close = self.settings.segment_time.saturating_sub(self.begun.elapsed());
-        if self.tree.is_empty() { Duration::from_secs(3600) } else { sync.min(close) }
+        if self.is_idle && !self.is_dirty && self.tree.is_empty() { IDLE_EVERY } else { WRITE_EVERY }
     }
 
     /// Writes records, all of them or none, and syncs where somebody waits or it is time.
     fn write(&mut self, batch: &[Record], wanted: bool) -> io::Result<()> {
+        self.is_idle = batch.is_empty();
         let (mut seq, mut hash, mut tree) = (self.seq, self.hash, self.tree.clone());
         let mut text = Vec::new();
         for record in batch {

@@ -37,6 +37,16 @@ pub struct Hold {
     lines: Vec<Line>,
     /// Rules that are not enforced, and would have refused.
     pub shadowed: Vec<usize>,
+    /// What is left of requests, and of tokens, under the limit that has the least left.
+    pub left: [Option<Left>; 2],
+}
+
+/// What is left of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub most: i64,
+    pub left: i64,
+    pub resets_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +192,11 @@ impl Ledger {
                 self.list(scope);
                 Reserved::Unclaimed
             }
-            None => Reserved::Held(Hold { lines: self.hold(scope, most, now_ms), shadowed }),
+            None => {
+                let mut hold = Hold { lines: Vec::new(), shadowed, left: [None; 2] };
+                self.hold(&mut hold, scope, most, now_ms);
+                Reserved::Held(hold)
+            }
         }
     }
 
@@ -333,17 +347,27 @@ impl Ledger {
         self.now_ms
     }
 
-    fn hold(&mut self, scope: &Scope, most: Amounts, now_ms: u64) -> Vec<Line> {
-        let mut lines = Vec::with_capacity(scope.accounts.len());
+    fn hold(&mut self, hold: &mut Hold, scope: &Scope, most: Amounts, now_ms: u64) {
+        hold.lines.reserve_exact(scope.accounts.len());
         for &number in &scope.accounts {
             let Some((rule, account)) = pair(&self.rules, &mut self.accounts, number) else { continue };
             let amount = rule.of(most);
             let slot_ms = account.hold(rule, amount, now_ms);
             account.refs += 1;
-            lines.push(Line { account: number, slot_ms, amount });
+            hold.lines.push(Line { account: number, slot_ms, amount });
+            let told = match rule.measure {
+                Measure::Requests => hold.left.first_mut(),
+                Measure::Tokens => hold.left.last_mut(),
+                _ => None,
+            };
+            if let Some(told) = told.filter(|_| rule.enforced) {
+                let left = rule.most.saturating_sub(account.used());
+                if told.is_none_or(|known| left < known.left) {
+                    *told = Some(Left { most: rule.most, left, resets_ms: account.resets_ms(rule, now_ms) });
+                }
+            }
         }
         self.list(scope);
-        lines
     }
 
     /// Has what changes on the accounts of a scope written down.

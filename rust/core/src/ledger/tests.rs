@@ -67,6 +67,23 @@ fn all_are_charged_or_none() {
 }
 
 #[test]
+fn a_hold_says_what_is_left_under_the_tightest_limit() {
+    let mut ledger = Ledger::default();
+    let shadow = Rule { enforced: false, ..rule(Measure::Requests, Period::Sliding(MINUTE), 1) };
+    let rules = [
+        rule(Measure::Requests, Period::Sliding(MINUTE), 9),
+        rule(Measure::Requests, Period::Day, 4),
+        shadow,
+        rule(Measure::Tokens, Period::Ever, 50),
+    ];
+    let scope = scope(&mut ledger, &rules);
+    let held = hold(&mut ledger, &scope, one(8), MONDAY).unwrap();
+    let [requests, tokens] = held.left.map(Option::unwrap);
+    assert_eq!((requests.most, requests.left, requests.resets_ms), (4, 3, Some(MONDAY + DAY)));
+    assert_eq!((tokens.most, tokens.left, tokens.resets_ms), (50, 42, None));
+}
+
+#[test]
 fn what_comes_to_more_than_was_held_is_counted_and_blocks_the_next() {
     let mut ledger = Ledger::default();
     let scope = scope(&mut ledger, &[rule(Measure::Cost, Period::Ever, 10)]);
