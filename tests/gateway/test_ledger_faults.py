@@ -1,0 +1,121 @@
+"""Whatever becomes of requests, nothing stays held, and the ledger is the sum of the usage rows to the nano-dollar."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.cache.test_serve import hang_up
+from tests.gateway.gateway import config_for
+from tests.gateway.upstream import (
+    Step,
+    Upstream,
+    answer,
+    chunk,
+    expect,
+    finish,
+    head,
+    hold,
+    pause,
+    reset,
+    send,
+    stream,
+    stream_head,
+)
+from tests.served import Serve, Served
+
+SCRIPTS = 100
+LIMITS = {
+    "money": {"cost_usd": 1000, "per": "ever"},
+    "tokens": {"tokens": 10**9, "per": "day"},
+    "at-once": {"concurrent": 50},
+    "users": {"of": ["end_user"], "cost_usd": 100, "per": "month"},
+    "shadow": {"of": ["key", "alias"], "requests": 3, "per": "minute", "mode": "shadow"},
+}
+PIECE = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+FAULTS: tuple[tuple[Step, ...], ...] = (
+    (answer(),),
+    (stream(),),
+    (answer(b'{"error": {"message": "bad"}}', status=400),),
+    (answer(b"busy", status=503, retry_after="0"),),
+    (answer(b'{"error": {"message": "slow down"}}', status=429),),
+    (answer(b"not json"),),
+    (reset,),
+    (finish,),
+    (send(b"HTTP/1.1 200"), finish),
+    (send(head()), pause(0.01), reset),
+    (send(stream_head()), send(chunk(PIECE)), reset),
+    (send(stream_head()), send(chunk(PIECE)), send(chunk(b"data: {garbage\n\n")), finish),
+    (send(stream_head()), send(chunk(PIECE)), hold),
+    (hold,),
+)
+
+
+def faulty(serve: Serve, upstream: Upstream, chance: random.Random) -> Served:
+    for _ in range(60):
+        upstream.reply(expect, *chance.choice(FAULTS))
+    upstream.reply(expect, answer())
+    timeouts = {"connect_s": 1, "first_byte_s": 0.3, "idle_s": 0.3, "total_s": 1}
+    config = config_for(
+        upstream.base_url, upstream.base_url, limits=LIMITS, defaults={"retries": 2, "timeouts": timeouts}
+    )
+    for name in ("up0", "up1"):
+        config["deployments"][name]["price"] = {"input_usd_mtok": 1.37, "output_usd_mtok": 10.003}
+    return serve(config)
+
+
+def one(served: Served, chance: random.Random) -> None:
+    """A request of any kind, whose client may leave."""
+    body: dict[str, Any] = {
+        "model": "chat",
+        "messages": [{"role": "user", "content": "Hello " * chance.randrange(1, 9)}],
+    }
+    body |= {"stream": True} if chance.random() < 0.5 else {}
+    body |= {"max_tokens": chance.randrange(1, 50)} if chance.random() < 0.7 else {}
+    body |= {"user": chance.choice(["eve", "bob"])} if chance.random() < 0.5 else {}
+    request = served.begin("POST", "/v1/chat/completions", json.dumps(body).encode())
+    if chance.random() < 0.2:
+        time.sleep(chance.uniform(0, 0.05))
+        if not request.ended.is_set():
+            with contextlib.suppress(ValueError):  # it has just ended
+                hang_up(served, request)
+    request.ended.wait(20)
+    assert request.ended.is_set()
+    assert request.error is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_faults(serve: Serve, upstream: Upstream, seed: int, say: Callable[[str], None]) -> None:
+    chance = random.Random(seed)
+    served = faulty(serve, upstream, chance)
+    rows: list[Any] = []
+    put = served.gateway.writer.put
+
+    def note(row: Any) -> None:
+        rows.append(row)
+        put(row)
+
+    served.gateway.writer.put = note  # type: ignore[method-assign]
+    seeds = [chance.random() for _ in range(SCRIPTS // 4)]
+    workers = [threading.Thread(target=one, args=(served, random.Random(number))) for number in seeds]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    book = served.gateway.book
+    spent = {(book.rule(each.rule).name, each.who): each.spent for each in book.ledger.standings()}
+    assert book.ledger.held == 0
+    assert len(rows) == len(seeds)
+    assert spent["money", ""] == sum(row.cost_nanousd or 0 for row in rows)
+    assert spent["tokens", ""] == sum(row.input_tokens + row.output_tokens for row in rows)
+    assert spent["at-once", ""] == 0
+    of_users = sum(amount for (name, _), amount in spent.items() if name == "users")
+    assert of_users == sum(row.cost_nanousd or 0 for row in rows if row.end_user)
+    statuses = sorted({row.status for row in rows})
+    say(f"seed {seed}: {len(rows)} requests ended with {statuses}; held 0, spent {spent['money', '']} nano-dollars")
