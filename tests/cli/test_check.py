@@ -128,3 +128,24 @@ def test_by_option_by_variable_and_without(file: Path, tmp_path: Path, monkeypat
 def test_the_schema() -> None:
     result = run("--schema")
     assert json.loads(result.stdout)["title"] == "Dragoman"
+
+
+@pytest.mark.parametrize(
+    ("audit", "said"),
+    [
+        ("{mode: standard}", None),
+        ("{mode: off}", "keeps no audit log"),
+        ("{content: masked}", "keeps an audit log with prompts as they are sent"),
+        ("{mode: strict}", "keeps an audit log with no content, and sends nothing that is not on record"),
+    ],
+)
+def test_limits_and_the_audit_log(run: Run, tmp_path: Path, audit: str, said: str | None) -> None:
+    path = tmp_path / "dragoman.yaml"
+    path.write_text(
+        f"limits: {{each: {{of: [key], cost_usd: 2}}}}\naudit: {audit}\n"
+        "keys: [{name: k, hash: " + "ab" * 32 + ", budget_usd: 5}]\n"
+    )
+    lines = run("check", path).output.splitlines()
+    assert "  each: $2 a month for each key" in lines
+    assert "  k: may use *; $5 a month" in lines
+    assert [line for line in lines if "audit log" in line] == ([] if said is None else [said])

@@ -83,6 +83,15 @@ def test_parallel_clients_get_exactly_what_the_budget_holds(gateway: Start, admi
     assert figures(running) == [(admitted * cost, admitted * cost)]
 
 
+def test_a_rate_limit_admits_exactly_so_many_and_says_when_the_next_fits(gateway: Start) -> None:
+    running = gateway(config({"pace": {"requests": 100, "per": "minute"}}))
+    statuses = many(running.port, 1000)
+    assert (statuses.count(200), statuses.count(429)) == (100, 900)
+    refused = post(running.port, "/v1/embeddings", json.dumps(INPUT).encode())
+    assert 50_000 < int(refused.headers["retry-after-ms"]) <= 61_000
+    assert "x-should-retry" not in refused.headers
+
+
 def test_a_process_that_is_killed_forgets_nothing(gateway: Start) -> None:
     cost = cost_of_one(gateway)
     admitted = 0

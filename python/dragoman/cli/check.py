@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from dragoman.cli.limits import described
 from dragoman.cli.settings import config_faults, config_option
+from dragoman.config.auditing import Audit
 from dragoman.config.check import warnings
 from dragoman.config.guards import Guardrail
 from dragoman.config.prompting import Parameters, Prompting, Settings
@@ -55,9 +57,21 @@ def describe(config: Config) -> Iterator[str]:
     yield from _section("routes", (_route(alias, route) for alias, route in config.routes.items()))
     yield from _section("guardrails", (_guardrail(name, one) for name, one in config.guardrails.items()))
     yield from _section("prompts", _prompts(config.prompts))
+    yield from _section("limits", (f"{name}: {described(limit)}" for name, limit in config.limits.items()))
     yield from _section("keys", (_key(key) for key in config.keys))
     if config.cache.mode == "on":
         yield f"keeps answers for {config.cache.ttl_s:g} s, to be given again within one {config.cache.scope}"
+    yield from _audit(config.audit)
+
+
+def _audit(audit: Audit) -> Iterator[str]:
+    if audit.mode == "off":
+        yield "keeps no audit log"
+    if audit.mode == "off" or (audit.mode == "standard" and audit.content == "off"):
+        return
+    kept = {"off": "no content", "masked": "prompts as they are sent", "full": "prompts and answers"}[audit.content]
+    waits = ", and sends nothing that is not on record" if audit.mode == "strict" else ""
+    yield f"keeps an audit log with {kept}{waits}"
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
@@ -122,4 +136,5 @@ def _key(key: Key) -> str:
     notes += [f"for {owner}"] if owner else []
     notes += ["admin"] if key.admin else []
     notes += [f"until {key.expires}"] if key.expires else []
+    notes += [f"${key.budget_usd:g} a {key.budget_per}"] if key.budget_usd else []
     return f"{key.name}: {'; '.join(notes)}"

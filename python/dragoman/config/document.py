@@ -82,6 +82,12 @@ EXAMPLE = """\
 #  parameters:
 #    cheap: {caps: {max_tokens: 2000}, applies_to: {routes: [quick]}}
 #
+# What may be used and spent. `dragoman limits set` sets more while the gateway runs.
+#
+#limits:
+#  each-key: {of: [key], requests: 60, tokens: 100000, per: minute}
+#  research: {of: [team], cost_usd: 500, per: month, alert_at: [0.8], applies_to: {teams: [research]}}
+#
 # Virtual keys. `dragoman keys create` makes more without touching this file.
 #
 #keys:
