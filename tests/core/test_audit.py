@@ -32,13 +32,18 @@ def record(number: int) -> bytes:
     return json.dumps({"kind": "request", "n": number}).encode()
 
 
+def append(log: AuditLog, line: bytes, *, wait: bool) -> None:
+    """Hand a record over, and wait until it is durable, which closes its segment if that is full."""
+    durable = threading.Event()
+    assert log.append(line, (lambda well: durable.set()) if wait else None)
+    assert not wait or durable.wait(20)
+
+
 def written(directory: Path, count: int, *, writer: str = "w", segment_records: int = 4) -> None:
     """A chain that was closed in order."""
     log = AuditLog(directory, writer, SEED, segment_records=segment_records)
     for number in range(1, count + 1):
-        assert log.append(record(number))
-        while number % segment_records == 0 and log.written < number:
-            pass
+        append(log, record(number), wait=number % segment_records == 0)
     log.close()
     assert (log.written, log.queued, log.dropped, log.failures, log.failure) == (count, 0, 0, 0, None)
 
@@ -200,10 +205,7 @@ def test_a_hundred_tamperings_are_all_found(tmp_path: Path, way: str) -> None:
         directory, copies = tmp_path / f"{seed}", tmp_path / f"{seed}-heads"
         log = AuditLog(directory, "w", SEED, segment_records=5, copy_to=copies)
         for number in range(20):
-            log.append(record(number))
-            if number % 5 == 4:
-                while log.queued or log.written <= number:
-                    pass
+            append(log, record(number), wait=number % 5 == 4)
         log.close()
         assert faults(directory, copies) == []
         tamper(directory, way, random.Random(seed))

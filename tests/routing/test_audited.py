@@ -13,6 +13,7 @@ from tests.served import Protocol, Serve, Served, chat_body
 from dragoman.access.secret import create_secret
 from dragoman.audit.record import AuditRecord
 from dragoman.audit.search import Wanted, search
+from dragoman.core import audit_segments
 from dragoman.errors import (
     BudgetExceeded,
     Forbidden,
@@ -119,6 +120,8 @@ def test_a_strict_log_that_cannot_be_written_lets_nothing_through(serve: Serve, 
     trail = served.gateway.auditor.trail
     on_record(served)
     (folder,) = (path for path in trail.directory.iterdir())
+    while any(head is None for *_, head in audit_segments(trail.directory, folder.name)):
+        pass
     moved = Path(shutil.move(folder, folder.with_name("away")))
     refused = served.chat()
     assert (refused.status, refused.code) == (503, "audit_unavailable")

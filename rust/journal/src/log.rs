@@ -159,13 +159,16 @@ fn run(shared: &Shared, files: &mut Files) {
         for waiter in batch.into_iter().filter_map(|record| record.waiter) {
             waiter(well);
         }
+        let tidied = if closing { files.end_segment() } else { files.tidy() };
+        if let Err(error) = &tidied {
+            let mut state = shared.state();
+            state.failures += 1;
+            state.failure = Some(error.to_string());
+        }
         if closing {
-            if let Err(error) = files.end_segment() {
-                shared.state().failure = Some(error.to_string());
-            }
             return;
         }
-        if !well {
+        if !well || tidied.is_err() {
             std::thread::sleep(RETRY_EVERY);
         }
     }
@@ -289,6 +292,11 @@ impl Files {
             self.length += text.len() as u64;
             (self.seq, self.hash, self.tree) = (seq, hash, tree);
         }
+        Ok(())
+    }
+
+    /// Syncs and closes what it is time for. What was written stays written if that fails.
+    fn tidy(&mut self) -> io::Result<()> {
         if self.is_dirty && self.synced.elapsed() >= SYNC_EVERY {
             self.sync()?;
         }

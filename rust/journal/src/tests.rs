@@ -128,6 +128,26 @@ fn what_cannot_be_written_is_refused_and_comes_later() {
 }
 
 #[test]
+fn a_head_that_cannot_be_written_doubles_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let log = Log::open(settings(place.path(), "w", 2), key()).unwrap();
+    let heads = place.path().join("w").join(HEADS);
+    fs::create_dir(&heads).unwrap();
+    assert!(append(&log, 1) && append(&log, 2));
+    while log.failure().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(log.append(record(3), None));
+    fs::remove_dir(&heads).unwrap();
+    while log.failure().is_some() || log.written() < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    log.close();
+    let report = checked(place.path());
+    assert_eq!((faults(&report), records(&report)), (vec![], 3));
+}
+
+#[test]
 fn what_waits_is_bounded() {
     let place = tempfile::tempdir().unwrap();
     let narrow = Settings { queue_bytes: 10, ..settings(place.path(), "w", 3) };
