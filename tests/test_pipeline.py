@@ -182,3 +182,21 @@ def test_the_key_caps_what_may_be_asked(serve: Serve, upstream: Upstream) -> Non
     refused = served.chat(headers=bearer, model="up0")
     assert (refused.status, refused.code) == (403, "model_not_allowed")
     assert served.row(refused).key_id != ""
+
+
+def test_a_key_is_used_where_and_for_what_it_may_be(serve: Serve, upstream: Upstream) -> None:
+    upstream.reply(expect, answer())
+    keys = [
+        {"name": "here", "secret": create_secret(), "ip_ranges": ["127.0.0.0/8"], "surfaces": ["chat"]},
+        {"name": "there", "secret": create_secret(), "ip_ranges": ["10.0.0.0/8"]},
+    ]
+    served = serve(config_for(upstream.base_url, keys=keys))
+    here, there = ({"authorization": f"Bearer {key['secret']}"} for key in keys)
+    assert served.chat(headers=here).status == 200
+    refused = served.ask("POST", "/v1/embeddings", b'{"model": "chat", "input": "x"}', **here)
+    assert (refused.status, refused.code) == (403, "surface_not_allowed")
+    passed = served.ask("POST", "/v1/images/generations", b'{"model": "up0/x"}', **here)
+    assert (passed.status, passed.code) == (403, "surface_not_allowed")
+    strange = served.chat(headers=there)
+    unknown = served.chat(headers={"authorization": f"Bearer {create_secret()}"})
+    assert (strange.status, strange.json["error"]["message"]) == (401, unknown.json["error"]["message"])

@@ -143,15 +143,15 @@ class Gateway:
         Raises:
             Unauthenticated: no key, or one that is not in force.
         """
-        return self.authenticate_secret(secret_of(request))
+        return self.authenticate_secret(secret_of(request), request.client)
 
-    def authenticate_secret(self, secret: str) -> Principal:
+    def authenticate_secret(self, secret: str, client: str) -> Principal:
         """Whose key it is; empty where none was presented.
 
         Raises:
             Unauthenticated: nobody's.
         """
-        principal = self.keys.find(secret)
+        principal = self.keys.find(secret, client)
         if principal is None:
             message = "No API key was given." if not secret else "The API key is not valid."
             raise Unauthenticated(f"{message} Send a key of this gateway as 'Authorization: Bearer dgk_...'.")

@@ -53,6 +53,7 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
     principal = gateway.authenticate(request)
     run = Run(request, snapshot.number, principal, surface.endpoint)
     try:
+        principal.permit(surface.endpoint)
         knobs = read_knobs(request.headers, principal)
         came = await come(gateway, request, surface, at, knobs, principal)
         named = came.at.model or came.body.model or snapshot.alias_of(came.knobs.deployment)

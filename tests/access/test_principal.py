@@ -4,6 +4,7 @@ import pytest
 
 from dragoman.access import principal as principal_module
 from dragoman.access.principal import ANONYMOUS, Principal, alias_pattern
+from dragoman.errors import Forbidden
 
 
 def allowed(*patterns: str) -> Principal:
@@ -53,3 +54,33 @@ def test_the_anonymous_may_use_all_and_govern_nothing() -> None:
     assert ANONYMOUS.may_use("anything")
     assert not ANONYMOUS.admin
     assert ANONYMOUS.key_id == ""
+
+
+@pytest.mark.parametrize(
+    ("ranges", "client", "may"),
+    [
+        ((), "203.0.113.9:1", True),
+        ((), "", True),
+        (("10.0.0.0/8", "2001:db8::/32"), "10.1.2.3:4567", True),
+        (("10.0.0.0/8", "2001:db8::/32"), "[2001:db8::1]:4567", True),
+        (("10.0.0.0/8",), "[::ffff:10.0.0.1]:4567", True),
+        (("10.0.0.0/8",), "11.0.0.1:4567", False),
+        (("10.0.0.0/8",), "[2001:db8::1]:4567", False),
+        (("10.0.0.1",), "10.0.0.1:9", True),
+        (("10.0.0.0/8",), "", False),
+        (("10.0.0.0/8",), "no address", False),
+    ],
+)
+def test_where_a_key_may_be_used_from(ranges: tuple[str, ...], client: str, may: bool) -> None:
+    assert Principal(key_id="k", name="k", ip_ranges=ranges).may_come_from(client) is may
+
+
+def test_what_a_key_may_be_used_for() -> None:
+    Principal(key_id="k", name="k").permit("anything")
+    narrow = Principal(key_id="k", name="k", surfaces=("chat", "/images/*"))
+    narrow.permit("chat")
+    narrow.permit("/images/generations")
+    for surface in ("chats", "messages", "/audio/speech", ""):
+        with pytest.raises(Forbidden) as refused:
+            narrow.permit(surface)
+        assert refused.value.error_code == "surface_not_allowed"

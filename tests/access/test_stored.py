@@ -13,7 +13,9 @@ from dragoman.access.stored import (
     load_keys,
     read_generation,
     revoke_key,
+    rotate_key,
     save_last_used,
+    switch_key,
 )
 from dragoman.config.schema import Key
 from dragoman.errors import ConfigError, StoreError
@@ -184,3 +186,55 @@ def test_errors_carry_no_hash(store: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         create_key(store.engine, PEPPER, Key(name="a"), now_ms=1)
     assert "INSERT" not in str(caught.value)
+
+
+def test_a_key_that_is_rotated_has_two_secrets_for_a_while(store: Store) -> None:
+    first = create_key(store.engine, PEPPER, Key(name="k", budget_usd=5), now_ms=1)
+    second = rotate_key(store.engine, PEPPER, "k", overlap_ms=100, now_ms=1000)
+    assert second is not None
+    assert (second.key.id, second.key.budget_usd, second.secret != first.secret) == (first.key.id, 5, True)
+    loaded = load_keys(store.engine, PEPPER).principals
+    assert loaded[bytes.fromhex(second.hash)].expires_at_ms is None
+    assert loaded[bytes.fromhex(first.hash)].expires_at_ms == 1100
+    third = rotate_key(store.engine, PEPPER, first.key.id, overlap_ms=0, now_ms=2000)
+    assert third is not None
+    assert loaded.keys() & load_keys(store.engine, PEPPER).principals.keys() == {bytes.fromhex(second.hash)}
+    revoke_key(store.engine, "k", now_ms=3000)
+    assert load_keys(store.engine, PEPPER).principals == {}
+    assert rotate_key(store.engine, PEPPER, "k", overlap_ms=0, now_ms=4000) is None
+
+
+def test_the_old_secret_never_outlives_the_key(store: Store) -> None:
+    first = create_key(store.engine, PEPPER, Key(name="k", expires="2030-01-01T00:00:00Z"), now_ms=1)
+    rotate_key(store.engine, PEPPER, "k", overlap_ms=10**15, now_ms=1)
+    principal = load_keys(store.engine, PEPPER).principals[bytes.fromhex(first.hash)]
+    assert principal.expires_at_ms == first.key.expires_at_ms
+
+
+def test_a_key_is_switched_off_and_on(store: Store) -> None:
+    created = create_key(store.engine, PEPPER, Key(name="k"), now_ms=1)
+    generation = read_generation(store.engine)
+    off = switch_key(store.engine, "k", disabled_at_ms=5)
+    assert off is not None
+    assert (off.disabled_at_ms, load_keys(store.engine, PEPPER).principals) == (5, {})
+    assert read_generation(store.engine) != generation
+    assert switch_key(store.engine, created.key.id, disabled_at_ms=None) is not None
+    assert len(load_keys(store.engine, PEPPER).principals) == 1
+    assert switch_key(store.engine, "nobody", disabled_at_ms=1) is None
+
+
+def test_where_and_for_what_are_kept(store: Store) -> None:
+    wanted = Key(name="k", ip_ranges=("10.0.0.0/8",), surfaces=("chat",))
+    created = create_key(store.engine, PEPPER, wanted, now_ms=1)
+    principal = load_keys(store.engine, PEPPER).principals[bytes.fromhex(created.hash)]
+    assert (principal.ip_ranges, principal.surfaces) == (("10.0.0.0/8",), ("chat",))
+
+
+def test_a_database_that_is_broken_says_so_here_as_well(store: Store) -> None:
+    broken(store)
+    for change in (
+        lambda: rotate_key(store.engine, PEPPER, "k", overlap_ms=0, now_ms=1),
+        lambda: switch_key(store.engine, "k", disabled_at_ms=1),
+    ):
+        with pytest.raises(StoreError):
+            change()

@@ -171,3 +171,22 @@ def test_help_shows_examples(run: Run) -> None:
         result = run(*command, "--help")
         assert result.exit_code == 0
     assert "dragoman keys create ci" in run("keys", "--help").output
+
+
+def test_rotated_switched_off_and_on(run: Run, data: Path) -> None:
+    at = ("--data-dir", data)
+    run("keys", "create", "demo", "--ip-range", "10.0.0.0/8", "--surface", "chat", *at)
+    rotated = json.loads(run("keys", "rotate", "demo", "--overlap", "1h", "--json", *at).output)
+    assert rotated["secret"].startswith("dgk_")
+    assert (rotated["ip_ranges"], rotated["surfaces"]) == (["10.0.0.0/8"], ["chat"])
+    assert rotated["previous_until_ms"] > rotated["created_at_ms"] + 3_599_000
+    assert "secret  dgk_" in run("keys", "rotate", "demo", *at).output
+    assert "is disabled" in run("keys", "disable", "demo", *at).output
+    assert "disabled" in run("keys", "list", *at).output
+    assert "is enabled" in run("keys", "enable", "demo", *at).output
+    assert "disabled" not in run("keys", "list", *at).output
+    for command in ("rotate", "disable", "enable"):
+        refused = run("keys", command, "nobody", *at)
+        assert (refused.exit_code, "no key 'nobody' is in force" in refused.output) == (1, True)
+    assert run("keys", "rotate", "demo", "--overlap", "soon", *at).exit_code == 2
+    assert "10.0.0.0/99" in run("keys", "create", "x", "--ip-range", "10.0.0.0/99", *at).output

@@ -5,6 +5,7 @@ The same checks hold for a key in the config file and for one that ``dragoman ke
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -63,6 +64,8 @@ def principal_of(key: Key, *, key_id: str) -> Principal:
         tokens_per_minute=key.tokens_per_minute,
         max_concurrent=key.max_concurrent,
         max_request_usd=key.max_request_usd,
+        ip_ranges=key.ip_ranges,
+        surfaces=key.surfaces,
     )
 
 
@@ -79,6 +82,9 @@ def key_problems(key: Key) -> list[str]:
         problems.append(f"name: must not start with {STORED_ID_PREFIX}, as the ids of stored keys do")
     if not all(tag and _is_label(tag) and "," not in tag for tag in key.tags):
         problems.append("tags: each needs printable characters and no comma")
+    problems += [f"ip_ranges: {text!r} is none, such as 10.0.0.0/8" for text in key.ip_ranges if not _is_range(text)]
+    if not all(surface and _is_label(surface) for surface in key.surfaces):
+        problems.append("surfaces: each needs printable characters, such as chat or messages")
     if not key.allow:
         problems.append("allow: names no alias; use '*' for all")
     if key.expires:
@@ -98,6 +104,14 @@ def parse_time_ms(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} does not say its time zone; end it with Z or +01:00")
     return int(moment.timestamp() * 1000)
+
+
+def _is_range(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_label(text: str) -> bool:

@@ -72,8 +72,11 @@ class KeyRing:
         """How long ago the database was last read well."""
         return self._monotonic_s() - self._fresh_at_s
 
-    def find(self, secret: str | None) -> Principal | None:
-        """The principal behind a secret; None when it is no key that is in force now."""
+    def find(self, secret: str | None, client: str = "") -> Principal | None:
+        """The principal behind a secret; None when it is no key that is in force now, and there.
+
+        :param client: the address that it is used from.
+        """
         if self.is_open:
             return ANONYMOUS
         if not secret or len(secret) > _MAX_SECRET_LENGTH:
@@ -82,6 +85,8 @@ class KeyRing:
         if principal is None:
             return None
         if principal.expires_at_ms is not None and principal.expires_at_ms <= self._wall_s() * 1000:
+            return None
+        if not principal.may_come_from(client):
             return None
         self._used.add(principal.key_id)
         return principal

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
+from dragoman.errors import Forbidden
+
 if TYPE_CHECKING:
     from dragoman.config.guards import AppliesTo
     from dragoman.config.limiting import Per
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MAX_REMEMBERED = 1024  # aliases come from clients: what is remembered of them is bounded
 
 
@@ -40,18 +44,50 @@ class Principal(Struct, frozen=True, kw_only=True):
     tokens_per_minute: int | None = None
     max_concurrent: int | None = None
     max_request_usd: float | None = None
+    ip_ranges: tuple[str, ...] = ()  # that it may be used from; empty: anywhere
+    surfaces: tuple[str, ...] = ()  # patterns of endpoints that it may use; empty: all
     lossy: str = ""  # the laxest policy that its requests may have; empty: as the configuration says
     _pattern: re.Pattern[str] | None = None
+    _surface: re.Pattern[str] | None = None
+    _networks: tuple[Network, ...] = ()
     _remembered: dict[str, bool] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         pattern = None if "*" in self.allow else alias_pattern(self.allow)
         msgspec.structs.force_setattr(self, "_pattern", pattern)
+        surface = alias_pattern(self.surfaces) if self.surfaces else None
+        msgspec.structs.force_setattr(self, "_surface", surface)
+        networks = tuple(ipaddress.ip_network(one, strict=False) for one in self.ip_ranges)
+        msgspec.structs.force_setattr(self, "_networks", networks)
 
     @property
     def tenant(self) -> str:
         """Within whom names that clients choose are told apart: the organisation, else the team, else the key."""
         return self.organisation or self.team or self.key_id
+
+    def may_come_from(self, client: str) -> bool:
+        """Whether the key may be used from an address.
+
+        :param client: as the server has it, with its port.
+        """
+        if not self._networks:
+            return True
+        try:
+            address = ipaddress.ip_address(client.rpartition(":")[0].strip("[]"))
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._networks)
+
+    def permit(self, surface: str) -> None:
+        """See that the key may use an endpoint.
+
+        Raises:
+            Forbidden: it may not.
+        """
+        if self._surface is not None and self._surface.fullmatch(surface) is None:
+            raise Forbidden(f"This key may not be used for {surface}.", code="surface_not_allowed")
 
     def may_use(self, alias: str) -> bool:
         """Whether the key's patterns allow the alias."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, RowMapping, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, bindparam, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from dragoman.access.declared import STORED_ID_PREFIX, key_problems, principal_of
@@ -28,6 +28,7 @@ from dragoman.store.tables import keys
 
 _GENERATION = "keys_generation"
 _PEPPER_CHECK = "pepper_check"
+_LISTS = ("allow", "tags", "ip_ranges", "surfaces")  # JSON in the table
 _names = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -60,6 +61,10 @@ class StoredKey(Struct, frozen=True, kw_only=True):
     tokens_per_minute: int | None
     max_concurrent: int | None
     max_request_usd: float | None
+    ip_ranges: tuple[str, ...]
+    surfaces: tuple[str, ...]
+    disabled_at_ms: int | None
+    previous_until_ms: int | None  # the secret before a rotation is good so long
 
 
 class CreatedKey(NamedTuple):
@@ -96,10 +101,11 @@ def create_key(engine: Engine, pepper: bytes, key: Key, *, now_ms: int) -> Creat
         created_at_ms=now_ms,
         revoked_at_ms=None,
         last_used_at_ms=None,
+        disabled_at_ms=None,
+        previous_until_ms=None,
         **{name: getattr(principal, name) for name in _SHARED_FIELDS},
     )
-    lists = {"allow": _listed(stored.allow), "tags": _listed(stored.tags)}
-    values = msgspec.structs.asdict(stored) | lists | {"hash": digest}
+    values = _row(stored) | {"hash": digest}
     try:
         with engine.begin() as connection:
             connection.execute(insert(keys).values(values))
@@ -141,6 +147,48 @@ def revoke_key(engine: Engine, id_or_name: str, *, now_ms: int) -> StoredKey | N
     return None if row is None else _stored(row)
 
 
+def rotate_key(engine: Engine, pepper: bytes, id_or_name: str, *, overlap_ms: int, now_ms: int) -> CreatedKey | None:
+    """Give a key a new secret; the one before is good for a while yet. None: no such key is in force.
+
+    Raises ``StoreError``.
+    """
+    secret = create_secret()
+    digest = hash_secret(secret, pepper)
+    named = _in_force(id_or_name)
+    try:
+        with engine.begin() as connection:
+            _claim_pepper(connection, pepper)
+            before = connection.execute(select(keys.c.id, keys.c.hash).where(named)).one_or_none()
+            if before is None:
+                return None
+            change = {"hash": digest, "prefix": shown_prefix(secret), "previous_hash": before.hash}
+            change["previous_until_ms"] = now_ms + overlap_ms
+            connection.execute(update(keys).where(keys.c.id == before.id).values(change))
+            count_up(connection, _GENERATION)
+            row = connection.execute(select(keys).where(keys.c.id == before.id)).mappings().one()
+    except DBAPIError as error:
+        raise StoreError(f"the key cannot be rotated: {error.orig}") from error
+    return CreatedKey(secret, digest.hex(), _stored(row))
+
+
+def switch_key(engine: Engine, id_or_name: str, *, disabled_at_ms: int | None) -> StoredKey | None:
+    """Disable a key, or enable it again. None: no such key is in force. Raises ``StoreError``."""
+    try:
+        with engine.begin() as connection:
+            changed = update(keys).where(_in_force(id_or_name)).values(disabled_at_ms=disabled_at_ms)
+            found = connection.execute(changed.returning(keys.c.id)).scalar_one_or_none()
+            if found is None:
+                return None
+            count_up(connection, _GENERATION)
+            return _stored(connection.execute(select(keys).where(keys.c.id == found)).mappings().one())
+    except DBAPIError as error:
+        raise StoreError(f"the key cannot be changed: {error.orig}") from error
+
+
+def _in_force(id_or_name: str) -> ColumnElement[bool]:
+    return or_(keys.c.id == id_or_name, keys.c.name == id_or_name) & keys.c.revoked_at_ms.is_(None)
+
+
 def load_keys(engine: Engine, pepper: bytes) -> LoadedKeys:
     """The keys that are not revoked; expired ones among them. Raises ``StoreError`` when the pepper is another."""
     try:
@@ -152,7 +200,14 @@ def load_keys(engine: Engine, pepper: bytes) -> LoadedKeys:
         raise _unreadable(error) from error
     if check and check != _pepper_check(pepper):
         raise _wrong_pepper()
-    principals = {bytes(row["hash"]): _principal(row) for row in rows if row["revoked_at_ms"] is None}
+    principals: dict[bytes, Principal] = {}
+    for row in rows:
+        if row["revoked_at_ms"] is None and row["disabled_at_ms"] is None:
+            principals[bytes(row["hash"])] = principal = _principal(row)
+            if row["previous_hash"] is not None:
+                until_ms = min(row["previous_until_ms"], principal.expires_at_ms or row["previous_until_ms"])
+                before = msgspec.structs.replace(principal, expires_at_ms=until_ms)
+                principals.setdefault(bytes(row["previous_hash"]), before)
     return LoadedKeys(principals, generation, len(rows))
 
 
@@ -180,7 +235,11 @@ def save_last_used(engine: Engine, key_ids: Iterable[str], *, now_ms: int) -> No
 
 def _stored(row: RowMapping) -> StoredKey:
     fields = {name: row[name] for name in StoredKey.__struct_fields__}
-    return StoredKey(**fields | {"allow": _names.decode(row["allow"]), "tags": _names.decode(row["tags"])})
+    return StoredKey(**fields | {name: _names.decode(row[name]) for name in _LISTS})
+
+
+def _row(stored: StoredKey) -> dict[str, Any]:
+    return msgspec.structs.asdict(stored) | {name: _listed(getattr(stored, name)) for name in _LISTS}
 
 
 def _principal(row: RowMapping) -> Principal:

@@ -35,6 +35,8 @@ def keys() -> None:
       dragoman keys create demo --budget 5 --budget-per month
       dragoman keys create ci --allow 'gpt-*' --team search --tag nightly --expires 90d
       dragoman keys list
+      dragoman keys rotate demo --overlap 24h
+      dragoman keys disable demo
       dragoman keys revoke demo
     """
 
@@ -62,6 +64,8 @@ def keys() -> None:
 @click.option(
     "--max-request", "max_request_usd", type=_DOLLARS, metavar="DOLLARS", help="What one request may come to."
 )
+@click.option("--ip-range", "ip_ranges", multiple=True, metavar="CIDR", help="Where it may be used from.")
+@click.option("--surface", "surfaces", multiple=True, help="What it may ask for, such as chat; * and ? are wild.")
 @click.option("--allow-no-log", is_flag=True, help="May ask that a request is not logged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
 @place_options
@@ -118,6 +122,64 @@ def revoke(key: str, config_path: Path | None, data_dir: str | None, store_url: 
     click.echo(f"{revoked.id} ({revoked.name}) is revoked since {_moment(revoked.revoked_at_ms)}")
 
 
+@keys.command()
+@click.argument("key", metavar="ID_OR_NAME")
+@click.option("--overlap", default="24h", show_default=True, metavar="PERIOD", help="The old secret is good so long.")
+@click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
+@place_options
+def rotate(
+    key: str, overlap: str, config_path: Path | None, data_dir: str | None, store_url: str | None, *, as_json: bool
+) -> None:
+    """Give a key a new secret, which is printed once. All else stays: its name, its limits, what it has spent."""
+    from dragoman.access.secret import load_pepper
+    from dragoman.access.stored import rotate_key
+
+    now_ms = _now_ms()
+    with visit(Place(config_path, data_dir, store_url)) as visited:
+        store, config = visited
+        on_record(visited, "key.rotate", key=key, overlap=overlap)
+        pepper = load_pepper(store.directory, os.environ)
+        rotated = rotate_key(store.engine, pepper, key, overlap_ms=_period_ms(overlap, now_ms), now_ms=now_ms)
+    if rotated is None:
+        raise click.ClickException(f"no key {key!r} is in force; see: dragoman keys list")
+    click.echo(_created_json(rotated) if as_json else _created_text(rotated, config.server.port))
+
+
+@keys.command()
+@click.argument("key", metavar="ID_OR_NAME")
+@place_options
+def disable(key: str, config_path: Path | None, data_dir: str | None, store_url: str | None) -> None:
+    """Switch a key off, until it is enabled again. Servers stop taking it within 5 seconds."""
+    _switch(Place(config_path, data_dir, store_url), key, _now_ms())
+
+
+@keys.command()
+@click.argument("key", metavar="ID_OR_NAME")
+@place_options
+def enable(key: str, config_path: Path | None, data_dir: str | None, store_url: str | None) -> None:
+    """Switch a key on again."""
+    _switch(Place(config_path, data_dir, store_url), key, None)
+
+
+def _switch(place: Place, key: str, disabled_at_ms: int | None) -> None:
+    from dragoman.access.stored import switch_key
+
+    with visit(place) as visited:
+        on_record(visited, "key.enable" if disabled_at_ms is None else "key.disable", key=key)
+        switched = switch_key(visited.store.engine, key, disabled_at_ms=disabled_at_ms)
+    if switched is None:
+        raise click.ClickException(f"no key {key!r} is in force; see: dragoman keys list")
+    click.echo(f"{switched.id} ({switched.name}) is {'enabled' if disabled_at_ms is None else 'disabled'}")
+
+
+def _period_ms(text: str, now_ms: int) -> int:
+    from dragoman.usage.report import parse_moment_ms
+
+    if not re.fullmatch(r"\d{1,6}[mhdw]", text):
+        raise click.BadParameter(f"{text!r} is no period, such as 24h", param_hint="--overlap")
+    return now_ms - parse_moment_ms(text, now_ms)
+
+
 def expiry(text: str, now_s: float) -> str:
     """The time of ``90d`` and the like, as a configuration file has it; other text as it is."""
     period = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text)
@@ -168,6 +230,8 @@ def _state(key: StoredKey, now_ms: int) -> str:
         return "revoked"
     if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
         return "expired"
+    if key.disabled_at_ms is not None:
+        return "disabled"
     return "admin" if key.admin else "in force"
 
 

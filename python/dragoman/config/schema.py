@@ -206,6 +206,8 @@ class Key(Part, frozen=True, kw_only=True):
     tokens_per_minute: Annotated[PositiveInt | None, "of prompts and answers; null: what the limits allow"] = None
     max_concurrent: Annotated[PositiveInt | None, "requests at once; null: what the limits allow"] = None
     max_request_usd: Annotated[Dollars | None, "what one request may come to; null: anything"] = None
+    ip_ranges: Annotated[tuple[str, ...], "where it may be used from, such as 10.0.0.0/8; empty: anywhere"] = ()
+    surfaces: Annotated[tuple[str, ...], "what it may ask for, such as chat; * and ? are wild; empty: everything"] = ()
 
 
 class Limits(Part, frozen=True, kw_only=True):

@@ -51,6 +51,7 @@ class PassThrough:
             raise InvalidRequest(f"{request.method} is not passed through.", code="method_not_passed")
         run = Run(request, snapshot.number, principal, shape_of(request.path.removeprefix("/v1")))
         try:
+            principal.permit(run.endpoint)
             knobs = read_knobs(request.headers, principal)
             raw = received = await gateway.read_body(request)
             body = _json(request, raw, snapshot.config.server.limits.max_json_depth)

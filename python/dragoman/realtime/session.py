@@ -72,11 +72,12 @@ class Session:
             RequestError: it was not opened, and the client has not been told.
         """
         gateway, request = self.gateway, self.request
-        principal = gateway.authenticate_secret(self.secret)
+        principal = gateway.authenticate_secret(self.secret, request.client)
         _check_origin(request, is_open=gateway.keys.is_open)
         run = Run(request, gateway.snapshot.number, principal, self.protocol.endpoint)
         run.stream = True
         try:
+            principal.permit(run.endpoint)
             knobs = read_knobs(request.headers, principal)
             first = await self._first_frame()
             plan = gateway.snapshot.plan(self.protocol.alias(request.query, first), knobs.fallbacks, principal)
@@ -215,7 +216,7 @@ class Session:
             Unauthenticated: the key is not in force any more.
             LimitExceeded: a limit is reached.
         """
-        if self.gateway.keys.find(self.secret) is None:
+        if self.gateway.keys.find(self.secret, self.request.client) is None:
             raise Unauthenticated("The API key is not valid any more.")
         if run.deployment is not None:
             await self._hold(run.deployment, run)

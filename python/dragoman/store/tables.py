@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0007"
+REVISION = "r0008"
 
 metadata = MetaData()
 
@@ -85,6 +85,11 @@ keys = Table(
     Column("tokens_per_minute", BigInteger()),
     Column("max_concurrent", BigInteger()),
     Column("max_request_usd", Float(53)),
+    Column("ip_ranges", Text(), nullable=False, server_default="[]"),  # JSON list
+    Column("surfaces", Text(), nullable=False, server_default="[]"),  # JSON list of patterns
+    Column("disabled_at_ms", BigInteger()),
+    Column("previous_hash", LargeBinary(32)),  # of the secret before a rotation
+    Column("previous_until_ms", BigInteger()),
 )
 # A name may be used again once its key is revoked.
 Index(
