@@ -141,7 +141,7 @@ def _open_postgresql(url: URL, directory: Path) -> Store:
     try:
         engine = create_engine(url, pool_pre_ping=True)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise StoreError("store.url: PostgreSQL needs its driver: pip install 'psycopg[binary]'") from error
+        raise StoreError("store.url: PostgreSQL needs its driver: pip install 'dragoman[postgres]'") from error
     try:
         ensure_current(engine)
     except DBAPIError as error:

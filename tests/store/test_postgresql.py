@@ -1,0 +1,167 @@
+"""What is kept is kept in PostgreSQL as well: the same things, done to a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect
+from sqlalchemy.engine import URL
+from tests.gateway.gateway import config_for
+from tests.gateway.upstream import Upstream, answer, expect
+from tests.served import Serve
+from tests.store import postgres
+
+from dragoman.access.principal import ANONYMOUS
+from dragoman.access.stored import create_key, list_keys, load_keys, revoke_key, rotate_key, save_last_used, switch_key
+from dragoman.audit.content import Contents
+from dragoman.audit.subjects import Subjects
+from dragoman.config.limiting import Limit
+from dragoman.config.prompting import Turn, Version
+from dragoman.config.schema import Key
+from dragoman.config.schema import Store as Settings
+from dragoman.core import Hold, Ledger
+from dragoman.errors import StoreError
+from dragoman.ledger.book import Asker, Book
+from dragoman.ledger.figures import Figures
+from dragoman.store.engine import Store, open_store
+from dragoman.store.limits import list_figures, list_limits, remove_limit, set_limit
+from dragoman.store.migrate import run_migrations
+from dragoman.store.prompts import add_prompt, list_prompts, remove_prompt
+from dragoman.store.tables import REVISION
+from dragoman.usage.report import Question, report_usage
+from dragoman.usage.row import UsageRow
+from dragoman.usage.write import UsageWriter, find_row
+
+PEPPER = bytes(range(32))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    with postgres.server(tmp_path_factory.mktemp("pg")) as address:
+        yield address
+
+
+@pytest.fixture
+def url(server: URL) -> Iterator[str]:
+    with postgres.database(server) as address:
+        yield address
+
+
+@pytest.fixture
+def store(url: str, tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(Settings(url=url, data_dir=str(tmp_path)), {}, role="server")
+    yield opened
+    opened.close()
+
+
+def test_migrations_end_at_the_same_columns(store: Store, server: URL, tmp_path: Path) -> None:
+    def columns(of: Store) -> dict[str, set[tuple[str, bool]]]:
+        found = inspect(of.engine)
+        return {
+            table: {(one["name"], one["nullable"]) for one in found.get_columns(table)}
+            for table in found.get_table_names()
+        }
+
+    with postgres.database(server) as other:
+        from sqlalchemy import create_engine
+
+        engine = create_engine(other)
+        with engine.begin() as connection:
+            run_migrations(connection, None, REVISION)
+        engine.dispose()
+        migrated = open_store(Settings(url=other, data_dir=str(tmp_path)), {}, role="server")
+        assert columns(migrated) == columns(store)
+        migrated.close()
+
+
+def test_keys(store: Store) -> None:
+    engine = store.engine
+    created = create_key(engine, PEPPER, Key(name="k", budget_usd=5, ip_ranges=("10.0.0.0/8",)), now_ms=1)
+    with pytest.raises(StoreError, match="already"):
+        create_key(engine, PEPPER, Key(name="k"), now_ms=1)
+    rotated = rotate_key(engine, PEPPER, "k", overlap_ms=10, now_ms=1)
+    assert rotated is not None
+    assert len(load_keys(engine, PEPPER).principals) == 2
+    save_last_used(engine, [created.key.id], now_ms=7)
+    assert switch_key(engine, "k", disabled_at_ms=1) is not None
+    assert load_keys(engine, PEPPER).principals == {}
+    assert [key.last_used_at_ms for key in list_keys(engine)] == [7]
+    assert revoke_key(engine, "k", now_ms=9) is not None
+    create_key(engine, PEPPER, Key(name="k"), now_ms=10)
+
+
+def test_usage(store: Store, tmp_path: Path) -> None:
+    writer = UsageWriter(store.engine, tmp_path, Settings())
+    writer.start()
+    for number in range(1000):
+        row = UsageRow(
+            request_id=f"req_{number}",
+            started_at_ms=1_000,
+            snapshot=1,
+            endpoint="chat",
+            status=200,
+            end_user="nul\0 and \ud800" if number == 7 else "eve",
+            cost_nanousd=number,
+            input_tokens=1,
+        )
+        writer.put(row)
+    assert writer.close()
+    report = report_usage(store.engine, Question(by=("endpoint",)))
+    assert (report.whole.requests, report.whole.cost_nanousd) == (1000, 499_500)
+    found = find_row(store.engine, "req_9")
+    assert found is not None
+    assert found.cost_nanousd == 9
+
+
+def test_limits_and_what_they_have_counted(store: Store) -> None:
+    set_limit(store.engine, "b", Limit(cost_usd=1), now_ms=1)
+    set_limit(store.engine, "b", Limit(cost_usd=10), now_ms=2)
+    assert list_limits(store.engine) == {"b": Limit(cost_usd=10)}
+    for spent in (0, 5):
+        ledger = Ledger()
+        figures = Figures(store.engine, ledger)
+        book = Book(ledger, figures)
+        book.store(list_limits(store.engine))
+        scope = book.scope(Asker(ANONYMOUS, "m"))
+        assert scope is not None
+        assert [one.spent for one in ledger.standings(scope)] == [spent]
+        if ledger.reserve(scope, cost_nanousd=9) is None:
+            figures._write()
+        hold = ledger.reserve(scope, cost_nanousd=9)
+        assert isinstance(hold, Hold)
+        hold.settle(cost_nanousd=5)
+        figures.close()
+    assert [figure.spent for figure in list_figures(store.engine, 1)] == [10]
+    assert remove_limit(store.engine, "b")
+
+
+def test_prompts_and_content(store: Store, tmp_path: Path) -> None:
+    version = Version(messages=(Turn(role="system", text="Hi."),))
+    assert [add_prompt(store.engine, "p", version, now_ms=1).version for _ in range(2)] == [1, 2]
+    assert remove_prompt(store.engine, "p", 1) == 1
+    assert [one.version for one in list_prompts(store.engine)] == [2]
+    subjects, contents = Subjects(tmp_path, b"k" * 32), Contents(store.engine)
+    eve = subjects.of("acme", "eve")
+    contents.keep(eve, "req_1", "prompt", b"words", at_ms=1, days=1)
+    contents.flush()
+    assert contents.find(eve, "req_1", "prompt") == b"words"
+    assert contents.erase("acme", eve.pseudonym) == 1
+    contents.close()
+    subjects.close()
+
+
+def test_a_gateway_on_it(serve: Serve, upstream: Upstream, url: str) -> None:
+    upstream.reply(expect, answer())
+    config: dict[str, Any] = config_for(upstream.base_url, limits={"money": {"cost_usd": 0.0001, "per": "ever"}})
+    config["store"] = {"url": url}
+    config["deployments"]["up0"]["price"] = {"input_usd_mtok": 1.0, "output_usd_mtok": 10.0}
+    served = serve(config)
+    statuses = [served.chat(max_tokens=3).status for _ in range(4)]
+    assert statuses == [200, 200, 429, 429]
+    assert json.loads(served.ask("GET", "/readyz").body)["degraded"] == []
+    standings = served.gateway.book.ledger.standings()
+    assert [one.spent for one in standings] == [78_000]
