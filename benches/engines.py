@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dragoman.cache.embedders import embedder_of
-from dragoman.core import Detector, ExactCache, Masker, SemanticIndex
+from dragoman.core import Detector, ExactCache, Hold, Ledger, Masker, SemanticIndex
 from micro import call_us
 
 # English prose without anything to find but addresses of pages.
@@ -44,6 +44,33 @@ def calls() -> Iterator[tuple[str, str, Callable[[str], object], str, float]]:
     yield "show them again, in pieces of 32 bytes", hidden, pieces, "", 0
     yield "judge a prompt of 1 KB for injection", PROSE[:1024], Detector().judge, "us", 50
     yield from cache_calls()
+    yield from ledger_calls()
+
+
+def ledger_calls() -> Iterator[tuple[str, str, Callable[[str], object], str, float]]:
+    """The same of the ledger: 8 limits of every kind, half of them durable and written down before."""
+    ledger = Ledger()
+    kinds = (
+        ("requests", "sliding", 60.0),
+        ("tokens", "sliding", 3600.0),
+        ("cost", "month", None),
+        ("tokens", "day", None),
+    )
+    numbers = [
+        ledger.rule(f"{turn}", measure, 10**15, period=period, sliding_s=span, durable=span is None)
+        for turn in range(2)
+        for measure, period, span in kinds
+    ]
+    scope = ledger.scope([(number, "team") for number in numbers])
+    if ledger.reserve(scope, tokens=100, cost_nanousd=1000) is None:
+        ledger.saved(ledger.unsaved())
+
+    def reserved(text: str) -> object:
+        hold = ledger.reserve(scope, tokens=100, cost_nanousd=1000)
+        assert isinstance(hold, Hold)
+        return hold.settle(tokens=50, cost_nanousd=500)
+
+    yield "reserve and settle under 8 limits", "", reserved, "us", 3
 
 
 # What has made other engines slow: long runs, nearly matching starts, encodings within encodings. A bound of its own.

@@ -223,7 +223,7 @@ def test_postgresql_without_its_driver_says_what_to_install(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(StoreError, match="psycopg"):
+    with pytest.raises(StoreError, match=r"dragoman\[postgres\]"):
         open_store(Settings(url="postgresql+psycopg://u:p@h/d", data_dir=settings.data_dir), {}, role="server")
 
 

@@ -78,6 +78,15 @@ def test_migrations_end_at_the_same_columns(store: Store, server: URL, tmp_path:
         migrated.close()
 
 
+def test_one_server_a_database(store: Store, url: str, tmp_path: Path) -> None:
+    settings = Settings(url=url, data_dir=str(tmp_path))
+    with pytest.raises(StoreError, match="another server uses this database"):
+        open_store(settings, {}, role="server")
+    open_store(settings, {}, role="visitor").close()
+    store.close()
+    open_store(settings, {}, role="server").close()
+
+
 def test_keys(store: Store) -> None:
     engine = store.engine
     created = create_key(engine, PEPPER, Key(name="k", budget_usd=5, ip_ranges=("10.0.0.0/8",)), now_ms=1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -28,12 +28,25 @@ Role = Literal["server", "visitor"]
 # The largest file that is checked whole at start: 0.1 s after an orderly end, 1.3 s after a crash.
 CLEAN_CHECK_BYTES = 64 * 1024 * 1024
 UNCLEAN_CHECK_BYTES = 1024 * 1024 * 1024
+# Names our lock in PostgreSQL among those of others.
+SERVER_LOCK = 0x647261676F6D616E
+
+
+class ServerClaim:
+    """PostgreSQL's lock of one server a database, held as long as the connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def release(self) -> None:
+        """Let go."""
+        self._connection.close()
 
 
 class Store:
     """An open database. ``engine`` may be used from any thread; ``close`` gives the lock back."""
 
-    def __init__(self, engine: Engine, directory: Path, lock: InstanceLock | None) -> None:
+    def __init__(self, engine: Engine, directory: Path, lock: InstanceLock | ServerClaim | None) -> None:
         self.engine = engine
         self.directory = directory
         self._lock = lock
@@ -47,10 +60,12 @@ class Store:
 
     def close(self) -> None:
         """Close every connection. After this another server may start."""
-        self.engine.dispose()
-        if self._lock is not None:
+        if isinstance(self._lock, ServerClaim):
             self._lock.release()
-            self._lock = None
+        self.engine.dispose()
+        if isinstance(self._lock, InstanceLock):
+            self._lock.release()
+        self._lock = None
 
 
 def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) -> Store:
@@ -68,7 +83,7 @@ def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) ->
     if backend == "sqlite":
         return _open_sqlite(url, directory, role)
     if backend == "postgresql":
-        return _open_postgresql(url, directory)
+        return _open_postgresql(url, directory, role)
     raise StoreError(f"store.url: {backend} is not supported; use sqlite:///PATH or postgresql+psycopg://...")
 
 
@@ -137,7 +152,7 @@ def _unusable(path: Path, why: str) -> StoreError:
     )
 
 
-def _open_postgresql(url: URL, directory: Path) -> Store:
+def _open_postgresql(url: URL, directory: Path, role: Role) -> Store:
     try:
         engine = create_engine(url, pool_pre_ping=True)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -148,4 +163,18 @@ def _open_postgresql(url: URL, directory: Path) -> Store:
         engine.dispose()
         address = url.render_as_string(hide_password=True)
         raise StoreError(f"the database {address} cannot be used: {error.orig}") from error
-    return Store(engine, directory, None)
+    return Store(engine, directory, _claim_postgresql(engine) if role == "server" else None)
+
+
+def _claim_postgresql(engine: Engine) -> ServerClaim:
+    """See that no other server counts limits in this database: each would count as if it were alone."""
+    connection = engine.connect()
+    if not connection.execute(select(func.pg_try_advisory_lock(SERVER_LOCK))).scalar():
+        connection.close()
+        engine.dispose()
+        raise StoreError(
+            "another server uses this database, and limits and budgets are counted within one process; stop it, or "
+            "give this one its own store.url"
+        )
+    connection.commit()  # the lock is the session's, not the transaction's
+    return ServerClaim(connection)
