@@ -122,7 +122,7 @@ class Gateway:
         snapshot = self.builder.build(config, self.snapshot.number + 1)
         self.answers.replace(config.cache)
         self.keys.declare(config.keys)
-        self.auditor.settings = config.audit
+        self.auditor.replace(config.audit)
         self.auditor.trail.act("config.reload", actor="file", snapshot=snapshot.number, digest=digest_of(config))
         self.book.declare(config.limits)
         self.alerts.replace(config.ledger.alerts)

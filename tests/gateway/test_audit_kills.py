@@ -13,11 +13,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 from tests.gateway.client import Client
 from tests.gateway.gateway import Gateway
-from tests.gateway.test_budgets import config, wait_until_ready
+from tests.gateway.test_budgets import config
 
 from dragoman.audit.check import check_log
 from dragoman.audit.search import Wanted, search
@@ -38,24 +38,25 @@ def load(port: int, answered: list[str], stopped: threading.Event) -> None:
             answered.append(response.headers["x-request-id"])
 
 
-def test_what_was_answered_is_on_record(
-    gateway: Callable[[dict[str, Any]], Gateway], say: Callable[[str], None]
-) -> None:
-    running = gateway(config({}, audit={"mode": "strict", "segment_records": 100}))
+def test_what_was_answered_is_on_record(tmp_path: Path, say: Callable[[str], None]) -> None:
+    told = config({}, audit={"mode": "strict", "segment_records": 100})
     chance, answered = random.Random(5), list[str]()
     for _ in range(KILLS):
+        running = Gateway(told, tmp_path).__enter__()
+        assert running.process is not None
         stopped = threading.Event()
         clients = [threading.Thread(target=load, args=(running.port, answered, stopped)) for _ in range(8)]
         for client in clients:
             client.start()
         time.sleep(chance.uniform(0.02, 0.3))
-        os.kill(running.processes[-1], signal.SIGKILL)
+        os.killpg(running.process.pid, signal.SIGKILL)
         stopped.set()
         for client in clients:
             client.join()
-        wait_until_ready(running)
-    running.stop()
-    data = running.directory / "data"
+        running.wait()
+    with Gateway(told, tmp_path):
+        pass  # the last to start signs what the others left
+    data = tmp_path / "data"
     key = audit_public_key((data / "audit-signing.key").read_bytes())
     checked = check_log(data / "audit", key)
     recorded = {one.record.id for one in search(data / "audit", Wanted(fields={"kind": "request"}))}

@@ -13,6 +13,7 @@ from tests.served import Protocol, Serve, Served, chat_body
 from dragoman.access.secret import create_secret
 from dragoman.audit.record import AuditRecord
 from dragoman.audit.search import Wanted, search
+from dragoman.config.auditing import Audit
 from dragoman.core import audit_segments
 from dragoman.errors import (
     BudgetExceeded,
@@ -172,6 +173,18 @@ def test_switched_off_nothing_is_written(serve: Serve, upstream: Upstream) -> No
     served = audited(serve, upstream, audit={"mode": "off"})
     assert served.chat().status == 200
     assert not served.gateway.auditor.trail.directory.exists()
+
+
+def test_what_holds_at_once_and_what_from_the_next_start(
+    serve: Serve, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = audited(serve, upstream, audit={"mode": "off"})
+    served.gateway.auditor.replace(Audit(mode="strict", directory="/elsewhere"))
+    assert "audit: directory holds from the next start on" in caplog.text
+    refused = served.chat()
+    assert (refused.status, refused.code) == (503, "audit_unavailable")
+    served.gateway.auditor.replace(Audit(mode="off", directory="/elsewhere", content="full"))
+    assert served.chat().status == 200
 
 
 ERRORS: list[tuple[RequestError | None, str, str]] = [

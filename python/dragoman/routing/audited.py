@@ -66,6 +66,14 @@ class Auditor:
         if trail.is_on:
             self._thread.start()
 
+    def replace(self, settings: Audit) -> None:
+        """These are the settings from now on; where the log is, and whether there is one, only from the next start."""
+        fixed = ("directory", "copy_heads_to", "segment_records", "segment_s", "queue_bytes", "syslog")
+        differ = [name for name in fixed if getattr(settings, name) != getattr(self.settings, name)]
+        if differ or (settings.mode == "off") is self.trail.is_on:
+            log.warning("audit: %s holds from the next start on", ", ".join(differ) or "mode")
+        self.settings = settings
+
     @property
     def keeps_answers(self) -> bool:
         """Whether answers are kept."""
@@ -79,7 +87,7 @@ class Auditor:
         """
         if self.settings.mode != "strict":
             return
-        if not await CalledBack(partial(self.trail.put_durably, self._begun(run))):
+        if not self.trail.is_on or not await CalledBack(partial(self.trail.put_durably, self._begun(run))):
             raise _unavailable()
 
     async def before_on_loop(self, run: Run) -> None:
@@ -90,6 +98,8 @@ class Auditor:
         """
         if self.settings.mode != "strict":
             return
+        if not self.trail.is_on:
+            raise _unavailable()
         loop = asyncio.get_running_loop()
         told: asyncio.Future[bool] = loop.create_future()
         self.trail.put_durably(self._begun(run), lambda well: loop.call_soon_threadsafe(told.set_result, well))

@@ -111,6 +111,7 @@ const CONCURRENT_WAIT_MS: u64 = 1_000;
 #[derive(Debug, Default)]
 pub struct Ledger {
     rules: Vec<Rule>,
+    numbers: HashMap<(Box<str>, Measure, Period), usize>,
     accounts: Vec<Option<Account>>,
     free: Vec<usize>,
     index: HashMap<(usize, Box<str>), usize>,
@@ -123,17 +124,13 @@ pub struct Ledger {
 impl Ledger {
     /// The number of a rule. One of the same name, measure and period keeps its number and all that it has counted.
     pub fn rule(&mut self, rule: Rule) -> usize {
-        let same = |known: &Rule| {
-            known.name == rule.name && known.measure == rule.measure && known.period == rule.period
-        };
-        if let Some(number) = self.rules.iter().position(same) {
-            if let Some(known) = self.rules.get_mut(number) {
-                *known = rule;
-            }
-            return number;
+        let number =
+            *self.numbers.entry((rule.name.clone(), rule.measure, rule.period)).or_insert(self.rules.len());
+        match self.rules.get_mut(number) {
+            Some(known) => *known = rule,
+            None => self.rules.push(rule),
         }
-        self.rules.push(rule);
-        self.rules.len() - 1
+        number
     }
 
     pub fn rules(&self) -> &[Rule] {

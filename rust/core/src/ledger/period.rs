@@ -8,7 +8,7 @@
 const SLOTS: u64 = 60;
 const DAY_MS: u64 = 86_400_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Period {
     /// The last so many milliseconds.
     Sliding(u64),

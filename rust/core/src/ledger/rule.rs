@@ -2,7 +2,7 @@
 
 use super::period::Period;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Measure {
     Requests,
     Tokens,
