@@ -43,13 +43,13 @@ def test_what_was_answered_is_on_record(tmp_path: Path, say: Callable[[str], Non
     chance, answered = random.Random(5), list[str]()
     for _ in range(KILLS):
         running = Gateway(told, tmp_path).__enter__()
-        assert running.process is not None
         stopped = threading.Event()
         clients = [threading.Thread(target=load, args=(running.port, answered, stopped)) for _ in range(8)]
         for client in clients:
             client.start()
         time.sleep(chance.uniform(0.02, 0.3))
-        os.killpg(running.process.pid, signal.SIGKILL)
+        for process in running.processes:
+            os.kill(process, signal.SIGKILL)
         stopped.set()
         for client in clients:
             client.join()
