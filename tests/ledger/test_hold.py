@@ -205,6 +205,27 @@ def test_a_stream_is_settled_by_its_usage(limited: Limited) -> None:
     assert used(served) == [("cost", 39_000, 0)]
 
 
+def test_a_ledger_that_is_full_says_so(limited: Limited, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = limited({"users": {"of": ["end_user"], "requests": 5, "per": "minute"}})
+
+    def full(asker: object) -> None:
+        raise OverflowError("limits are counted for too many names at a time")
+
+    monkeypatch.setattr(served.gateway.book, "scope", full)
+    refused = served.chat(user="eve")
+    assert (refused.status, refused.code) == (503, "ledger_full")
+
+
+def test_a_provider_s_limits_are_told_beside_a_shadow(limited: Limited) -> None:
+    limits = {"soft": {"requests": 1, "per": "minute", "mode": "shadow"}}
+    told = answer(b'{"error": {"message": "no"}}', status=400, x_ratelimit_remaining_requests="7")
+    served = limited(limits, told)
+    served.chat()
+    second = served.chat()
+    assert second.headers["x-dragoman-limits-shadowed"] == "soft"
+    assert second.headers["x-ratelimit-remaining-requests"] == "7"
+
+
 def test_what_a_token_without_a_price_counts() -> None:
     assert ceiling_cost(10, Accounting(unpriced="ceiling", ceiling_usd_mtok=3)) == 30_000
     assert ceiling_cost(10, Accounting(unpriced="allow")) == 0

@@ -40,7 +40,18 @@ class Holds:
 
     def concern(self, run: Run) -> bool:
         """Whether anything limits a request."""
-        return run.principal.max_request_usd is not None or self.book.scope(asker_of(run)) is not None
+        return run.principal.max_request_usd is not None or self._scope(run) is not None
+
+    def _scope(self, run: Run) -> LedgerScope | None:
+        """The accounts that a request falls under.
+
+        Raises:
+            Overloaded: limits are counted for too many names.
+        """
+        try:
+            return self.book.scope(asker_of(run))
+        except OverflowError as error:
+            raise Overloaded(f"No more can be counted: {error}.", code="ledger_full", retry_after_s=60) from None
 
     async def take(self, run: Run, call: Call, plan: Plan, counted: TokenCount | None, accounting: Accounting) -> None:
         """Hold what a call may come to, or refuse it; for a coroutine that a driver runs.
@@ -48,8 +59,8 @@ class Holds:
         Raises:
             RequestError: as :meth:`hold`.
         """
-        scope = self.book.scope(asker_of(run))
-        while not self.hold(run, scope, bound_of(call, plan, counted, accounting), accounting):
+        scope, bound = self._scope(run), bound_of(call, plan, counted, accounting)
+        while not self.hold(run, scope, bound, accounting):
             try:
                 await self.figures.claim(self._loop)
             except StoreError:
@@ -63,7 +74,7 @@ class Holds:
         Raises:
             RequestError: as :meth:`hold`.
         """
-        scope = self.book.scope(asker_of(run))
+        scope = self._scope(run)
         while not self.hold(run, scope, bound, accounting):
             try:
                 await self.figures.claim_on_loop(self._loop)

@@ -158,7 +158,7 @@ class Run:
     @property
     def rate_limits(self) -> list[tuple[str, str]]:
         """What the provider that was asked last says of its limits, where nothing is said of ours."""
-        if self.limits:
+        if any("-ratelimit-" in name for name, _ in self.limits):
             return []
         told = () if self.outcome is None else self.outcome.headers
         return [(name, value) for name, value in told if name.startswith("x-ratelimit-")]
