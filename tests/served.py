@@ -19,7 +19,7 @@ from granian._granian import RSGIProtocolError as ProtocolError
 
 from dragoman.config.load import load_config
 from dragoman.driver import Driver, ThreadLoop
-from dragoman.endpoints.table import build_router
+from dragoman.endpoints.table import build_admin_router, build_router
 from dragoman.gateway import Gateway
 from dragoman.providers.catalogue import rows
 from dragoman.server.app import App
@@ -262,6 +262,7 @@ class Served:
         self._config = config
         self.gateway: Gateway
         self.app: App
+        self.admin: App
 
     def __enter__(self) -> Served:
         self._thread.start()
@@ -271,6 +272,7 @@ class Served:
             self._stop()
             raise
         self.app = App(self.gateway, build_router(self.gateway), self.loop)
+        self.admin = App(self.gateway, build_admin_router(self.gateway), self.loop)
         self.gateway.is_draining = lambda: self.app.draining
         return self
 
@@ -291,12 +293,22 @@ class Served:
 
     def begin(self, method: str, target: str, body: bytes | list[bytes] | None = b"", **headers: str) -> Protocol:
         """Hand a request over. Underscores in header names stand for hyphens; a known length is declared."""
+        return self._begin(self.app, method, target, body, headers)
+
+    def administer(self, method: str, target: str, body: Any = None, **headers: str) -> Protocol:
+        """A request to the admin API, answered; a body that is no bytes is sent as JSON."""
+        sent = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        return self._begin(self.admin, method, target, sent, headers).wait()
+
+    def _begin(
+        self, app: App, method: str, target: str, body: bytes | list[bytes] | None, headers: dict[str, str]
+    ) -> Protocol:
         protocol = Protocol(body, self.thread_loop)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if isinstance(body, bytes):
             named = {"content-length": str(len(body))} | named
         scope: Any = Scope(method, target, list(named.items()))
-        coroutine: Any = self.app(scope, protocol)  # type: ignore[arg-type]
+        coroutine: Any = app(scope, protocol)  # type: ignore[arg-type]
         Driver(coroutine, protocol, self.loop).start()
         return protocol
 

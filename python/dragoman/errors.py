@@ -5,6 +5,8 @@
     DragomanError
     ├── ConfigError                 the operator's file; never reaches a client
     ├── StoreError                  the database cannot be used; never reaches a client
+    │   ├── NameTaken               something else has the name
+    │   └── StillUsed               something else refers to it
     └── RequestError                has a status, a fault and an OpenAI-shaped body
         ├── ClientError             fault: client
         │   ├── InvalidRequest      400   a field is wrong; names the field
@@ -16,6 +18,8 @@
         │   │   └── BudgetExceeded  429   the money is spent; waiting helps when a new period begins, if ever
         │   ├── NotFound            404   no such path, model or request
         │   ├── MethodNotAllowed    405
+        │   ├── Conflict            409   it is there already, or still in use
+        │   ├── PreconditionFailed  412   it has changed since it was read
         │   ├── RequestTimeout      408   the body did not arrive in time
         │   ├── BodyTooLarge        413
         │   ├── UnsupportedMedia    415
@@ -64,6 +68,14 @@ class ConfigError(DragomanError):
 
 class StoreError(DragomanError):
     """The database cannot be used; the text says why and what to do."""
+
+
+class NameTaken(StoreError):
+    """Something else has the name."""
+
+
+class StillUsed(StoreError):
+    """It cannot be removed while something refers to it."""
 
 
 class RequestError(DragomanError):
@@ -183,6 +195,20 @@ class MethodNotAllowed(ClientError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class Conflict(ClientError):
+    """It is there already, or still in use."""
+
+    status = 409
+    code = "conflict"
+
+
+class PreconditionFailed(ClientError):
+    """It has changed since it was read."""
+
+    status = 412
+    code = "precondition_failed"
 
 
 class RequestTimeout(ClientError):

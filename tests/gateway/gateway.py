@@ -41,7 +41,8 @@ class Gateway:
         """Puts a configuration where the gateway reads it. (JSON is YAML.)"""
         server = {"host": "127.0.0.1", "port": self.port, "drain_s": 3.0} | config.get("server", {})
         store = {"data_dir": str(self.directory / "data")} | config.get("store", {})
-        self.config_path.write_text(json.dumps(config | {"server": server, "store": store}))
+        admin = {"enabled": False} | config.get("admin", {})  # its port might be another gateway's
+        self.config_path.write_text(json.dumps(config | {"server": server, "store": store, "admin": admin}))
 
     def __enter__(self) -> Gateway:
         command = [sys.executable, "-m", "dragoman", "serve", "--config", str(self.config_path)]

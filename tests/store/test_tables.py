@@ -41,6 +41,8 @@ def test_the_tables_are_these() -> None:
         "limits",
         "ledger",
         "audit_content",
+        "entities",
+        "replies",
     }
     assert keys.c.hash.unique
     assert meta.c.name.primary_key

@@ -66,6 +66,10 @@ def principal_of(key: Key, *, key_id: str) -> Principal:
         max_request_usd=key.max_request_usd,
         ip_ranges=key.ip_ranges,
         surfaces=key.surfaces,
+        models=key.models,
+        providers=key.providers,
+        without_guardrails=key.without_guardrails,
+        role=key.role,
     )
 
 
@@ -82,17 +86,32 @@ def key_problems(key: Key) -> list[str]:
         problems.append(f"name: must not start with {STORED_ID_PREFIX}, as the ids of stored keys do")
     if not all(tag and _is_label(tag) and "," not in tag for tag in key.tags):
         problems.append("tags: each needs printable characters and no comma")
-    problems += [f"ip_ranges: {text!r} is none, such as 10.0.0.0/8" for text in key.ip_ranges if not _is_range(text)]
-    if not all(surface and _is_label(surface) for surface in key.surfaces):
-        problems.append("surfaces: each needs printable characters, such as chat or messages")
+    problems += range_problems(key.ip_ranges)
+    problems += [
+        f"{field}: each needs printable characters, such as {example}"
+        for field, example in (
+            ("surfaces", "chat or messages"),
+            ("models", "openai/gpt-*"),
+            ("providers", "openai"),
+            ("without_guardrails", "a guardrail's name"),
+        )
+        if not all(pattern and _is_label(pattern) for pattern in getattr(key, field))
+    ]
     if not key.allow:
         problems.append("allow: names no alias; use '*' for all")
+    if not _is_label(key.role):
+        problems.append("role: at most 128 printable characters")
     if key.expires:
         try:
             parse_time_ms(key.expires)
         except ValueError as error:
             problems.append(f"expires: {error}")
     return problems
+
+
+def range_problems(ranges: Iterable[str]) -> list[str]:
+    """What is wrong with ranges of addresses."""
+    return [f"ip_ranges: {text!r} is none, such as 10.0.0.0/8" for text in ranges if not _is_range(text)]
 
 
 def parse_time_ms(text: str) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from dragoman.access.declared import declared_principals
 from dragoman.access.principal import ANONYMOUS, Principal
+from dragoman.access.rights import Entities, within
 from dragoman.access.secret import secret_hasher
 from dragoman.access.stored import load_keys, read_generation, save_last_used
 from dragoman.config.schema import Key
@@ -68,6 +69,15 @@ class KeyRing:
         return len(self._declared) + self._loaded.total
 
     @property
+    def entities(self) -> Entities:
+        """Who there is."""
+        return self._loaded.entities
+
+    def by_id(self, key_id: str) -> Principal | None:
+        """The principal of a key in force."""
+        return next((one for one in self._by_hash.values() if one.key_id == key_id), None)
+
+    @property
     def stale_s(self) -> float:
         """How long ago the database was last read well."""
         return self._monotonic_s() - self._fresh_at_s
@@ -77,8 +87,10 @@ class KeyRing:
 
         :param client: the address that it is used from.
         """
-        if self.is_open:
-            return ANONYMOUS
+        return ANONYMOUS if self.is_open else self.known(secret, client)
+
+    def known(self, secret: str | None, client: str = "") -> Principal | None:
+        """The same, where nobody is served without a key."""
         if not secret or len(secret) > _MAX_SECRET_LENGTH:
             return None
         principal = self._by_hash.get(self._hash(secret))
@@ -90,6 +102,13 @@ class KeyRing:
             return None
         self._used.add(principal.key_id)
         return principal
+
+    def learn(self, digest: bytes, principal: Principal) -> None:
+        """Know a key that was made here, before it is read from the database."""
+        placed = within(principal, self._loaded.entities)
+        if placed is not None:
+            self._loaded.principals[digest] = placed
+            self._combine()
 
     def declare(self, keys: Iterable[Key]) -> None:
         """Put these in place of the config file's keys. Raises ``ConfigError``, changing nothing, for bad ones."""
@@ -129,5 +148,7 @@ class KeyRing:
 
     def _combine(self) -> None:
         stored = self._loaded.principals if self._trusted else {}
-        self._by_hash = stored | self._declared
+        entities = self._loaded.entities
+        declared = {digest: within(principal, entities) for digest, principal in self._declared.items()}
+        self._by_hash = stored | {digest: one for digest, one in declared.items() if one is not None}
         self.is_open = self._loopback and self.total == 0

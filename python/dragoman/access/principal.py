@@ -13,6 +13,7 @@ from msgspec import Struct
 from dragoman.errors import Forbidden
 
 if TYPE_CHECKING:
+    from dragoman.config.entities import Grants
     from dragoman.config.guards import AppliesTo
     from dragoman.config.limiting import Per
 
@@ -46,24 +47,41 @@ class Principal(Struct, frozen=True, kw_only=True):
     max_request_usd: float | None = None
     ip_ranges: tuple[str, ...] = ()  # that it may be used from; empty: anywhere
     surfaces: tuple[str, ...] = ()  # patterns of endpoints that it may use; empty: all
+    models: tuple[str, ...] = ("*",)  # patterns of provider/model
+    providers: tuple[str, ...] = ("*",)
+    without_guardrails: tuple[str, ...] = ()  # patterns of guardrails that its requests are spared
+    role: str = ""  # what it may do by the admin API; empty: nothing
+    permissions: frozenset[str] = frozenset()  # the role's, as far as its owner has them
+    above: tuple[Grants, ...] = ()  # what its organisation, team, user and app grant; caps are the least of all already
+    parent: Principal | None = None  # the key that it was made by, and is held to the limits of
     lossy: str = ""  # the laxest policy that its requests may have; empty: as the configuration says
     _pattern: re.Pattern[str] | None = None
     _surface: re.Pattern[str] | None = None
-    _networks: tuple[Network, ...] = ()
+    _model: re.Pattern[str] | None = None
+    _provider: re.Pattern[str] | None = None
+    _spared: re.Pattern[str] | None = None
+    _networks: tuple[tuple[Network, ...], ...] = ()  # of each level that names any
     _remembered: dict[str, bool] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        pattern = None if "*" in self.allow else alias_pattern(self.allow)
-        msgspec.structs.force_setattr(self, "_pattern", pattern)
-        surface = alias_pattern(self.surfaces) if self.surfaces else None
-        msgspec.structs.force_setattr(self, "_surface", surface)
-        networks = tuple(ipaddress.ip_network(one, strict=False) for one in self.ip_ranges)
-        msgspec.structs.force_setattr(self, "_networks", networks)
+        above = self.above
+        derived: dict[str, object] = {
+            "_pattern": common_pattern([self.allow, *(level.allow for level in above)]),
+            "_surface": common_pattern([self.surfaces or ("*",), *(level.surfaces for level in above)]),
+            "_model": common_pattern([self.models, *(level.models for level in above)]),
+            "_provider": common_pattern([self.providers, *(level.providers for level in above)]),
+            "_networks": tuple(map(_networks, filter(None, [self.ip_ranges, *(level.ip_ranges for level in above)]))),
+        }
+        if self.without_guardrails:
+            spared = common_pattern([self.without_guardrails, *(level.without_guardrails for level in above)])
+            derived["_spared"] = spared or re.compile(".*")
+        for name, value in derived.items():
+            msgspec.structs.force_setattr(self, name, value)
 
     @property
     def tenant(self) -> str:
         """Within whom names that clients choose are told apart: the organisation, else the team, else the key."""
-        return self.organisation or self.team or self.key_id
+        return self.organisation or self.team or self.family
 
     def may_come_from(self, client: str) -> bool:
         """Whether the key may be used from an address.
@@ -78,7 +96,13 @@ class Principal(Struct, frozen=True, kw_only=True):
             return False
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
-        return any(address in network for network in self._networks)
+        return all(any(address in network for network in networks) for networks in self._networks)
+
+    def is_among(self, keys: tuple[str, ...]) -> bool:
+        """Whether it, or a key that it descends from, is among these ids and names."""
+        if self.key_id in keys or self.name in keys:
+            return True
+        return self.parent is not None and self.parent.is_among(keys)
 
     def permit(self, surface: str) -> None:
         """See that the key may use an endpoint.
@@ -88,6 +112,36 @@ class Principal(Struct, frozen=True, kw_only=True):
         """
         if self._surface is not None and self._surface.fullmatch(surface) is None:
             raise Forbidden(f"This key may not be used for {surface}.", code="surface_not_allowed")
+
+    @property
+    def family(self) -> str:
+        """The id of the key that it descends from: its own, if no key has made it."""
+        return self.key_id if self.parent is None else self.parent.family
+
+    @property
+    def reaches_all(self) -> bool:
+        """Whether it may use every provider and every model of theirs."""
+        return self._model is None and self._provider is None
+
+    @property
+    def reach(self) -> tuple[str, str]:
+        """What tells it from others in what it may reach."""
+        return tuple("" if one is None else one.pattern for one in (self._provider, self._model))  # type: ignore[return-value]
+
+    def may_reach(self, provider: str, model: str) -> bool:
+        """Whether its requests may be sent to a model at a provider."""
+        return (self._provider is None or self._provider.fullmatch(provider) is not None) and (
+            self._model is None or self._model.fullmatch(f"{provider}/{model}") is not None
+        )
+
+    @property
+    def spares(self) -> str:
+        """What tells it from others in what its requests are spared."""
+        return "" if self._spared is None else self._spared.pattern
+
+    def is_spared(self, guardrail: str) -> bool:
+        """Whether its requests are spared a guardrail."""
+        return self._spared is not None and self._spared.fullmatch(guardrail) is not None
 
     def may_use(self, alias: str) -> bool:
         """Whether the key's patterns allow the alias."""
@@ -106,7 +160,7 @@ def applies(to: AppliesTo, principal: Principal, alias: str) -> bool:
     return (
         (not to.organisations or principal.organisation in to.organisations)
         and (not to.teams or principal.team in to.teams)
-        and (not to.keys or principal.key_id in to.keys or principal.name in to.keys)
+        and (not to.keys or principal.is_among(to.keys))
         and (not to.routes or alias in to.routes)
     )
 
@@ -118,6 +172,19 @@ def alias_pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """
     expressions = [fnmatch.translate(pattern.replace("[", "[[]")) for pattern in patterns]
     return re.compile("|".join(expressions) or r"(?!)")
+
+
+def common_pattern(lists: list[tuple[str, ...]]) -> re.Pattern[str] | None:
+    """One expression for what every list of patterns has; ``None``: all have everything."""
+    narrow = [patterns for patterns in dict.fromkeys(lists) if "*" not in patterns]
+    if not narrow:
+        return None
+    *others, last = [alias_pattern(patterns).pattern for patterns in narrow]
+    return re.compile("".join(f"(?={other})" for other in others) + f"(?:{last})")
+
+
+def _networks(ranges: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(one, strict=False) for one in ranges)
 
 
 ANONYMOUS = Principal(key_id="", name="anonymous")

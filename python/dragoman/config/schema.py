@@ -22,6 +22,7 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
 DialectName = Literal[
     "openai_chat",
     "openai_completions",
@@ -208,6 +209,10 @@ class Key(Part, frozen=True, kw_only=True):
     max_request_usd: Annotated[Dollars | None, "what one request may come to; null: anything"] = None
     ip_ranges: Annotated[tuple[str, ...], "where it may be used from, such as 10.0.0.0/8; empty: anywhere"] = ()
     surfaces: Annotated[tuple[str, ...], "what it may ask for, such as chat; * and ? are wild; empty: everything"] = ()
+    models: Annotated[tuple[str, ...], "provider/model that its requests may reach; * and ? are wild"] = ("*",)
+    providers: Annotated[tuple[str, ...], "that its requests may reach; * and ? are wild"] = ("*",)
+    without_guardrails: Annotated[tuple[str, ...], "guardrails that its requests are spared; * and ? are wild"] = ()
+    role: Annotated[str, "what it may do by the admin API: admin, viewer, ...; empty: nothing"] = ""
 
 
 class Limits(Part, frozen=True, kw_only=True):
@@ -233,13 +238,22 @@ class Server(Part, frozen=True, kw_only=True):
     """The listener."""
 
     host: Annotated[str, "anything but loopback needs at least one virtual key"] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535), "0: any free one"] = 8080
+    port: Annotated[Port, "0: any free one"] = 8080
     limits: Annotated[Limits, "what one request, and all together, may ask"] = Limits()
     drain_s: Annotated[Positive, "for running requests to end after SIGTERM"] = 30.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "what is logged"] = "info"
     metrics: Annotated[bool, "serve /metrics"] = True
     http2: Annotated[bool, "HTTP/2 without TLS as well; header_timeout_s does not hold for it"] = False
     relay: Annotated[Literal["direct", "pump"], "pump: answers go by the event loop"] = "direct"
+
+
+class Admin(Part, frozen=True, kw_only=True):
+    """The admin API, on a listener of its own. It always needs a key with a role."""
+
+    enabled: Annotated[bool, "serve it"] = True
+    host: Annotated[str, "where it is listened on"] = "127.0.0.1"
+    port: Annotated[Port | None, "null: the one after server.port, if that is free"] = None
+    bootstrap: Annotated[bool, "make an admin key at the first start, and print it once"] = True
 
 
 class Store(Part, frozen=True, kw_only=True):
@@ -271,6 +285,7 @@ class Config(Part, frozen=True, kw_only=True):
     """A whole file."""
 
     server: Annotated[Server, "the listener"] = Server()
+    admin: Annotated[Admin, "the admin API"] = Admin()
     store: Annotated[Store, "where keys and usage are kept"] = Store()
     defaults: Annotated[Defaults, "what holds where a route or a request says nothing else"] = Defaults()
     providers: Annotated[dict[str, Provider], "where requests are sent, by name"] = {}

@@ -57,7 +57,7 @@ class Models:
             answer = {"models": shown} if gemini else _list_for_anthropic(shown) if _is_anthropic(request) else None
             json_answer(request, answer or {"object": "list", "data": shown}, snapshot=snapshot.number)
             return
-        if not principal.may_use(alias) or not known(snapshot, alias):
+        if not snapshot.offers(alias, principal) or not known(snapshot, alias):
             raise NotFound(f"The model {alias!r} does not exist here.", code="model_not_found", param="model")
         model = found.get(alias) or Listed(alias, alias.partition("/")[0], alias, configured=True)
         json_answer(request, one(model, snapshot.built_at_s), snapshot=snapshot.number)
@@ -87,7 +87,7 @@ def models(
     for name, one in listed.items():
         if one.configured or everything:
             found.setdefault(name, one)
-    return {name: one for name, one in found.items() if principal.may_use(name)}
+    return {name: one for name, one in found.items() if snapshot.offers(name, principal)}
 
 
 def known(snapshot: Snapshot, alias: str) -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragoman.endpoints import cache, guardrails, models, rehearse, requests, responses, usage
+from dragoman.endpoints import cache, guardrails, keys, models, rehearse, requests, responses, usage
+from dragoman.endpoints.admin import openapi
+from dragoman.endpoints.admin.api import AdminApi
 from dragoman.endpoints.admin.explain import Explain
+from dragoman.endpoints.admin.operation import ROOT
 from dragoman.endpoints.count_tokens import CountTokens
 from dragoman.endpoints.generate import Generate, GenerateByPath
 from dragoman.endpoints.health import Exposition, Health, Ready
@@ -15,6 +18,14 @@ from dragoman.endpoints.surfaces import BEDROCK_PATHS, CLAUDE_PATHS, FIXED, GEMI
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
+
+
+def build_admin_router(gateway: Gateway) -> Router:
+    """The paths of the admin API, which has a listener of its own."""
+    router = Router()
+    router.add("GET", openapi.PATH, openapi.Document(gateway))
+    router.add_prefix(f"{ROOT}/", AdminApi(gateway))
+    return router
 
 
 def build_router(gateway: Gateway) -> Router:
@@ -38,6 +49,8 @@ def build_router(gateway: Gateway) -> Router:
     router.add("POST", "/v1/explain", Explain(gateway))
     for method in ("GET", "DELETE"):
         router.add(method, cache.PATH, cache.Cache(gateway))
+    router.add("POST", keys.PATH, keys.ChildKeys(gateway))
+    router.add_prefix(keys.PREFIX, keys.ChildKeys(gateway))
     router.add("GET", usage.PATH, usage.OwnUsage(gateway))
     router.add("GET", guardrails.PATH, guardrails.Coverage(gateway))
     router.add("GET", "/healthz", Health(gateway))

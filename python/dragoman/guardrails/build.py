@@ -103,7 +103,8 @@ class Guardrails(Struct, frozen=True, kw_only=True):
 
     def _known(self, principal: Principal, alias: str, pepper: bytes) -> tuple[Applied, bytes]:
         """What holds for a request, and the key of its tenant."""
-        asker = (principal.key_id, principal.name, principal.organisation, principal.team, alias, pepper)
+        spared = principal.spares
+        asker = (principal.key_id, principal.name, principal.organisation, principal.team, alias, pepper, spared)
         known = self._by_request.get(asker)
         if known is None:
             known = self._applied(principal, alias), _tenant_key(principal, pepper)
@@ -113,9 +114,12 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         return known
 
     def _applied(self, principal: Principal, alias: str) -> Applied:
-        hiders = tuple(hider for hider in self.hiders if applies(hider.applies_to, principal, alias))
-        guards = tuple(guard for guard in self.guards if applies(guard.applies_to, principal, alias))
-        called = tuple(guard for guard in self.called if applies(guard.applies_to, principal, alias))
+        def is_for_it(guard: Hider | Guard | CalledGuard) -> bool:
+            return applies(guard.applies_to, principal, alias) and not principal.is_spared(guard.name)
+
+        hiders = tuple(filter(is_for_it, self.hiders))
+        guards = tuple(filter(is_for_it, self.guards))
+        called = tuple(filter(is_for_it, self.called))
         names = (*(one.name for one in hiders), "", *(one.name for one in guards), "", *(one.name for one in called))
         applied = self._sets.get(names)
         if applied is None:

@@ -157,8 +157,11 @@ class Book:
         )
 
     def _parts(self, asker: Asker) -> Iterator[tuple[int, str]]:
-        for rule in rules_of_key(asker.principal):
-            yield self._number(rule), asker.principal.key_id
+        key: Principal | None = asker.principal
+        while key is not None:  # a key that a key has made is held to the limits of both
+            for rule in rules_of_key(key):
+                yield self._number(rule), key.key_id
+            key = key.parent
         for limit, numbers in self._in_force:
             if applies(limit.applies_to, asker.principal, asker.alias):
                 for who in whose(limit, asker):
@@ -193,7 +196,7 @@ def whose(limit: Limit, asker: Asker) -> list[str]:
 def _values(dimension: str, asker: Asker) -> list[list[str]]:
     principal = asker.principal
     if dimension == "key":
-        return [[principal.key_id]]
+        return [[principal.family]]
     if dimension == "alias":
         return [[asker.alias]]
     if dimension == "organisation":

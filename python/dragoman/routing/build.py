@@ -56,6 +56,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     built_at_s: int
     plans: dict[str, Plan]
     implicit: dict[str, Plan]
+    narrowed: dict[tuple[str, str, str], Plan]  # by alias, and what of providers and models a key may use
     guardrails: Guardrails
     prompts: PromptControls
 
@@ -81,17 +82,45 @@ class Snapshot(Struct, frozen=True, kw_only=True):
             message = f"A model's name has at most {MAX_ALIAS_CHARS} characters."
             raise InvalidRequest(message, code="invalid_value", param="model")
         if not principal.may_use(alias):
-            raise Forbidden(f"This key may not use the model {alias!r}.", code="model_not_allowed", param="model")
+            raise _not_allowed(alias)
         plan = self.plans.get(alias) or self.implicit.get(alias)
-        if plan is not None:
-            return plan
-        plan = self.builder.implicit(alias, self.config)
         if plan is None:
-            message = f"The model {alias!r} does not exist here. GET /v1/models lists those that do."
-            raise NotFound(message, code="model_not_found", param="model")
-        if len(self.implicit) < MAX_IMPLICIT:
-            self.implicit[alias] = plan
-        return plan
+            plan = self.builder.implicit(alias, self.config)
+            if plan is None:
+                message = f"The model {alias!r} does not exist here. GET /v1/models lists those that do."
+                raise NotFound(message, code="model_not_found", param="model")
+            if len(self.implicit) < MAX_IMPLICIT:
+                self.implicit[alias] = plan
+        return plan if principal.reaches_all else self._within_reach(plan, principal)
+
+    def offers(self, alias: str, principal: Principal) -> bool:
+        """Whether a key may use an alias, and reach any deployment of it."""
+        if not principal.may_use(alias):
+            return False
+        plan = self.plans.get(alias)
+        if plan is None or principal.reaches_all:
+            provider, _, model = alias.partition("/")
+            return plan is not None or principal.may_reach(provider, model)
+        return any(_is_in_reach(member, principal) for tier in plan.tiers for member in tier.members.values())
+
+    def _within_reach(self, plan: Plan, principal: Principal) -> Plan:
+        """A plan without the deployments that the key may not use.
+
+        Raises:
+            Forbidden: none is left.
+        """
+        key = plan.alias, *principal.reach
+        known = self.narrowed.get(key)
+        if known is None:
+            members = [member for tier in plan.tiers for member in tier.members.values()]
+            left = {member.deployment.name for member in members if _is_in_reach(member, principal)}
+            known = self.builder.narrowed(plan.alias, self.config, left)
+            if len(self.narrowed) >= MAX_IMPLICIT:
+                self.narrowed.clear()
+            self.narrowed[key] = known
+        if not known.tiers:
+            raise _not_allowed(plan.alias)
+        return known
 
 
 class Builder:
@@ -130,6 +159,7 @@ class Builder:
             built_at_s=int(time.time()),
             plans=plans,
             implicit={},
+            narrowed={},
             guardrails=build_guardrails(config, self._upstream),
             prompts=PromptControls(config=config.prompts),
         )
@@ -139,6 +169,12 @@ class Builder:
         if deployment_for(alias, config) is None:
             return None
         return self._plan(alias, ((alias,),), None, config)
+
+    def narrowed(self, alias: str, config: Config, names: set[str]) -> Plan:
+        """The plan for an alias with these deployments alone, perhaps none."""
+        route = config.routes.get(alias)
+        left = [tuple(name for name in tier if name in names) for tier in (route.tiers if route else ((alias,),))]
+        return self._plan(alias, tuple(tier for tier in left if tier), route, config)
 
     def _plan(self, alias: str, tiers: tuple[tuple[str, ...], ...], route: schema.Route | None, config: Config) -> Plan:
         defaults = config.defaults
@@ -314,6 +350,14 @@ class Builder:
 def _asked(member: Member) -> tuple[str, str, str, str, dict[str, Any]]:
     deployment = member.deployment
     return deployment.name, deployment.provider, deployment.model, member.door.base_url, deployment.fields
+
+
+def _not_allowed(alias: str) -> Forbidden:
+    return Forbidden(f"This key may not use the model {alias!r}.", code="model_not_allowed", param="model")
+
+
+def _is_in_reach(member: Member, principal: Principal) -> bool:
+    return principal.may_reach(member.deployment.provider, member.deployment.model)
 
 
 def _answers_as(alias: str, tiers: tuple[PlanTier, ...]) -> bytes:

@@ -30,16 +30,19 @@ def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
     """
     address = _address(config.server.host)
     port = _free_port(address, config.server.port)
+    admin_address, admin_port = _admin_place(config, port)
     spec = WorkerSpec(
         config_path=str(config_path.absolute()) if config_path else None,
         overrides=_with_port(overrides, port),
         address=address,
         port=port,
         log_level=config.server.log_level,
+        admin_address=admin_address,
+        admin_port=admin_port,
     )
     environ = os.environ | {
         SPEC_VARIABLE: msgspec.json.encode(spec).decode(),
-        BANNER_VARIABLE: banner(config, address, port),
+        BANNER_VARIABLE: banner(config, address, port) + _admin_line(admin_address, admin_port),
         ADDRESS_VARIABLE: f"{address} {port}",
     }
     # What was imported to read the configuration is not needed again: the next program starts without it.
@@ -66,7 +69,26 @@ def _address(host: str) -> str:
         raise ConfigError([f"server.host: {host!r} is no address of this machine: {error}"]) from None
 
 
-def _free_port(address: str, port: int) -> int:
+def _admin_place(config: Config, port: int) -> tuple[str, int]:
+    """Where the admin API is served; port 0: nowhere. One that nobody has named may be taken by another."""
+    if not config.admin.enabled:
+        return "", 0
+    address = _address(config.admin.host)
+    if config.admin.port is not None:
+        return address, _free_port(address, config.admin.port, "admin.port")
+    try:
+        return address, _free_port(address, min(port + 1, 65535))
+    except ConfigError:
+        return "", 0
+
+
+def _admin_line(address: str, port: int) -> str:
+    if not port:
+        return "\nThe admin API is not served (admin.port names a free port; admin.enabled switches it on)."
+    return f"\nAdmin API: http://{f'[{address}]' if ':' in address else address}:{port}/admin/v1/openapi.json"
+
+
+def _free_port(address: str, port: int, field: str = "server.port") -> int:
     """The port, found free; a free one for 0. (A worker shares its port: two gateways would not notice each other.)"""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -74,7 +96,7 @@ def _free_port(address: str, port: int) -> int:
         try:
             probe.bind((address, port))
         except OSError as error:
-            raise ConfigError([f"server.port: {address}:{port} cannot be listened on: {error.strerror}"]) from None
+            raise ConfigError([f"{field}: {address}:{port} cannot be listened on: {error.strerror}"]) from None
         return int(probe.getsockname()[1])
 
 

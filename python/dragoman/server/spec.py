@@ -22,6 +22,8 @@ class WorkerSpec(Struct, frozen=True, kw_only=True):
     address: str
     port: int
     log_level: str
+    admin_address: str = ""
+    admin_port: int = 0  # 0: the admin API is not served
 
     @property
     def path(self) -> Path | None:

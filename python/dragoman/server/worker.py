@@ -22,11 +22,13 @@ import uvloop
 from granian import _granian
 from granian.http import HTTP1Settings, HTTP2Settings
 
+from dragoman.access.bootstrap import bootstrap
 from dragoman.access.keys import REFRESH_EVERY_S
+from dragoman.access.stored import BOOTSTRAP
 from dragoman.config.reload import ConfigWatcher
 from dragoman.config.schema import Config
 from dragoman.driver import Driver, ThreadLoop
-from dragoman.endpoints.table import build_router
+from dragoman.endpoints.table import build_admin_router, build_router
 from dragoman.errors import DragomanError
 from dragoman.gateway import Gateway
 from dragoman.server.app import App
@@ -72,12 +74,24 @@ class Worker:
         self.gateway = Gateway(config, loop, os.environ)
         self.app = App(self.gateway, build_router(self.gateway), loop)
         self.gateway.is_draining = lambda: self.app.draining
+        if spec.admin_port and config.admin.bootstrap:
+            self._say_first_key()
+        self.admin = App(self.gateway, build_admin_router(self.gateway), loop)
         self.stopped = asyncio.Event()
-        self.signal = granian.WorkerSignal()
+        self.signals: list[Any] = []  # one a listener: when set, it ends
         self.watcher = ConfigWatcher(
             spec.path, self._load, self.gateway.replace, self.gateway.note_problems, current=config
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _say_first_key(self) -> None:
+        gateway = self.gateway
+        secret = bootstrap(gateway.store.engine, gateway.pepper)
+        if secret:
+            gateway.auditor.trail.act("key.create", actor="first start", name=BOOTSTRAP, admin=True)
+            gateway.keys.refresh()
+            sys.stderr.write(f"\nAdmin key, shown this once (for the admin API alone): {secret}\n")
+            sys.stderr.flush()
 
     def _load(self) -> Config:
         return self.spec.load(os.environ)
@@ -89,7 +103,8 @@ class Worker:
             self.loop.add_signal_handler(number, self._stop)
         self.loop.add_signal_handler(signal.SIGQUIT, self._stop_now)
         self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
-        for work in (self.app.look_after(), self.watcher.run(), self._keep_keys_fresh(), self._watch_parent()):
+        kept_up = (self.watcher.run(), self._keep_keys_fresh(), self._watch_parent())
+        for work in (self.app.look_after(), self.admin.look_after(), *kept_up):
             self._tasks.append(self.loop.create_task(work))
         await self.stopped.wait()
         for task in self._tasks:
@@ -97,12 +112,17 @@ class Worker:
         self.gateway.close()
 
     def _listen(self) -> None:
+        self._serve_at(self.app, self.spec.address, self.spec.port)
+        self.signals[0].add_cb(lambda: self.loop.call_soon_threadsafe(self.stopped.set))
+        if self.spec.admin_port:
+            self._serve_at(self.admin, self.spec.admin_address, self.spec.admin_port)
+
+    def _serve_at(self, app: App, address: str, port: int) -> None:
         config = self.gateway.snapshot.config
         limits = config.server.limits
-        self.signal.add_cb(lambda: self.loop.call_soon_threadsafe(self.stopped.set))
         worker = granian.RSGIWorker(
             1,
-            (granian.ListenerSpec(self.spec.address, self.spec.port, BACKLOG), None),
+            (granian.ListenerSpec(address, port, BACKLOG), None),
             None,
             threads=1,
             blocking_threads=1,
@@ -116,14 +136,15 @@ class Worker:
             http2_opts=HTTP2Settings(max_headers_size=limits.max_header_bytes),
         )
         thread_loop = ThreadLoop(self.loop)
-        worker.serve_str(Scheduler(self.app, thread_loop), thread_loop, self.signal)
+        self.signals.append(granian.WorkerSignal())
+        worker.serve_str(Scheduler(app, thread_loop), thread_loop, self.signals[-1])
 
     def _stop(self) -> None:
         """The first signal drains, the second ends what is in flight at once."""
         if self.app.draining:
             self._stop_now()
             return
-        self.app.draining = True
+        self.app.draining = self.admin.draining = True
         log.info("stopping: requests in flight may finish within %g s", self.gateway.snapshot.config.server.drain_s)
         self._tasks.append(self.loop.create_task(self._drain()))
 
@@ -132,6 +153,7 @@ class Worker:
         if not self.app.draining:
             self._stop()
         self.app.abort()
+        self.admin.abort()
         self.loop.call_later(LAST_WORDS_S, self.stopped.set)
 
     async def _watch_parent(self) -> None:
@@ -146,7 +168,9 @@ class Worker:
         drain_s = self.gateway.snapshot.config.server.drain_s
         until_s = time.monotonic() + drain_s
         await self.app.drain_sessions(drain_s)  # granian would end them at once
-        self.signal.set()
+        for signal_to_end in self.signals:
+            signal_to_end.set()
+        await self.admin.drain(LAST_WORDS_S)
         await self.app.drain(max(until_s - time.monotonic(), LAST_WORDS_S))
         # granian says when the clients have it all; one that does not read is not waited for.
         await asyncio.sleep(max(until_s - time.monotonic(), LAST_WORDS_S))

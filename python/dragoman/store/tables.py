@@ -27,7 +27,7 @@ from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
 
-REVISION = "r0008"
+REVISION = "r0009"
 
 metadata = MetaData()
 
@@ -90,14 +90,45 @@ keys = Table(
     Column("disabled_at_ms", BigInteger()),
     Column("previous_hash", LargeBinary(32)),  # of the secret before a rotation
     Column("previous_until_ms", BigInteger()),
+    Column("models", Text(), nullable=False, server_default='["*"]'),  # JSON list of patterns
+    Column("providers", Text(), nullable=False, server_default='["*"]'),  # JSON list of patterns
+    Column("without_guardrails", Text(), nullable=False, server_default="[]"),  # JSON list of patterns
+    Column("role", Text(), nullable=False, server_default=""),
+    Column("parent", String(64), nullable=False, server_default=""),  # the id of the key that made it
+    Column("disabled_reason", Text(), nullable=False, server_default=""),
 )
-# A name may be used again once its key is revoked.
+# A name may be used again once its key is revoked, and in another organisation.
 Index(
     "keys_name_in_use",
+    keys.c.organisation,
     keys.c.name,
     unique=True,
     sqlite_where=text("revoked_at_ms IS NULL"),
     postgresql_where=text("revoked_at_ms IS NULL"),
+)
+
+# Organisations, teams, users, apps and roles: JSON of the configuration's.
+entities = Table(
+    "entities",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("organisation", String(128), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("body", LargeBinary(), nullable=False),
+    Column("created_at_ms", BigInteger(), nullable=False),
+    Column("changed_at_ms", BigInteger(), nullable=False),
+)
+
+# What the admin API has answered, to be answered again to whoever asks again; sealed, as there are secrets in it.
+replies = Table(
+    "replies",
+    metadata,
+    Column("id", String(64), primary_key=True),  # a hash of who asked, and of the key they chose
+    Column("request", String(64), nullable=False),  # a hash of what was asked
+    Column("status", Integer(), nullable=False),
+    Column("body", LargeBinary(), nullable=False),
+    Column("expires_at_ms", BigInteger(), nullable=False),
+    Index("replies_expires_at_ms", "expires_at_ms"),
 )
 
 # Answers of the Responses API that a client has asked to be kept, for providers that keep none.

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from dragoman import pipeline
 from dragoman.access.knobs import policy_of, read_knobs
+from dragoman.access.roles import may
 from dragoman.dialects.dialect import Path
 from dragoman.endpoints.answers import json_answer
 from dragoman.endpoints.surfaces import CHAT, FIXED
@@ -37,8 +38,8 @@ class Explain:
         gateway = self.gateway
         snapshot = gateway.snapshot
         principal = gateway.authenticate(request)
-        if not principal.admin and not gateway.keys.is_open:
-            raise Forbidden("Explaining a request needs a key with admin.", code="admin_only")
+        if not may(principal, "requests.explain") and not gateway.keys.is_open:
+            raise Forbidden("Explaining a request needs a key with admin, or a role that may.", code="admin_only")
         surface = FIXED.get(dict(parse_qsl(request.query)).get("path", ""), CHAT)
         knobs = read_knobs(request.headers, principal)
         raw = await gateway.read_body(request)

@@ -1,0 +1,14 @@
+"""Every operation of the admin API, in one place."""
+
+from __future__ import annotations
+
+from dragoman.endpoints.admin import effective, entities, keys, limits, records
+from dragoman.endpoints.admin.operation import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *entities.OPERATIONS,
+    *keys.OPERATIONS,
+    *limits.OPERATIONS,
+    *effective.OPERATIONS,
+    *records.OPERATIONS,
+)
