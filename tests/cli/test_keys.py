@@ -41,15 +41,23 @@ def test_a_key_made_beside_a_running_server_is_found_by_it(run: Run, data: Path,
 
 
 def test_every_option_reaches_the_key(run: Run, data: Path) -> None:
+    for command in ("org create o", "team create t --organisation o", "user create u --organisation o"):
+        assert run(*command.split(), "--data-dir", data).exit_code == 0
+    assert run("app", "create", "p", "--organisation", "o", "--team", "t", "--data-dir", data).exit_code == 0
     key = created(
         run,
         data,
         "ci",
         *("--allow", "gpt-*", "--allow", "x", "--admin", "--expires", "2030-01-01T00:00:00Z", "--organisation", "o"),
         *("--team", "t", "--user", "u", "--app", "p", "--tag", "b", "--tag", "a", "--max-deadline-s", "2.5"),
-        *("--max-retries", "0", "--no-fallbacks", "--allow-no-log", "--no-cache-knobs"),
+        *("--max-retries", "0", "--no-fallbacks", "--allow-no-log", "--no-cache-knobs", "--role", "viewer"),
+        *("--model", "openai/*", "--provider", "openai", "--without-guardrail", "pii"),
     )
     expected = {
+        "role": "viewer",
+        "models": ["openai/*"],
+        "providers": ["openai"],
+        "without_guardrails": ["pii"],
         "name": "ci",
         "allow": ["gpt-*", "x"],
         "admin": True,
@@ -190,3 +198,25 @@ def test_rotated_switched_off_and_on(run: Run, data: Path) -> None:
         assert (refused.exit_code, "no key 'nobody' is in force" in refused.output) == (1, True)
     assert run("keys", "rotate", "demo", "--overlap", "soon", *at).exit_code == 2
     assert "10.0.0.0/99" in run("keys", "create", "x", "--ip-range", "10.0.0.0/99", *at).output
+
+
+def test_a_key_is_of_what_is_there(run: Run, data: Path) -> None:
+    refused = run("keys", "create", "a", "--team", "shpo", "--data-dir", data)
+    assert refused.exit_code == 2
+    assert "there is no team 'shpo'; make it with: dragoman team create" in refused.output
+
+
+def test_a_leaked_secret_is_good_no_more(run: Run, data: Path, store: Store) -> None:
+    key = created(run, data, "demo")
+    found = run("keys", "leaked", str(key["secret"]), "--data-dir", data)
+    assert (found.exit_code, "is disabled" in found.output) == (0, True)
+    assert str(key["secret"]) not in found.output
+    assert "leaked" in run("keys", "list", "--data-dir", data).output
+    ring = KeyRing(store.engine, load_pepper(data, {}), [], loopback=True)
+    assert ring.find(str(key["secret"])) is None
+    rotated = json.loads(run("keys", "rotate", "demo", "--json", "--data-dir", data).output)
+    assert run("keys", "enable", "demo", "--data-dir", data).exit_code == 0
+    ring.refresh()
+    assert ring.find(str(key["secret"])) is None
+    assert ring.find(rotated["secret"]) is not None
+    assert "is no key of this gateway" in run("keys", "leaked", "dgk_other", "--data-dir", data).output

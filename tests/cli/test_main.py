@@ -9,7 +9,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from dragoman import __version__
-from dragoman.cli import COMMANDS, root
+from dragoman.cli import ALIASES, COMMANDS, root
 
 
 def test_help_lists_every_command() -> None:
@@ -36,6 +36,13 @@ def test_a_wrong_name_is_wrong_usage() -> None:
     assert result.exit_code == 2
     assert 'no command serv; did you mean "serve"?' in result.output
     assert CliRunner().invoke(root, ["serve", "--port", "99999"]).exit_code == 2
+
+
+def test_other_names_of_commands() -> None:
+    for alias, name in ALIASES.items():
+        assert "dragoman " in CliRunner().invoke(root, [alias, "--help"]).output
+        assert name in COMMANDS
+        assert alias not in COMMANDS
 
 
 def test_the_version() -> None:

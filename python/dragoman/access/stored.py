@@ -224,11 +224,13 @@ def rotate_key(engine: Engine, pepper: bytes, id_or_name: str, *, overlap_ms: in
         with engine.begin() as connection:
             _claim_pepper(connection, pepper)
             named = _one_in_force(connection, id_or_name)
-            before = connection.execute(select(keys.c.id, keys.c.hash).where(keys.c.id == named)).one_or_none()
+            known = select(keys.c.id, keys.c.hash, keys.c.disabled_at_ms).where(keys.c.id == named)
+            before = connection.execute(known).one_or_none()
             if before is None:
                 return None
             change = {"hash": digest, "prefix": shown_prefix(secret), "previous_hash": before.hash}
-            change["previous_until_ms"] = now_ms + overlap_ms
+            # A key that is disabled comes back with its new secret alone: the old one may be why it is.
+            change["previous_until_ms"] = now_ms + (overlap_ms if before.disabled_at_ms is None else 0)
             connection.execute(update(keys).where(keys.c.id == before.id).values(change))
             count_up(connection, KEYS_GENERATION)
             row = connection.execute(select(keys).where(keys.c.id == before.id)).mappings().one()

@@ -16,8 +16,14 @@ COMMANDS = {
     "serve": "Start the gateway.",
     "check": "Say what a configuration means, or what is wrong with it.",
     "init": "Write a commented configuration file.",
+    "org": "Make and change organisations, which see nothing of one another.",
+    "team": "Make and change teams.",
+    "user": "Add and change people.",
+    "app": "Make and change applications.",
+    "role": "Make and change roles.",
     "keys": "Make, list and revoke virtual keys.",
     "limits": "Limit what may be used and spent.",
+    "apply": "Make who there is what a file declares.",
     "usage": "Say what was used and what it cost.",
     "audit": "Verify, search and export the audit log; erase people.",
     "models": "List the models whose prices are known.",
@@ -28,6 +34,9 @@ COMMANDS = {
     "completion": "Print the shell's completion script.",
 }
 """Each command and the first line of its help; ``dragoman.cli.<name>`` holds it under its own name."""
+HOMES = dict.fromkeys(("org", "team", "user", "app", "role"), "entities")
+"""The modules of those that share one."""
+ALIASES = {"key": "keys", "limit": "limits", "budget": "limits"}
 
 
 class LazyGroup(click.Group):
@@ -39,13 +48,14 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command itself, imported now."""
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             if not ctx.resilient_parsing:
                 from dragoman.config.tree import nearest
 
                 ctx.fail(f"no command {cmd_name}{nearest(cmd_name, COMMANDS)}")
             return None
-        command = getattr(import_module(f"dragoman.cli.{cmd_name}"), cmd_name)
+        command = getattr(import_module(f"dragoman.cli.{HOMES.get(cmd_name, cmd_name)}"), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - a module of ours without its command is a bug
         return command
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,6 @@ from dragoman.cli.columns import align
 from dragoman.cli.database import Place, place_options, visit
 from dragoman.config.limiting import Per
 from dragoman.config.schema import Key
-from dragoman.errors import ConfigError
 
 if TYPE_CHECKING:
     from dragoman.access.stored import CreatedKey, StoredKey
@@ -37,6 +37,7 @@ def keys() -> None:
       dragoman keys list
       dragoman keys rotate demo --overlap 24h
       dragoman keys disable demo
+      dragoman keys leaked < found-secrets.txt
       dragoman keys revoke demo
     """
 
@@ -46,7 +47,7 @@ def keys() -> None:
 @click.option("--allow", multiple=True, metavar="ALIAS", help="A model it may use; * and ? are wild. Default: all.")
 @click.option("--admin", is_flag=True, help="May use the operators' endpoints.")
 @click.option("--expires", default="", metavar="WHEN", help="A period (90d, 2w, 1y) or a time (2027-01-31T00:00:00Z).")
-@click.option("--organisation", default="", help="For attribution, as the four below.")
+@click.option("--organisation", default="", help="Whose it is, as the three below.")
 @click.option("--team", default="")
 @click.option("--user", default="")
 @click.option("--app", default="")
@@ -66,16 +67,22 @@ def keys() -> None:
 )
 @click.option("--ip-range", "ip_ranges", multiple=True, metavar="CIDR", help="Where it may be used from.")
 @click.option("--surface", "surfaces", multiple=True, help="What it may ask for, such as chat; * and ? are wild.")
+@click.option("--model", "models", multiple=True, metavar="PROVIDER/MODEL", help="That its requests may reach.")
+@click.option("--provider", "providers", multiple=True, help="That its requests may reach; * and ? are wild.")
+@click.option("--without-guardrail", "without_guardrails", multiple=True, help="That its requests are spared.")
+@click.option("--role", default="", help="What it may do by the admin API: admin, viewer, ...")
 @click.option("--allow-no-log", is_flag=True, help="May ask that a request is not logged.")
 @click.option("--json", "as_json", is_flag=True, help="Print the key as JSON.")
 @place_options
 def create(as_json: bool, config_path: Path | None, **fields: object) -> None:  # noqa: FBT001
     """Make a key called NAME and print its secret, once: what is kept cannot be turned back into it."""
+    from dragoman.access.declared import key_problems
     from dragoman.access.secret import load_pepper
-    from dragoman.access.stored import create_key
+    from dragoman.access.stored import create_key, places_missing
 
     place = msgspec.convert({"config_path": config_path} | fields, Place)
-    fields["allow"] = fields["allow"] or ("*",)
+    for name in ("allow", "models", "providers"):
+        fields[name] = fields[name] or ("*",)
     fields["lossy"] = fields["lossy"] or ""
     fields["expires"] = expiry(str(fields["expires"]), time.time())
     named = {name: value for name, value in fields.items() if name in Key.__struct_fields__}
@@ -84,11 +91,12 @@ def create(as_json: bool, config_path: Path | None, **fields: object) -> None:  
     with visit(place) as visited:
         store, config = visited
         pepper = load_pepper(store.directory, os.environ)
+        if problems := key_problems(key):
+            raise click.UsageError("; ".join(problems))
+        if missing := places_missing(store.engine, key):
+            raise click.UsageError(f"{missing[0]}; {_how_to_make(missing[0])}")
         on_record(visited, "key.create", name=key.name, team=key.team, admin=key.admin, allow=key.allow)
-        try:
-            created = create_key(store.engine, pepper, key, now_ms=_now_ms())
-        except ConfigError as error:
-            raise click.UsageError("; ".join(error.problems)) from error
+        created = create_key(store.engine, pepper, key, now_ms=_now_ms())
     click.echo(_created_json(created) if as_json else _created_text(created, config.server.port))
 
 
@@ -161,6 +169,38 @@ def enable(key: str, config_path: Path | None, data_dir: str | None, store_url: 
     _switch(Place(config_path, data_dir, store_url), key, None)
 
 
+@keys.command()
+@click.argument("secret", required=False)
+@place_options
+def leaked(secret: str | None, config_path: Path | None, data_dir: str | None, store_url: str | None) -> None:
+    """Disable the key of a SECRET that was found in the open; without one, of each line of the standard input."""
+    from dragoman.access.secret import load_pepper
+    from dragoman.access.stored import find_key, switch_key
+
+    secrets = [secret] if secret else sys.stdin.read().split()
+    with visit(Place(config_path, data_dir, store_url)) as visited:
+        store = visited.store
+        pepper = load_pepper(store.directory, os.environ)
+        for one in secrets:
+            found = find_key(store.engine, pepper, one)
+            if found is None:
+                click.echo(f"{shown_start(one)} is no key of this gateway")
+                continue
+            on_record(visited, "key.leaked", key=found.id)
+            switch_key(store.engine, found.id, disabled_at_ms=_now_ms(), reason="leaked")
+            click.echo(f"{found.id} ({found.name}) is disabled; rotate it, then enable it")
+
+
+def shown_start(secret: str) -> str:
+    """So much of a secret that one can be told from another."""
+    return f"{secret[:10]}..."
+
+
+def _how_to_make(missing: str) -> str:
+    kind = missing.partition(":")[0]
+    return f"make it with: dragoman {'org' if kind == 'organisation' else kind} create"
+
+
 def _switch(place: Place, key: str, disabled_at_ms: int | None) -> None:
     from dragoman.access.stored import switch_key
 
@@ -231,8 +271,8 @@ def _state(key: StoredKey, now_ms: int) -> str:
     if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
         return "expired"
     if key.disabled_at_ms is not None:
-        return "disabled"
-    return "admin" if key.admin else "in force"
+        return key.disabled_reason or "disabled"
+    return "admin" if key.admin else key.role or "in force"
 
 
 def _moment(unix_ms: int | None) -> str:

@@ -44,7 +44,7 @@ def load_config(
     Raises :class:`ConfigError` with every fault found.
     """
     source = str(path) if path else "environment"
-    root = _read(path) if path else Node({})
+    root = read_file(path) if path else Node({})
     problems = Problems(source, root)
     folder = path.parent if path else Path()
     config = convert_tree(root, Config, Substitution(environ, folder), problems)
@@ -65,7 +65,12 @@ def apply_overrides(config: Config, overrides: Overrides) -> Config:
     return replace(config, server=server, store=replace(config.store, data_dir=data_dir))
 
 
-def _read(path: Path) -> Node:
+def read_file(path: Path) -> Node:
+    """A YAML or TOML file as a tree.
+
+    Raises:
+        ConfigError: it cannot be read, or is none.
+    """
     try:
         if path.exists() and not path.is_file():
             raise ConfigError([f"{path}: is not a file"])
