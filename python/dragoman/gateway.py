@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dragoman.access.credentials import check_signature, secret_of
+from dragoman.access.issuers import Issuers
 from dragoman.access.keys import KeyRing
 from dragoman.access.secret import load_pepper
+from dragoman.access.sessions import Sessions
+from dragoman.access.tokens import Tokens
 from dragoman.audit.content import Contents
 from dragoman.audit.housekeeping import Housekeeping
 from dragoman.audit.signing import SEALING, SIGNING, load_key
@@ -79,6 +82,10 @@ class Gateway:
             pepper = load_pepper(self.store.directory, environ)
             loopback = is_loopback(config.server.host)
             self.keys = KeyRing(self.store.engine, pepper, config.keys, loopback=loopback)
+            self.tokens = Tokens()
+            self.issuers = Issuers(self.tokens, self.upstream, loop)
+            self.sessions = Sessions(self.store.engine, pepper, config.identity.login)
+            self._declare_identity(config)
             check_exposure(config, self.keys.total)
             self.snapshot: Snapshot = self.builder.build(config, 1)
             self.pepper = pepper
@@ -121,7 +128,7 @@ class Gateway:
         check_exposure(config, self.keys.total)
         snapshot = self.builder.build(config, self.snapshot.number + 1)
         self.answers.replace(config.cache)
-        self.keys.declare(config.keys)
+        self._declare_identity(config)
         self.auditor.replace(config.audit)
         self.auditor.trail.act("config.reload", actor="file", snapshot=snapshot.number, digest=digest_of(config))
         self.book.declare(config.limits)
@@ -130,6 +137,11 @@ class Gateway:
         self.problems = []
         self.metrics.reloads += 1
         log.info("configuration %d is in force", snapshot.number)
+
+    def _declare_identity(self, config: Config) -> None:
+        self.issuers.replace(config.identity)
+        self.sessions.login = config.identity.login
+        self.keys.declare(config.keys, has_issuers=bool(config.identity.issuers))
 
     def note_problems(self, problems: list[str]) -> None:
         """A new configuration was bad: the old one stays, and readiness says so."""
@@ -151,7 +163,7 @@ class Gateway:
         Raises:
             Unauthenticated: nobody's.
         """
-        principal = self.keys.find(secret, client)
+        principal = self.keys.find(secret, client) or self.tokens.find(secret, self.keys.entities)
         if principal is None:
             message = "No API key was given." if not secret else "The API key is not valid."
             raise Unauthenticated(f"{message} Send a key of this gateway as 'Authorization: Bearer dgk_...'.")

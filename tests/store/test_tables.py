@@ -43,6 +43,7 @@ def test_the_tables_are_these() -> None:
         "audit_content",
         "entities",
         "replies",
+        "sessions",
     }
     assert keys.c.hash.unique
     assert meta.c.name.primary_key

@@ -60,6 +60,7 @@ class KeyRing:
         self._trusted = True
         self._used: set[str] = set()
         self._by_hash: dict[bytes, Principal] = {}
+        self.has_issuers = False  # whose tokens are taken as well
         self.is_open = False
         self._combine()
 
@@ -110,8 +111,12 @@ class KeyRing:
             self._loaded.principals[digest] = placed
             self._combine()
 
-    def declare(self, keys: Iterable[Key]) -> None:
-        """Put these in place of the config file's keys. Raises ``ConfigError``, changing nothing, for bad ones."""
+    def declare(self, keys: Iterable[Key], *, has_issuers: bool = False) -> None:
+        """Put these in place of the config file's keys. Raises ``ConfigError``, changing nothing, for bad ones.
+
+        :param has_issuers: tokens are taken as well, so the door is shut.
+        """
+        self.has_issuers = has_issuers
         self._declared = declared_principals(keys, self._pepper)
         self._combine()
 
@@ -151,4 +156,4 @@ class KeyRing:
         entities = self._loaded.entities
         declared = {digest: within(principal, entities) for digest, principal in self._declared.items()}
         self._by_hash = stored | {digest: one for digest, one in declared.items() if one is not None}
-        self.is_open = self._loopback and self.total == 0
+        self.is_open = self._loopback and self.total == 0 and not self.has_issuers

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-from dragoman.config import limiting
+from dragoman.config import limiting, signing_in
 from dragoman.config.guards import KINDS, Guardrail, usable
 from dragoman.config.prompting import Prompting, problems_of
 from dragoman.config.resolve import REHEARSAL, deployment_for
@@ -54,12 +54,13 @@ def check(config: Config, problems: Problems, check_key: KeyCheck | None) -> Non
     _check_limits(config, problems)
     if config.audit.syslog and not re.fullmatch(r"udp://[^/:@]+(:\d{1,5})?", config.audit.syslog):
         problems.add(("audit", "syslog"), "is not udp://host:port")
+    _check_issuers(config, problems)
     _check_keys(config.keys, problems, check_key)
 
 
 def check_exposure(config: Config, stored_keys: int = 0) -> None:
     """Refuse to listen where others can reach us while anybody may use every credential."""
-    if is_loopback(config.server.host) or config.keys or stored_keys:
+    if is_loopback(config.server.host) or config.keys or stored_keys or config.identity.issuers:
         return
     message = (
         f"server.host: {config.server.host} can be reached by others and there is no virtual key, so anybody could "
@@ -106,6 +107,16 @@ def is_name(text: str) -> bool:
 def _check_name(path: FieldPath, name: str, problems: Problems) -> None:
     if not is_name(name):
         problems.add(path, "a name is 1 to 128 letters, digits and . _ : / @ + -, and begins with a letter or digit")
+
+
+def _check_issuers(config: Config, problems: Problems) -> None:
+    known: dict[str, str] = {}
+    for name, issuer in config.identity.issuers.items():
+        if known.setdefault(issuer.issuer, name) != name:
+            problems.add(("identity", "issuers", name, "issuer"), f"is also that of {known[issuer.issuer]}")
+        _check_name(("identity", "issuers", name), name, problems)
+        for field, what in signing_in.problems_of(issuer):
+            problems.add(("identity", "issuers", name, field), what)
 
 
 def _check_provider(name: str, provider: Provider, problems: Problems) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragoman.endpoints import cache, guardrails, keys, models, rehearse, requests, responses, usage
-from dragoman.endpoints.admin import openapi
+from dragoman.endpoints.admin import login, openapi
 from dragoman.endpoints.admin.api import AdminApi
 from dragoman.endpoints.admin.explain import Explain
 from dragoman.endpoints.admin.operation import ROOT
@@ -14,6 +14,7 @@ from dragoman.endpoints.generate import Generate, GenerateByPath
 from dragoman.endpoints.health import Exposition, Health, Ready
 from dragoman.endpoints.passthrough import PassThrough
 from dragoman.endpoints.router import Router
+from dragoman.endpoints.scim import serve as scim
 from dragoman.endpoints.surfaces import BEDROCK_PATHS, CLAUDE_PATHS, FIXED, GEMINI_PATHS
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ def build_admin_router(gateway: Gateway) -> Router:
     """The paths of the admin API, which has a listener of its own."""
     router = Router()
     router.add("GET", openapi.PATH, openapi.Document(gateway))
-    router.add_prefix(f"{ROOT}/", AdminApi(gateway))
+    api = AdminApi(gateway)
+    router.add("GET", login.LOGIN, login.Begin(gateway))
+    router.add("GET", login.CALLBACK, login.Finish(gateway))
+    for method in ("GET", "DELETE"):
+        router.add(method, login.SESSION, login.Session(gateway, api))
+    router.add_prefix(f"{scim.ROOT}/", scim.Scim(gateway, api))
+    router.add_prefix(f"{ROOT}/", api)
     return router
 
 

@@ -47,9 +47,21 @@ def target_of(upstream: Upstream, base_url: str, headers: list[tuple[str, str]],
 
 async def post(target: Target, path: str, body: bytes, headers: list[tuple[str, str]], timeout_s: float) -> Outcome:
     """Send JSON; what has come of it."""
+    return await _ask(target, "POST", (path, body, headers), timeout_s)
+
+
+async def get(target: Target, path: str, timeout_s: float) -> Outcome:
+    """Fetch JSON; what has come of it."""
+    return await _ask(target, "GET", (path, b"", []), timeout_s)
+
+
+async def _ask(
+    target: Target, method: str, parcel: tuple[str, bytes, list[tuple[str, str]]], timeout_s: float
+) -> Outcome:
+    path, body, headers = parcel
     nobody: Any = Nobody()
     times = (timeout_s, timeout_s, timeout_s, timeout_s)
-    terms = Terms("json", "POST", [], times, (MOST_ANSWER_BYTES, MOST_ANSWER_BYTES), True)  # noqa: FBT003
+    terms = Terms("json", method, [], times, (MOST_ANSWER_BYTES, MOST_ANSWER_BYTES), True)  # noqa: FBT003
     outcome: Outcome = await target.send(Reply(nobody, ""), path, body, headers, terms)
     return outcome
 

@@ -179,6 +179,7 @@ class Worker:
     async def _keep_keys_fresh(self) -> None:
         saved_s = time.monotonic()
         while True:
+            self.gateway.issuers.look()
             await asyncio.sleep(REFRESH_EVERY_S)
             await asyncio.to_thread(self.gateway.keys.refresh)
             await asyncio.to_thread(self.gateway.prompts.refresh)

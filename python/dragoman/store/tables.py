@@ -119,6 +119,18 @@ entities = Table(
     Column("changed_at_ms", BigInteger(), nullable=False),
 )
 
+# People who have logged in to the admin API.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("body", LargeBinary(), nullable=False),  # JSON: who it is
+    Column("address", Text(), nullable=False),
+    Column("used_at_ms", BigInteger(), nullable=False),
+    Column("expires_at_ms", BigInteger(), nullable=False),
+    Index("sessions_expires_at_ms", "expires_at_ms"),
+)
+
 # What the admin API has answered, to be answered again to whoever asks again; sealed, as there are secrets in it.
 replies = Table(
     "replies",

@@ -14,6 +14,7 @@ import msgspec
 
 from dragoman.access.credentials import presented_key
 from dragoman.access.roles import may
+from dragoman.access.sessions import SESSION_PREFIX
 from dragoman.audit.record import AuditRecord
 from dragoman.driver import OnLoop
 from dragoman.endpoints.admin.operation import Answer, Call, Operation
@@ -60,7 +61,7 @@ class AdminApi:
 
     async def serve(self, request: Request) -> None:
         """Answer one request."""
-        principal = self._come(request)
+        principal = self.come(request)
         operation, params = find(request.method, request.path)
         raw = await self.gateway.read_body(request)
         outcome: list[tuple[int, Answer]] = []
@@ -80,7 +81,7 @@ class AdminApi:
     async def _on_thread(self, outcome: list[tuple[int, Answer]], work: Any) -> None:
         outcome.append(await asyncio.to_thread(work))
 
-    def _come(self, request: Request) -> Principal:
+    def come(self, request: Request) -> Principal:
         """Who asks.
 
         Raises:
@@ -88,7 +89,7 @@ class AdminApi:
             Forbidden: somebody who may nothing here.
         """
         secret = presented_key(request.headers)
-        principal = self.gateway.keys.known(secret, request.client)
+        principal = self._known(secret, request.client)
         if principal is None:
             words = "is not valid" if secret else "is missing"
             raise Unauthenticated(f"The admin API needs a key of this gateway, and it {words}.")
@@ -96,6 +97,12 @@ class AdminApi:
         if not principal.admin and not principal.permissions:
             raise Forbidden("This key has no role, so it may nothing here.", code="permission_denied")
         return principal
+
+    def _known(self, secret: str, client: str) -> Principal | None:
+        gateway = self.gateway
+        if secret.startswith(SESSION_PREFIX):
+            return gateway.sessions.find(secret, client, gateway.keys.entities, now_ms=_now_ms())
+        return gateway.keys.known(secret, client) or gateway.tokens.find(secret, gateway.keys.entities)
 
     def _answer(
         self, request: Request, principal: Principal, operation: Operation, params: dict[str, str], raw: bytes
@@ -125,7 +132,7 @@ class AdminApi:
             query=converted(dict(asked), operation.query, strict=False),
             body=None if operation.body is None else _object(raw),
             if_match=request.headers.get("if-match", ""),
-            record=partial(self._record, request, principal),
+            record=partial(self.record, request, principal),
         )
 
     def _once(self, call: Call, operation: Operation, chosen: str, raw: bytes) -> tuple[int, Answer]:
@@ -153,7 +160,7 @@ class AdminApi:
             raise
         return operation.status, answer
 
-    def _record(self, request: Request, principal: Principal, kind: str, **detail: Any) -> None:
+    def record(self, request: Request, principal: Principal, kind: str, **detail: Any) -> None:
         """Put an act on record before it is done.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Organisations, teams, users, apps and roles; what keys may use of providers; answers of the admin API."""
+"""Organisations, teams, users, apps and roles; what keys may use of providers; the admin API's sessions and answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "r0008"
 
 
 def upgrade() -> None:
-    """Add the tables ``entities`` and ``replies``, and to ``keys`` rights, a role and a parent."""
+    """Add the tables ``entities``, ``sessions`` and ``replies``, and to ``keys`` rights, a role and a parent."""
     op.create_table(
         "entities",
         sa.Column("kind", sa.String(16), primary_key=True),
@@ -20,6 +20,15 @@ def upgrade() -> None:
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("changed_at_ms", sa.BigInteger(), nullable=False),
     )
+    op.create_table(
+        "sessions",
+        sa.Column("hash", sa.LargeBinary(32), primary_key=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("used_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at_ms", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("sessions_expires_at_ms", "sessions", ["expires_at_ms"])
     op.create_table(
         "replies",
         sa.Column("id", sa.String(64), primary_key=True),
