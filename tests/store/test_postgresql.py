@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import func, insert, inspect, select
 from sqlalchemy.engine import URL
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
@@ -31,7 +31,8 @@ from dragoman.store.engine import Store, open_store
 from dragoman.store.limits import list_figures, list_limits, remove_limit, set_limit
 from dragoman.store.migrate import run_migrations
 from dragoman.store.prompts import add_prompt, list_prompts, remove_prompt
-from dragoman.store.tables import REVISION
+from dragoman.store.tables import REVISION, usage
+from dragoman.store.transfer import copy_database
 from dragoman.usage.report import Question, report_usage
 from dragoman.usage.row import UsageRow
 from dragoman.usage.write import UsageWriter, find_row
@@ -174,3 +175,25 @@ def test_a_gateway_on_it(serve: Serve, upstream: Upstream, url: str) -> None:
     assert json.loads(served.ask("GET", "/readyz").body)["degraded"] == []
     standings = served.gateway.book.ledger.standings()
     assert [one.spent for one in standings] == [78_000]
+
+
+def test_a_database_of_sqlite_s_is_copied_and_goes_on(store: Store, tmp_path: Path) -> None:
+    lite = open_store(Settings(data_dir=str(tmp_path / "lite")), {}, role="server")
+    create_key(lite.engine, PEPPER, Key(name="k", tags=("a",)), now_ms=1)
+    with lite.engine.begin() as connection:
+        connection.execute(insert(usage), [row_values(number) for number in range(3)])
+    copied = copy_database(lite.engine, store.engine, lambda *_: None)
+    assert (copied["keys"], copied["usage"]) == (1, 3)
+    assert load_keys(store.engine, PEPPER).principals == load_keys(lite.engine, PEPPER).principals
+    with store.engine.begin() as connection:  # and is numbered on
+        connection.execute(insert(usage).values(row_values(9)))
+        assert connection.execute(select(func.max(usage.c.id))).scalar() == 4
+    lite.close()
+
+
+def row_values(number: int) -> dict[str, Any]:
+    zeros: dict[str, Any] = {}
+    for column in usage.columns:
+        if column.name != "id":
+            zeros[column.name] = None if column.nullable else column.type.python_type()
+    return zeros | {"request_id": f"req_{number}"}

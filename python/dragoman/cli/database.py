@@ -59,7 +59,7 @@ def visit(place: Place) -> Iterator[Visit]:
 
     with config_faults():
         try:
-            config = _config(place)
+            config = config_of(place)
             store = open_store(config.store, os.environ, role="visitor")
             try:
                 yield Visit(store, config)
@@ -69,7 +69,13 @@ def visit(place: Place) -> Iterator[Visit]:
             raise click.ClickException(str(error)) from error
 
 
-def _config(place: Place) -> Config:
+def settings_of(place: Place) -> Settings:
+    """Where the database is. Raises ``ConfigError``."""
+    return config_of(place).store
+
+
+def config_of(place: Place) -> Config:
+    """The configuration that names the database. Raises ``ConfigError``."""
     if place.data_dir or place.store_url:
         return Config(store=Settings(data_dir=place.data_dir or "", url=place.store_url or ""))
     from dragoman.config.load import load_config

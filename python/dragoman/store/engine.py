@@ -79,12 +79,26 @@ def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) ->
     directory = data_dir(settings, environ)
     create_data_dir(directory)
     url = _parsed(database_url(settings, directory))
-    backend = url.get_backend_name()
-    if backend == "sqlite":
+    if url.get_backend_name() == "sqlite":
         return _open_sqlite(url, directory, role)
-    if backend == "postgresql":
-        return _open_postgresql(url, directory, role)
-    raise StoreError(f"store.url: {backend} is not supported; use sqlite:///PATH or postgresql+psycopg://...")
+    return _open_postgresql(url, directory, role)
+
+
+def engine_of(settings: Settings, environ: Mapping[str, str], *, make: bool = False) -> Engine | None:
+    """The database as it is, neither locked nor migrated; ``None``: there is none.
+
+    :param make: a SQLite file that is not there is made.
+
+    Raises ``StoreError``.
+    """
+    url = _parsed(database_url(settings, data_dir(settings, environ)))
+    if url.get_backend_name() != "sqlite":
+        return _postgresql_engine(url)
+    path = _file(url).resolve()
+    sqlite_module()
+    if make:
+        create_private_file(path)
+    return sqlite_engine(url.set(database=str(path)), durable=True) if path.exists() else None
 
 
 def _parsed(address: str) -> URL:
@@ -152,11 +166,19 @@ def _unusable(path: Path, why: str) -> StoreError:
     )
 
 
-def _open_postgresql(url: URL, directory: Path, role: Role) -> Store:
+def _postgresql_engine(url: URL) -> Engine:
+    if url.get_backend_name() != "postgresql":
+        raise StoreError(
+            f"store.url: {url.get_backend_name()} is not supported; use sqlite:///PATH or postgresql+psycopg://..."
+        )
     try:
-        engine = create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError("store.url: PostgreSQL needs its driver: pip install 'dragoman[postgres]'") from error
+
+
+def _open_postgresql(url: URL, directory: Path, role: Role) -> Store:
+    engine = _postgresql_engine(url)
     try:
         ensure_current(engine)
     except DBAPIError as error:
