@@ -799,6 +799,9 @@ class PlanStep:
     @property
     def load_ms(self) -> float:
         """What strategies by load compare."""
+    @property
+    def is_full(self) -> bool:
+        """Whether as many requests are under way as it takes."""
 
 def retry_after_s(headers: list[tuple[str, str]], body: bytes, now_unix: float) -> float | None:
     """How long an answer that says *later* (429, 503, 529) asks to be left alone; ``None`` where it does not say.

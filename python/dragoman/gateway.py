@@ -37,6 +37,7 @@ from dragoman.ledger.figures import Figures
 from dragoman.ledger.hold import Holds
 from dragoman.routing.audited import Auditor
 from dragoman.routing.build import Builder
+from dragoman.routing.waiting import Line
 from dragoman.server.request import read_body
 from dragoman.store.engine import open_store
 from dragoman.store.limits import StoredLimits
@@ -99,6 +100,7 @@ class Gateway:
             self.store.close()
             raise
         self.loop = loop
+        self.line = Line(loop, config.queue)
         self.answers = AnswerCache(config.cache)
         self.housekeeping = Housekeeping(
             self.store.engine,
@@ -133,6 +135,7 @@ class Gateway:
         self.auditor.trail.act("config.reload", actor="file", snapshot=snapshot.number, digest=digest_of(config))
         self.book.declare(config.limits)
         self.alerts.replace(config.ledger.alerts)
+        self.line.settings = config.queue
         self.snapshot = snapshot
         self.problems = []
         self.metrics.reloads += 1

@@ -237,7 +237,7 @@ def test_retries_are_paid_for_by_the_one_that_was_asked_first(serve: Serve, upst
 def test_no_deployment_is_left_where_all_are_full(serve: Serve, upstream: Upstream) -> None:
     config = config_for(upstream.base_url)
     config["deployments"]["up0"]["max_concurrent"] = 1
-    served = serve(config)
+    served = serve(config | {"queue": {"max_waiting": 0}})
     gate = threading.Event()
     upstream.reply(expect, until(gate), answer())
     first = served.begin("POST", "/v1/chat/completions", chat_body())

@@ -17,6 +17,7 @@ from dragoman.config.guards import Guardrail
 from dragoman.config.limiting import Accounting, Dollars, Limit, Per
 from dragoman.config.part import Part
 from dragoman.config.prompting import Prompting
+from dragoman.config.queueing import Queue
 from dragoman.config.signing_in import Identity
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -296,6 +297,7 @@ class Config(Part, frozen=True, kw_only=True):
     cache: Annotated[Cache, "answers that are kept, to be given again"] = Cache()
     guardrails: Annotated[dict[str, Guardrail], "what is looked for in requests and answers, by name"] = {}
     limits: Annotated[dict[str, Limit], "rate limits and budgets, by name"] = {}
+    queue: Annotated[Queue, "the line before deployments that are full"] = Queue()
     ledger: Annotated[Accounting, "how limits are counted"] = Accounting()
     identity: Annotated[Identity, "who says who people are: single sign-on and tokens"] = Identity()
     audit: Annotated[Audit, "the record of every request and of every act of an operator"] = Audit()

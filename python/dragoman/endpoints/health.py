@@ -124,6 +124,15 @@ def _semantic(gateway: Gateway) -> list[Family]:
     ]
 
 
+def _line(gateway: Gateway) -> list[Family]:
+    line = gateway.line
+    return [
+        gauge("waiting", "Requests in line for deployments that are full", [((), line.length)]),
+        gauge("waited", "Requests that have waited and come up", [((), line.waited)]),
+        gauge("turned_away", "Requests that have waited in vain, or found the line full", [((), line.turned_away)]),
+    ]
+
+
 def _limits(gateway: Gateway) -> list[Family]:
     def told(counts: dict[str, int]) -> list[tuple[Labels, float]]:
         # Keys are many, and made by the hour: they are one.
@@ -167,6 +176,7 @@ def _gauges(gateway: Gateway) -> list[Family]:
         gauge("cache_bytes", "What they take", [((), gateway.answers.bytes)]),
         *_semantic(gateway),
         *_limits(gateway),
+        *_line(gateway),
         *_audit(gateway),
         gauge("usage_rows_queued", "Usage rows not yet written", [((), gateway.writer.queued)]),
         gauge("usage_rows_dropped", "Usage rows lost", [((), gateway.writer.dropped)]),

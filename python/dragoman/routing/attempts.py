@@ -34,7 +34,7 @@ from dragoman.routing.translation import last_words
 from dragoman.routing.with_cost import end_answer
 
 if TYPE_CHECKING:
-    from dragoman.core import Ticket
+    from dragoman.core import PlanStep, Ticket
     from dragoman.gateway import Gateway
     from dragoman.routing.call import Admitted
     from dragoman.routing.plan import PlanTier
@@ -69,9 +69,15 @@ class Tries:
 
     async def run_all(self) -> None:
         """All tiers, and while retries are left all of them again."""
+        limited = self.plan.limited
+        if limited and self.gateway.line.is_before(limited):
+            await self._wait_for_room(limited)
         error = await self._round(again=False)
         while not self.run.answered:
             if error is None:
+                if limited and any(step.is_full for step in self._steps()) and await self._wait_for_room(limited):
+                    error = await self._round(again=False)
+                    continue
                 message = f"No deployment of {self.plan.alias!r} can be tried now."
                 raise NoDeployment(message, retry_after_s=1)
             if not await self._pause(error):
@@ -81,6 +87,31 @@ class Tries:
             if len(self.run.notes) == tried:
                 raise self._given_up(error)
             error = latest or error
+
+    def _steps(self) -> list[PlanStep]:
+        """How each deployment stands."""
+        balancer = self.gateway.balancer
+        return [step for tier in self.plan.tiers for step in balancer.plan(tier.tier)]
+
+    def _has_room(self) -> bool:
+        return any(step.reason is not None for step in self._steps())
+
+    async def _wait_for_room(self, limited: frozenset[int]) -> bool:
+        """Wait in line.
+
+        Raises:
+            NoDeployment: the line is full, or it took too long.
+        """
+        line, queue = self.gateway.line, self.gateway.line.settings
+        if not await line.wait(self.run.principal, limited, self.call.deadline_s, self._has_room):
+            if not queue.max_waiting:
+                return False
+            message = (
+                f"The deployments of {self.plan.alias!r} are full, and so is the line (queue), or it took too long."
+            )
+            raise NoDeployment(message, code="saturated", retry_after_s=1)
+        self.run.request.check_wanted()
+        return True
 
     async def _round(self, *, again: bool) -> RequestError | None:
         """Every tier in order; the last error, or ``None`` where none could be tried or the client has its answer."""
@@ -128,6 +159,15 @@ class Tries:
         Raises:
             RequestError: no other attempt may help.
         """
+        if not tier.members[ticket.index].is_limited:
+            return await self._attempt(tier, ticket)
+        try:
+            return await self._attempt(tier, ticket)
+        finally:
+            for index in {ticket.index, *self.tried[-1:]}:  # a hedge's too
+                self.gateway.line.freed(index)
+
+    async def _attempt(self, tier: PlanTier, ticket: Ticket) -> RequestError | None:
         member = tier.members[ticket.index]
         try:
             if not member.is_ready:

@@ -28,7 +28,7 @@ from dragoman.guardrails.prompts.build import PromptControls
 from dragoman.identity.signer import Signer, signer_for
 from dragoman.providers.abilities import Abilities, abilities_of
 from dragoman.providers.catalogue import OPENAI, Row, row
-from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier
+from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier, limited_of
 from dragoman.usage.price import rates_of
 from dragoman.usage.row import Tokens
 
@@ -191,6 +191,7 @@ class Builder:
             cache=route.cache if route else None,
             semantic=route.semantic if route else None,
             answers_as=_answers_as(alias, built),
+            limited=limited_of(built),
         )
 
     def _tier(self, names: tuple[str, ...], strategy: str, config: Config) -> PlanTier:
@@ -279,6 +280,7 @@ class Builder:
             door=door,
             elsewhere=self._elsewhere(declared, credential, config),
             signer=self._signer(declared, credential, config),
+            is_limited=declared.max_concurrent is not None,
         )
 
     def _signer(self, declared: schema.Deployment, credential: Credential, config: Config) -> Signer | None:

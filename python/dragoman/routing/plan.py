@@ -69,6 +69,7 @@ class Member(Struct, frozen=True, kw_only=True):
     door: Door  # the target's, for what is not sent through it
     elsewhere: dict[str, Target] = {}  # by dialects that are spoken at another base URL
     signer: Signer | None = None  # where a key is not enough
+    is_limited: bool = False  # it takes so many requests at once, and no more
 
     @property
     def is_ready(self) -> bool:
@@ -133,6 +134,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     semantic: Semantic | None = None  # answers to questions in other words; None: not
     cache: CacheMode | None = None  # None: as the configuration says for all
     answers_as: bytes = b""  # what tells it from plans whose answers are others
+    limited: frozenset[int] = frozenset()  # members that may be full
 
     @property
     def first(self) -> Deployment:
@@ -152,4 +154,10 @@ class Plan(Struct, frozen=True, kw_only=True):
             cache=self.cache,
             semantic=self.semantic,
             answers_as=b"\0".join(plan.answers_as for plan in (self, *others)),
+            limited=limited_of(tiers),
         )
+
+
+def limited_of(tiers: tuple[PlanTier, ...]) -> frozenset[int]:
+    """The members that take so many requests at once, and no more."""
+    return frozenset(index for tier in tiers for index, one in tier.members.items() if one.is_limited)

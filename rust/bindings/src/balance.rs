@@ -95,6 +95,7 @@ struct PlanStep {
     reason: Option<&'static str>,
     why: String,
     load_ms: f64,
+    is_full: bool,
 }
 
 #[pymethods]
@@ -174,6 +175,7 @@ impl Balancer {
             reason: step.reason.map(balance::Reason::as_str),
             why: step.why,
             load_ms: step.load_ms,
+            is_full: step.is_full,
         };
         steps.into_iter().map(shown).collect()
     }

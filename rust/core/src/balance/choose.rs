@@ -50,6 +50,8 @@ pub struct PlanStep {
     /// One sentence for people.
     pub why: String,
     pub load_ms: f64,
+    /// Whether as many requests are under way as it takes.
+    pub is_full: bool,
 }
 
 /// What was chosen.
@@ -115,7 +117,8 @@ pub(super) fn plan(shared: &Shared, tier: &Tier, ask: &Ask<'_>, now: Moment) -> 
         };
         let reason = rank.map(|_| reason(shared, tier, &candidate, standing, &scene));
         let why = sentence(&candidate, ask, reason, now);
-        steps.push((rank, bid, PlanStep { member: seat.member, reason, why, load_ms: candidate.load }));
+        let (member, load_ms, is_full) = (seat.member, candidate.load, candidate.member.is_full());
+        steps.push((rank, bid, PlanStep { member, reason, why, load_ms, is_full }));
     }
     steps.sort_by(|one, other| {
         let ranks = (one.0.is_none(), one.0).cmp(&(other.0.is_none(), other.0));
