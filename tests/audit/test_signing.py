@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -40,3 +41,27 @@ def test_a_file_that_others_may_read_or_that_is_damaged(tmp_path: Path) -> None:
         load_key(tmp_path, {}, SIGNING)
     with pytest.raises(StoreError, match="cannot read"):
         load_key(tmp_path / "nowhere", {}, SIGNING)
+
+
+def test_a_command_s_key_counts(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "DRAGOMAN_CONTENT_KEY_COMMAND": f"printf '%s' {'cd' * 32}"}
+    assert load_key(tmp_path, environ, SEALING) == b"\xcd" * 32
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("false", "status 1"),
+        ("no-such-command-at-all", "FileNotFoundError"),
+        ("", "IndexError"),
+        ("printf 'unclosed", "ValueError"),
+        ("echo short", "64 hexadecimal digits"),
+        ("echo $HOME", "64 hexadecimal digits"),
+    ],
+)
+def test_a_command_that_gives_no_key_ends_the_start(tmp_path: Path, command: str, words: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "DRAGOMAN_AUDIT_KEY_COMMAND": command}
+    with pytest.raises(StoreError, match=words):
+        load_key(tmp_path, environ, SIGNING)
+    assert list(tmp_path.iterdir()) == []

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from dragoman.errors import StoreError
 
 KEY_BYTES = 32
+PATIENCE_S = 30.0
 SIGNING = ("DRAGOMAN_AUDIT_KEY", "audit-signing.key")
 SEALING = ("DRAGOMAN_CONTENT_KEY", "audit-content.key")
 
 
 def load_key(directory: Path, environ: Mapping[str, str], name: tuple[str, str]) -> bytes:
-    """A key: of the environment (64 hexadecimal digits), or of the file in the data directory, made at first need.
+    """A key: of the environment, of what a command prints that the environment names (such as a key service's, which
+    unwraps it), or of the file in the data directory, made at first need. The first two are 64 hexadecimal digits.
 
     Raises:
-        StoreError: it is none, or others may read the file.
+        StoreError: it is none, the command fails, or others may read the file.
     """
     variable, file = name
-    given = environ.get(variable)
+    command = environ.get(f"{variable}_COMMAND")
+    given = environ.get(variable) if command is None else _printed(f"{variable}_COMMAND", command, environ)
     if given is not None:
         try:
             key = bytes.fromhex(given.strip())
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
-            raise StoreError(f"{variable} must be {2 * KEY_BYTES} hexadecimal digits: openssl rand -hex {KEY_BYTES}")
+            source = variable if command is None else f"what {variable}_COMMAND prints"
+            raise StoreError(f"{source} must be {2 * KEY_BYTES} hexadecimal digits: openssl rand -hex {KEY_BYTES}")
         return key
     path = directory / file
     try:
@@ -42,6 +48,18 @@ def load_key(directory: Path, environ: Mapping[str, str], name: tuple[str, str])
     if len(key) != KEY_BYTES:
         raise StoreError(f"the key {path} is damaged ({len(key)} bytes in place of {KEY_BYTES}): restore it")
     return key
+
+
+def _printed(variable: str, command: str, environ: Mapping[str, str]) -> str:
+    """What a command prints. It is the operator's own, from the environment of the process; no shell reads it."""
+    try:
+        words = shlex.split(command)
+        done = subprocess.run(words, env=dict(environ), capture_output=True, timeout=PATIENCE_S, check=True)  # noqa: S603
+        return done.stdout.decode("ascii")
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
+        code = getattr(error, "returncode", None)
+        why = f"it ended with status {code}" if code else type(error).__name__
+        raise StoreError(f"{variable}: the key cannot be had: {why}") from None
 
 
 def _create(path: Path) -> None:
