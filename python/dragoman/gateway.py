@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -110,7 +109,7 @@ class Gateway:
             lambda: self.auditor.settings,
         )
         # Whose answers these are is not known any more, so all of them go: people are seldom erased.
-        self.housekeeping.on_erased = partial(self.answers.purge, [])
+        self.housekeeping.on_erased = self._let_go_of_erased
         self.saved_answers = CacheFile(self.store.directory, pepper)
         if config.cache.persist:
             self.saved_answers.load(self.answers)
@@ -140,6 +139,10 @@ class Gateway:
         self.problems = []
         self.metrics.reloads += 1
         log.info("configuration %d is in force", snapshot.number)
+
+    def _let_go_of_erased(self) -> None:
+        self.answers.purge([])
+        self.responses.forget_recent()
 
     def _declare_identity(self, config: Config) -> None:
         self.issuers.replace(config.identity)

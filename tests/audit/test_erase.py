@@ -3,12 +3,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, text
 
+from dragoman.access.stored import create_key
 from dragoman.audit.content import Contents
 from dragoman.audit.erase import GENERATION, SAVED_ANSWERS, erase
 from dragoman.audit.subjects import Subjects
+from dragoman.config.schema import Key
 from dragoman.errors import StoreError
 from dragoman.store.engine import Store
 from dragoman.store.meta import read_meta
+from dragoman.store.responses import Responses
 from dragoman.store.tables import usage
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.row import UsageRow
@@ -35,7 +38,7 @@ def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents
     (store.directory / SAVED_ANSWERS).write_bytes(b"answers")
     done = erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
     assert done is not None
-    assert done == (eve.pseudonym, 1, 2)
+    assert done == (eve.pseudonym, 1, 2, 0)
     with store.engine.connect() as connection:
         found = connection.execute(
             select(usage.c.end_user, usage.c.metadata, usage.c.cost_nanousd).order_by(usage.c.id)
@@ -45,6 +48,25 @@ def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents
     assert not (store.directory / SAVED_ANSWERS).exists()
     assert subjects.find("acme", "eve") is None
     assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is None
+
+
+def test_what_was_stored_for_them_is_gone(store: Store, subjects: Subjects, contents: Contents) -> None:
+    subjects.of("acme", "eve")
+    key = create_key(store.engine, bytes(32), Key(name="k", team="acme"), now_ms=1).key.id
+    kept = Responses(store.engine, 30)
+    for number, (tenant, end_user) in enumerate(
+        (("acme", "eve"), (key, "eve"), ("acme", "bob"), ("other", "eve"), ("key_of_others", "eve"))
+    ):
+        kept.put(tenant, [], {"id": f"resp_{number}"}, end_user)
+    kept.forget_recent()
+    done = erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+    assert done is not None and done.responses == 2
+    kept.forget_recent()
+    assert kept.find("acme", "resp_0") is None
+    assert kept.find(key, "resp_1") is None
+    assert kept.find("acme", "resp_2") is not None
+    assert kept.find("other", "resp_3") is not None
+    kept.close()
 
 
 def test_a_legal_hold_is_stronger(store: Store, subjects: Subjects, contents: Contents) -> None:

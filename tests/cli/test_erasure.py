@@ -13,7 +13,9 @@ def test_who_is_erased_cannot_be_read_and_the_log_still_holds(run: Run, logged: 
     whose = ("--tenant", "acme", "--end-user", "eve")
     reading = ("audit", "show", "req_0", "--content", "--reason", "x", "--end-user", "eve", *at)
     assert "the words" in run(*reading).output
-    assert run("audit", "erase", *whose, *at).output == "erased: 1 prompts and answers, and the name in 0 usage rows\n"
+    assert run("audit", "erase", *whose, *at).output == (
+        "erased: 1 prompts and answers, 0 stored responses, and the name in 0 usage rows\n"
+    )
     assert "the words" not in run(*reading).output
     assert "no end user 'eve'" in run("audit", "erase", *whose, *at).output
     assert run("audit", "verify", *at).exit_code == 0

@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Engine, or_, update
+from sqlalchemy import Engine, delete, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from dragoman.errors import StoreError
 from dragoman.store.generation import count_up
-from dragoman.store.tables import usage
+from dragoman.store.tables import continuity, keys, usage
+from dragoman.store.tables import responses as stored
 
 if TYPE_CHECKING:
     from dragoman.audit.content import Contents
@@ -31,6 +32,7 @@ class Erased(NamedTuple):
     pseudonym: str  # in the log, where it now names nobody
     contents: int
     usage_rows: int
+    responses: int  # that were stored
 
 
 def erase(
@@ -53,9 +55,13 @@ def erase(
         with engine.begin() as connection:
             nameless = update(usage).where(usage.c.end_user == name, theirs).values(end_user="", metadata="")
             rows = connection.execute(nameless).rowcount
+            within = or_(stored.c.tenant == tenant, stored.c.tenant.in_(select(keys.c.id).where(keys.c.team == tenant)))
+            gone = connection.execute(delete(stored).where(stored.c.end_user == name, within)).rowcount
+            # Of these it is not known whose they are, only which tenant's; they last a day.
+            connection.execute(delete(continuity).where(continuity.c.tenant == tenant))
             count_up(connection, GENERATION)
         (directory / SAVED_ANSWERS).unlink(missing_ok=True)
     except (SQLAlchemyError, OSError) as error:
         raise StoreError(f"not all of it could be erased: {error}") from error
     subjects.erase(tenant, name)
-    return Erased(subject.pseudonym, kept, rows)
+    return Erased(subject.pseudonym, kept, rows, gone)

@@ -43,7 +43,10 @@ def erase(tenant: str, end_user: str, **place: Any) -> None:
             done = erase_person(store.engine, store.directory, subjects, contents, tenant=tenant, name=end_user)
     if done is None:
         raise click.ClickException("somebody else was faster")
-    click.echo(f"erased: {done.contents} prompts and answers, and the name in {done.usage_rows} usage rows")
+    click.echo(
+        f"erased: {done.contents} prompts and answers, {done.responses} stored responses, and the name in "
+        f"{done.usage_rows} usage rows"
+    )
 
 
 @click.command()

@@ -24,8 +24,8 @@ OWN_PREFIX = "resp_req_"
 
 
 def tenant_of(principal: Principal) -> str:
-    """Who shares stored responses: an organisation, or a key without one."""
-    return principal.organisation or principal.key_id
+    """Who shares stored responses: an organisation, or a key without one, with those that it has made."""
+    return principal.organisation or principal.family
 
 
 def previous_of(kept: Responses, principal: Principal, body: RequestBody) -> Kept | None:
@@ -59,4 +59,4 @@ def keep(kept: Responses, run: Run, asked_raw: bytes) -> None:
         return
     if response is None or asked.get("store") is False or response.get("store") is False:
         return
-    kept.put(tenant_of(run.principal), input_items(asked), response)
+    kept.put(tenant_of(run.principal), input_items(asked), response, run.end_user)

@@ -71,6 +71,11 @@ class Recent(Generic[T]):
         found = self._items.get(key)
         return None if found is None else found[0]
 
+    def clear(self) -> None:
+        """Forget all."""
+        self._items.clear()
+        self._bytes = 0
+
     def __contains__(self, key: tuple[str, str]) -> bool:
         return key in self._items
 

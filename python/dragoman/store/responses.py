@@ -33,6 +33,7 @@ class Kept(Struct, frozen=True):
     created_at_ms: int
     input: bytes  # JSON list of items: all that came before the answer
     response: bytes  # JSON
+    end_user: str = ""
 
     @property
     def size(self) -> int:
@@ -61,10 +62,10 @@ class Responses:
         """Whether the configuration wants responses kept."""
         return self._retention_ms > 0
 
-    def put(self, tenant: str, items: list[dict[str, Any]], response: dict[str, Any]) -> None:
+    def put(self, tenant: str, items: list[dict[str, Any]], response: dict[str, Any], end_user: str = "") -> None:
         """Keep a response. Never blocks, never raises."""
         now_ms = int(self._wall_s() * 1000)
-        kept = Kept(str(response.get("id", "")), tenant, now_ms, _encode(items), _encode(response))
+        kept = Kept(str(response.get("id", "")), tenant, now_ms, _encode(items), _encode(response), end_user)
         if not kept.id or len(kept.id) > 64 or not self.keeps_any:
             return
         self._recent.put((tenant, kept.id), kept, kept.size)
@@ -88,7 +89,8 @@ class Responses:
             raise StoreError("stored responses cannot be read") from error
         if row is None:
             return None
-        return Kept(row["id"], row["tenant"], row["created_at_ms"], bytes(row["input"]), bytes(row["response"]))
+        content = bytes(row["input"]), bytes(row["response"])
+        return Kept(row["id"], row["tenant"], row["created_at_ms"], *content, row["end_user"])
 
     def delete(self, tenant: str, response_id: str) -> bool:
         """Forget a response. Says whether there was one.
@@ -101,6 +103,11 @@ class Responses:
         self._recent.pop((tenant, response_id))
         self._behind.wait_for(lambda: self._forget(tenant, response_id))
         return True
+
+    def forget_recent(self) -> None:
+        """Know nothing but what is in the database: somebody was erased there."""
+        self._behind.wait_for(lambda: None)
+        self._recent.clear()
 
     def close(self) -> None:
         """Write what waits."""

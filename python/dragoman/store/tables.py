@@ -153,6 +153,7 @@ responses = Table(
     Column("expires_at_ms", BigInteger(), nullable=False),
     Column("input", LargeBinary(), nullable=False),  # JSON list of items, all that came before the answer
     Column("response", LargeBinary(), nullable=False),  # JSON, as the client got it
+    Column("end_user", Text(), nullable=False, server_default=""),
     Index("responses_expires_at_ms", "expires_at_ms"),
 )
 

@@ -1,4 +1,5 @@
-"""Organisations, teams, users, apps and roles; what keys may use of providers; the admin API's sessions and answers."""
+"""Organisations, teams, users, apps and roles, what keys may use of providers, what the admin API keeps, whose stored
+responses are."""
 
 from __future__ import annotations
 
@@ -43,6 +44,7 @@ def upgrade() -> None:
     op.add_column("keys", sa.Column("role", sa.Text(), nullable=False, server_default=""))
     op.add_column("keys", sa.Column("parent", sa.String(64), nullable=False, server_default=""))
     op.add_column("keys", sa.Column("disabled_reason", sa.Text(), nullable=False, server_default=""))
+    op.add_column("responses", sa.Column("end_user", sa.Text(), nullable=False, server_default=""))
     # A name is taken within its organisation: another's names are not to be found out.
     op.drop_index("keys_name_in_use", "keys")
     in_use = sa.text("revoked_at_ms IS NULL")
