@@ -24,6 +24,8 @@ TABLE: dict[str, tuple[int, str, str, str, bool]] = {
     "NotFound": (404, "client", "invalid_request_error", "not_found", False),
     "MethodNotAllowed": (405, "client", "invalid_request_error", "method_not_allowed", False),
     "RequestTimeout": (408, "client", "invalid_request_error", "request_timeout", False),
+    "Conflict": (409, "client", "invalid_request_error", "conflict", False),
+    "PreconditionFailed": (412, "client", "invalid_request_error", "precondition_failed", False),
     "BodyTooLarge": (413, "client", "invalid_request_error", "body_too_large", False),
     "UnsupportedMedia": (415, "client", "invalid_request_error", "unsupported_media_type", False),
     "HeadersTooLarge": (431, "client", "invalid_request_error", "headers_too_large", False),
@@ -77,7 +79,7 @@ def test_each_is_what_the_table_says(name: str) -> None:
 def test_every_error_is_drawn_in_the_tree() -> None:
     drawn = dict(re.findall(r"[├└]── (\w+)(?: +([0-9x]+|[a-z].*))?", errors.__doc__ or ""))
     branches = {"ClientError", "GatewayError", "UpstreamError"}
-    assert drawn.keys() == TABLE.keys() | {"ConfigError", "StoreError", "RequestError"}
+    assert drawn.keys() == TABLE.keys() | {"ConfigError", "StoreError", "NameTaken", "StillUsed", "RequestError"}
     for name in TABLE.keys() - branches - {"UpstreamRejected"}:
         assert drawn[name].startswith(str(TABLE[name][0])), name
 
@@ -92,6 +94,7 @@ def test_what_an_operator_sees_never_reaches_a_client() -> None:
     assert {error.__name__ for error in DragomanError.__subclasses__()} == {"ConfigError", "StoreError", "RequestError"}
     assert str(ConfigError(["one", "two"])) == "one\ntwo"
     assert issubclass(StoreError, DragomanError)
+    assert {error.__name__ for error in StoreError.__subclasses__()} == {"NameTaken", "StillUsed"}
 
 
 def test_a_rejection_keeps_the_provider_s_words() -> None:

@@ -42,7 +42,13 @@ class Gateway:
         server = {"host": "127.0.0.1", "port": self.port, "drain_s": 3.0} | config.get("server", {})
         store = {"data_dir": str(self.directory / "data")} | config.get("store", {})
         admin = {"enabled": False} | config.get("admin", {})  # its port might be another gateway's
-        self.config_path.write_text(json.dumps(config | {"server": server, "store": store, "admin": admin}))
+        self.put(json.dumps(config | {"server": server, "store": store, "admin": admin}))
+
+    def put(self, text: str, encoding: str = "utf-8") -> None:
+        """Puts a configuration's text there whole: half a file would be another bad one."""
+        draft = self.config_path.with_suffix(".draft")
+        draft.write_text(text, encoding)
+        draft.replace(self.config_path)
 
     def __enter__(self) -> Gateway:
         command = [sys.executable, "-m", "dragoman", "serve", "--config", str(self.config_path)]

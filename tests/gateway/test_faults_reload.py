@@ -104,13 +104,14 @@ BAD: dict[str, Callable[[dict[str, Any]], str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_p15_a_bad_file_changes_nothing(running: Gateway, good: dict[str, Any], name: str) -> None:
     before, refused = snapshot(running), figure(running, "config_reloads_failed_total")
-    running.config_path.write_text(BAD[name](good), "latin-1")
+    running.put(BAD[name](good), "latin-1")
     running.signal(signal.SIGHUP)
     wait_for(lambda: "config_problems" in running.get("/readyz").json, "the problems")
     ready = running.get("/readyz")
     assert (ready.status, ready.json["snapshot"]) == (200, before)
     assert "config: the new configuration is not used" in ready.json["degraded"]
-    assert figure(running, "config_reloads_failed_total") == refused + 1
+    # Once by the signal, and once more where the watching was faster.
+    assert figure(running, "config_reloads_failed_total") - refused in (1, 2)
     response = chat(running.port)
     assert (response.status, response.headers["x-dragoman-snapshot"]) == (200, str(before))
     assert SECRET not in json.dumps(ready.json)
@@ -126,7 +127,7 @@ def test_p15_a_file_that_is_deleted_changes_nothing(running: Gateway, good: dict
 
 
 def test_p15_an_error_names_its_line(running: Gateway, good: dict[str, Any]) -> None:
-    running.config_path.write_text(f"# a comment\n{json.dumps(good)[:-1]},\n'defaults': {{retires: 1}}\n}}\n")
+    running.put(f"# a comment\n{json.dumps(good)[:-1]},\n'defaults': {{retires: 1}}\n}}\n")
     running.signal(signal.SIGHUP)
     wait_for(lambda: "config_problems" in running.get("/readyz").json, "the problems")
     (problem,) = running.get("/readyz").json["config_problems"]
