@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, inspect, make_url
+from sqlalchemy import Connection, Engine, event, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from dragoman.errors import StoreError
@@ -93,6 +93,37 @@ def test_an_older_revision_is_migrated(engine: Engine, monkeypatch: pytest.Monke
     monkeypatch.setattr(migrate, "run_migrations", record)
     ensure_current(engine)
     assert asked == [("r0000", REVISION)]
+
+
+def test_s18_whatever_a_migration_breaks_off_at_it_leaves_the_old_database(engine: Engine) -> None:
+    first = "r0001"
+    with engine.connect() as connection:
+        begin_write(connection)
+        run_migrations(connection, None, first)
+        connection.commit()
+    before, statements = schema(engine), 0
+    while True:
+        statements += 1
+        left = [statements]
+
+        def break_off(*_: object, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise InterruptedError
+
+        event.listen(engine, "before_cursor_execute", break_off)
+        try:
+            ensure_current(engine)
+            break
+        except InterruptedError:
+            pass
+        finally:
+            event.remove(engine, "before_cursor_execute", break_off)
+        assert schema(engine) == before, statements
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == first
+    assert is_current(engine)
+    assert statements > 20
 
 
 def test_a_newer_database_is_refused(engine: Engine) -> None:
