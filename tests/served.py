@@ -274,7 +274,13 @@ class Served:
         self.app = App(self.gateway, build_router(self.gateway), self.loop)
         self.admin = App(self.gateway, build_admin_router(self.gateway), self.loop)
         self.gateway.is_draining = lambda: self.app.draining
+        self.gateway.loads_config = lambda stored: load_config(self.path, {}, kinds=rows(), stored=stored)
+        self.gateway.stored_config.changed = self._replace
         return self
+
+    def _replace(self) -> None:
+        gateway = self.gateway
+        gateway.replace(gateway.loads_config(gateway.stored_config.text))
 
     def __exit__(self, *_: object) -> None:
         self.gateway.close()

@@ -38,6 +38,7 @@ from dragoman.routing.audited import Auditor
 from dragoman.routing.build import Builder
 from dragoman.routing.waiting import Line
 from dragoman.server.request import read_body
+from dragoman.store.configs import StoredConfig
 from dragoman.store.engine import open_store
 from dragoman.store.limits import StoredLimits
 from dragoman.store.prompts import StoredPrompts
@@ -121,6 +122,8 @@ class Gateway:
         self.alerts.replace(config.ledger.alerts)
         self.figures.on_write = self.alerts.tell
         self.prompts = StoredPrompts(self.store.engine)
+        self.stored_config = StoredConfig(self.store.engine)
+        self.loads_config: Callable[[str], Config] = lambda _: self.snapshot.config
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
 

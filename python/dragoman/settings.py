@@ -22,9 +22,14 @@ def find_config(given: Path | None) -> Path | None:
     return given or (USUAL_FILE if USUAL_FILE.exists() else None)
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str], overrides: Overrides | None = None) -> Config:
-    """The whole configuration, filled in and checked. Raises :class:`ConfigError` with every fault found."""
-    return load_config(path, environ, overrides=overrides, kinds=rows(), check_key=check_key)
+def load_settings(
+    path: Path | None, environ: Mapping[str, str], overrides: Overrides | None = None, stored: str = ""
+) -> Config:
+    """The whole configuration, filled in and checked. Raises :class:`ConfigError` with every fault found.
+
+    :param stored: what the database has in the place of the file's sections.
+    """
+    return load_config(path, environ, overrides=overrides, kinds=rows(), check_key=check_key, stored=stored)
 
 
 def check_key(key: Key) -> list[str]:

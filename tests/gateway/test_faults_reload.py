@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -246,3 +248,21 @@ def test_p15_many_routes_are_taken_in_while_serving(running: Gateway, good: dict
         assert time.monotonic() < until_s
     assert statuses <= {200}
     assert chat(running.port, model="route-1999").status == 200
+
+
+def test_a_stored_configuration_is_put_in_force_and_outlives_a_start(
+    gateway: Callable[[dict[str, Any]], Gateway], upstream: Upstream, tmp_path: Path
+) -> None:
+    config = config_for(upstream.base_url)
+    running = gateway(config)
+    stored = tmp_path / "stored.yaml"
+    stored.write_text('routes: {elsewhere: {tiers: [["up0"]]}}\n')
+    command = [sys.executable, "-m", "dragoman", "config", "push", str(stored), "--config", str(running.config_path)]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    wait_for(lambda: chat(running.port, model="elsewhere").status == 200, "the stored route")
+    assert chat(running.port).status == 404  # the file's routes are those no more
+    running.stop()
+    with running:
+        assert chat(running.port, model="elsewhere").status == 200
+        running.put(running.config_path.read_text().replace('"retries": 2', '"retries": 1') + "\n")
+        assert chat(running.port, model="elsewhere").status == 200

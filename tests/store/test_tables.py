@@ -44,6 +44,7 @@ def test_the_tables_are_these() -> None:
         "entities",
         "replies",
         "sessions",
+        "configs",
     }
     assert keys.c.hash.unique
     assert meta.c.name.primary_key

@@ -26,6 +26,7 @@ COMMANDS = {
     "apply": "Make who there is what a file declares.",
     "usage": "Say what was used and what it cost.",
     "audit": "Verify, search and export the audit log; erase people.",
+    "config": "Store sections of the configuration, and go back to earlier ones.",
     "db": "Migrate, copy and back up the database.",
     "models": "List the models whose prices are known.",
     "matrix": "Say what of a request each dialect can carry.",

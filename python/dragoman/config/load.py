@@ -21,6 +21,13 @@ from dragoman.config.schema import Config, Server
 from dragoman.config.tree import MAX_BYTES, Malformed, Node, Problems, read_toml, read_yaml
 from dragoman.errors import ConfigError
 
+STORED = "stored configuration"
+STORED_SECTIONS = (
+    *("defaults", "providers", "deployments", "routes", "prompts", "cache", "guardrails"),
+    *("limits", "queue", "ledger", "identity"),
+)
+"""What a configuration in the database may say. Where it listens, and where the database is, a file alone says."""
+
 
 class Overrides(Struct, frozen=True, kw_only=True):
     """What the command line says instead of the file; None: nothing."""
@@ -38,13 +45,18 @@ def load_config(
     overrides: Overrides | None = None,
     kinds: Mapping[str, Kind] | None = None,
     check_key: KeyCheck | None = None,
+    stored: str = "",
 ) -> Config:
     """The configuration in ``path``, or with None that of an empty file, checked as a whole.
+
+    :param stored: YAML whose sections take the place of the file's; it came from the database.
 
     Raises :class:`ConfigError` with every fault found.
     """
     source = str(path) if path else "environment"
     root = read_file(path) if path else Node({})
+    if stored:
+        source, root = STORED, _laid_over(root, _read_stored(stored))
     problems = Problems(source, root)
     folder = path.parent if path else Path()
     config = convert_tree(root, Config, Substitution(environ, folder), problems)
@@ -55,6 +67,28 @@ def load_config(
     check(config, problems, check_key)
     problems.raise_if_any()
     return config
+
+
+def _read_stored(text: str) -> Node:
+    if len(text) > MAX_BYTES:
+        raise ConfigError([f"{STORED}: is over {MAX_BYTES} bytes"])
+    try:
+        root = read_yaml(text)
+    except Malformed as fault:
+        raise ConfigError([f"{STORED}:{fault.line or ''}: {fault}"]) from None
+    if not isinstance(root.value, dict):
+        raise ConfigError([f"{STORED}: expected a mapping of sections"])
+    others = sorted(root.value.keys() - set(STORED_SECTIONS))
+    if others:
+        known = ", ".join(STORED_SECTIONS)
+        raise ConfigError([f"{STORED}: {others[0]}: only a file says this; stored are {known}"])
+    return root
+
+
+def _laid_over(root: Node, stored: Node) -> Node:
+    below = root.value if isinstance(root.value, dict) else {}
+    above = stored.value if isinstance(stored.value, dict) else {}
+    return Node(below | above)
 
 
 def apply_overrides(config: Config, overrides: Overrides) -> Config:

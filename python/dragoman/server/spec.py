@@ -30,10 +30,12 @@ class WorkerSpec(Struct, frozen=True, kw_only=True):
         """The configuration's file."""
         return Path(self.config_path) if self.config_path else None
 
-    def load(self, environ: Mapping[str, str]) -> Config:
+    def load(self, environ: Mapping[str, str], stored: str = "") -> Config:
         """The configuration as it is now.
+
+        :param stored: what the database has in the place of the file's sections.
 
         Raises:
             ConfigError: it cannot be used.
         """
-        return load_settings(self.path, environ, self.overrides)
+        return load_settings(self.path, environ, self.overrides, stored)

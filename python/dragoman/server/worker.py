@@ -83,6 +83,10 @@ class Worker:
             spec.path, self._load, self.gateway.replace, self.gateway.note_problems, current=config
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self.gateway.loads_config = self._load_with
+        self.gateway.stored_config.changed = lambda: loop.call_soon_threadsafe(self.watcher.trigger)
+        if self.gateway.stored_config.text:
+            self.watcher.load_now()
 
     def _say_first_key(self) -> None:
         gateway = self.gateway
@@ -94,7 +98,10 @@ class Worker:
             sys.stderr.flush()
 
     def _load(self) -> Config:
-        return self.spec.load(os.environ)
+        return self._load_with(self.gateway.stored_config.text)
+
+    def _load_with(self, stored: str) -> Config:
+        return self.spec.load(os.environ, stored)
 
     async def serve(self) -> None:
         """Serve until a signal says stop, and everything in flight has ended."""
@@ -184,6 +191,7 @@ class Worker:
             await asyncio.to_thread(self.gateway.keys.refresh)
             await asyncio.to_thread(self.gateway.prompts.refresh)
             await asyncio.to_thread(self.gateway.limits.refresh)
+            await asyncio.to_thread(self.gateway.stored_config.refresh)
             await asyncio.to_thread(self.gateway.housekeeping.look)
             if time.monotonic() - saved_s > SAVE_KEY_USE_EVERY_S:
                 saved_s = time.monotonic()

@@ -107,6 +107,17 @@ Index(
     postgresql_where=text("revoked_at_ms IS NULL"),
 )
 
+# Sections of the configuration that are stored, every version of them.
+configs = Table(
+    "configs",
+    metadata,
+    Column("version", BigInteger(), primary_key=True, autoincrement=False),
+    Column("body", LargeBinary(), nullable=False),  # YAML; empty: the file's alone
+    Column("author", Text(), nullable=False),
+    Column("note", Text(), nullable=False),
+    Column("created_at_ms", BigInteger(), nullable=False),
+)
+
 # Organisations, teams, users, apps and roles: JSON of the configuration's.
 entities = Table(
     "entities",

@@ -63,6 +63,10 @@ MAY = {
     "list_permissions": EVERYBODY,
     "search_audit": "operator owner admin auditor team-admin",
     "read_content": "operator owner",
+    "list_configs": "operator",
+    "get_config": "operator",
+    "store_config": "operator",
+    "roll_back_config": "operator",
 }
 """Who may do it to what is in their own organisation, and in team shop."""
 HIDDEN = {
@@ -178,8 +182,8 @@ def asked(office: Office, operation_id: str, who: str, organisation: str) -> tup
         body |= {"team": "shop"} if who == "team-admin" and kind in ("app", "key") else {}
     elif operation_id.startswith("change_"):
         body = {"title": "T"} if kind != "key" else {"tags": ["x"]}
-    elif operation_id == "rotate_key":
-        body = {}
+    elif operation_id in ("rotate_key", "store_config", "roll_back_config"):
+        body = {"rotate_key": {}, "store_config": {"body": ""}, "roll_back_config": {"version": 0}}[operation_id]
     elif operation_id == "report_leaked_key":
         body = {"secret": office.make_key(Key(name=name, organisation=organisation)).secret}
     path = path.replace("{name}", thing).replace("{id}", thing)

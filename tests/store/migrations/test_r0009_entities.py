@@ -37,4 +37,4 @@ def test_keys_that_were_there_may_what_they_might() -> None:
         connection.exec_driver_sql(KEY, ("b", b"2", "acme"))  # a name is taken within its organisation
         with pytest.raises(IntegrityError):
             connection.exec_driver_sql(KEY, ("c", b"3", "acme"))
-        assert {"entities", "sessions", "replies"} <= set(sa.inspect(connection).get_table_names())
+        assert {"entities", "sessions", "replies", "configs"} <= set(sa.inspect(connection).get_table_names())

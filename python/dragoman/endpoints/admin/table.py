@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dragoman.endpoints.admin import effective, entities, keys, limits, records
+from dragoman.endpoints.admin import configs, effective, entities, keys, limits, records
 from dragoman.endpoints.admin.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -10,5 +10,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *keys.OPERATIONS,
     *limits.OPERATIONS,
     *effective.OPERATIONS,
+    *configs.OPERATIONS,
     *records.OPERATIONS,
 )

@@ -11,7 +11,7 @@ down_revision = "r0008"
 
 
 def upgrade() -> None:
-    """Add the tables ``entities``, ``sessions`` and ``replies``, and to ``keys`` rights, a role and a parent."""
+    """Add the tables, and to ``keys`` rights, a role and a parent."""
     op.create_table(
         "entities",
         sa.Column("kind", sa.String(16), primary_key=True),
@@ -20,6 +20,14 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("changed_at_ms", sa.BigInteger(), nullable=False),
+    )
+    op.create_table(
+        "configs",
+        sa.Column("version", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
     )
     op.create_table(
         "sessions",
