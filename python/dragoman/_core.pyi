@@ -35,6 +35,7 @@ __all__ = [
     "Pattern",
     "Piece",
     "PlanStep",
+    "Quantiles",
     "Recording",
     "Refused",
     "Reply",
@@ -1197,6 +1198,34 @@ class SemanticIndex:
     def rows(self) -> list[tuple[bytes, bytes, str]]:
         """All there is: namespace, id and question."""
     def __len__(self) -> int: ...
+
+# What took how long ------------------------------------------------------------------------------------------------
+
+@final
+class Quantiles:
+    """How long things took, in a few bytes that add up.
+
+    Counts in 256 classes whose bounds grow by a tenth: a quantile is right to within 4.8 % from 0.1 to 3.6e9, and what
+    lies outside counts in the nearest class. ``encoded`` takes two bytes a value at most, about 100 for thousands of
+    them; sketches add up in any order to the sketch of all values. A value is of class
+    ``ceil(ln(value * 10) / ln(1.1))``.
+    """
+
+    def __new__(cls, encoded: bytes = ...) -> Self:
+        """Read what ``encoded`` gave; nothing is one without values. Raises ``ValueError``."""
+    def extend(self, values: list[float]) -> None:
+        """Count these."""
+    def add_class(self, number: int, times: int) -> None:
+        """Count values of one class, 0 to 255."""
+    def merge(self, encoded: bytes) -> None:
+        """Add another. Raises ``ValueError``, having added nothing, for what ``encoded`` never gives."""
+    def encoded(self) -> bytes:
+        """To be stored."""
+    def quantile(self, share: float) -> float | None:
+        """What ``share`` (0 to 1) of the values do not exceed; ``None`` without values."""
+    @property
+    def count(self) -> int:
+        """How many values there are."""
 
 # Limits and budgets -----------------------------------------------------------------------------------------------
 

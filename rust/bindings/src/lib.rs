@@ -11,6 +11,7 @@ mod guard;
 mod ledger;
 mod mask;
 mod nearest;
+mod quantiles;
 mod sealer;
 mod tokens;
 mod upstream;
@@ -26,6 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(module)?;
     mask::register(module)?;
     nearest::register(module)?;
+    quantiles::register(module)?;
     sealer::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;

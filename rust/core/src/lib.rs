@@ -12,4 +12,5 @@ pub mod guard;
 pub mod ledger;
 pub mod mask;
 pub mod nearest;
+pub mod quantiles;
 pub mod tokens;
