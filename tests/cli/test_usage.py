@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from tests.usage.traffic import write
 
-from dragoman.cli.usage import csv_cell
+from dragoman.cli.usage import FILTERS
 from dragoman.store.engine import Store
-from dragoman.usage.insert import RowInsert
-from dragoman.usage.report import dollars
 from dragoman.usage.row import UsageRow
 
 Run = Callable[..., Result]
@@ -39,8 +38,7 @@ def filled(store: Store) -> Store:
         row(3, team="=cmd|'/c calc'!A1", model="\x1b[31m", cost_nanousd=1, input_tokens=1, status=500),
         row(4, team="", model="m", started_at_ms=1),
     ]
-    with store.engine.begin() as connection:
-        RowInsert(store.engine.dialect)(connection, rows)
+    write(store.engine, rows)
     return store
 
 
@@ -113,28 +111,31 @@ def test_names_may_be_spaced_and_repeated(run: Run, data: Path, filled: Store) -
     assert answer["by"] == ["team", "model"]
 
 
-@pytest.mark.parametrize(
-    ("cost_nanousd", "text"),
-    [
-        (0, "0.000000000"),
-        (1, "0.000000001"),
-        (10**9, "1.000000000"),
-        (-5, "-0.000000005"),
-        (-(10**9) - 1, "-1.000000001"),
-    ],
-)
-def test_dollars_are_exact(cost_nanousd: int, text: str) -> None:
-    assert dollars(cost_nanousd) == text
+def test_filters_say_whose_and_what(run: Run, data: Path, filled: Store) -> None:
+    def count(*options: str) -> int:
+        return int(json.loads(run("usage", "--json", *options, "--data-dir", data).output)["whole"]["requests"])
+
+    assert count("--team", "search") == 2
+    assert count("--team", "search", "--team", "=cmd|'/c calc'!A1") == 3
+    assert count("--team", "search", "--tag", "b") == 1
+    assert count("--status", "500", "--model", "m") == 0
+    assert count("--status", "500") == 1
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_a_formula_gets_its_apostrophe(start: str) -> None:
-    assert csv_cell(start + "x") == "'" + start + "x"
-    assert csv_cell("x" + start) == "x" + start
+def test_focus_is_one_line_a_day_key_and_model(run: Run, data: Path, filled: Store) -> None:
+    output = run("usage", "--focus", "--team", "search", "--data-dir", data).output
+    (line,) = csv.DictReader(io.StringIO(output))
+    assert (line["BilledCost"], line["ConsumedQuantity"], line["x_UnpricedRequests"]) == ("1.234567891", "1005", "1")
+
+
+def test_the_filters_are_those_that_can_be_asked_for() -> None:
+    from dragoman.usage import question
+
+    assert set(FILTERS) == set(question.FILTERS)
 
 
 def test_help_names_every_dimension(run: Run) -> None:
-    from dragoman.usage.report import DIMENSIONS
+    from dragoman.usage.question import DIMENSIONS
 
     output = " ".join(run("usage", "--help").output.split())
     assert all(name in output for name in DIMENSIONS)

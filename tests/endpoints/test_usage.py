@@ -48,11 +48,40 @@ def test_a_key_sees_its_own_and_what_its_limits_stand_at(served: Served) -> None
 
 
 @pytest.mark.parametrize(
-    ("query", "param"), [("?by=planet", "by"), ("?since=never", "since"), ("?until=x", "until"), ("?team=a", "team")]
+    ("query", "param"),
+    [
+        ("?by=planet", "by"),
+        ("?since=never", "since"),
+        ("?until=x", "until"),
+        ("?planet=a", "planet"),
+        ("?status=4xx", "status"),
+        ("?by=team&by=user", "by"),
+        ("?format=xml", "format"),
+    ],
 )
 def test_what_is_no_question_says_why(served: Served, query: str, param: str) -> None:
     refused = served.ask("GET", f"/v1/usage{query}", b"", **HEADERS[0])
     assert (refused.status, refused.json["error"]["param"]) == (400, param)
+
+
+def test_filters_narrow_what_is_a_keys_own(served: Served) -> None:
+    for headers in HEADERS:
+        assert served.chat(headers=headers, max_tokens=5).status == 200
+    while served.gateway.writer.written < 2:
+        time.sleep(0.01)
+    for query, count in (("?team=shop", 1), ("?team=other", 0), ("?key=two", 0), ("?model=gpt-4o-mini&status=200", 1)):
+        assert asked(served, query)["whole"]["requests"] == count, query
+
+
+def test_csv_is_told_where_it_is_asked_for(served: Served) -> None:
+    assert served.chat(headers=HEADERS[0], max_tokens=5).status == 200
+    while served.gateway.writer.written < 1:
+        time.sleep(0.01)
+    answered = served.ask("GET", "/v1/usage?by=model&format=csv", b"", **HEADERS[0])
+    assert answered.headers["content-type"] == "text/csv; charset=utf-8"
+    header, line = answered.body.decode().splitlines()
+    assert header.startswith("model,requests,errors,")
+    assert line.startswith("gpt-4o-mini,1,0,")
 
 
 def test_a_key_is_needed(served: Served) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
 from tests.served import Serve
 from tests.store import postgres
+from tests.usage import traffic
 
 from dragoman.access.principal import ANONYMOUS
 from dragoman.access.stored import create_key, list_keys, load_keys, revoke_key, rotate_key, save_last_used, switch_key
@@ -34,6 +36,7 @@ from dragoman.store.prompts import add_prompt, list_prompts, remove_prompt
 from dragoman.store.tables import REVISION, usage
 from dragoman.store.transfer import copy_database
 from dragoman.usage.report import Question, report_usage
+from dragoman.usage.rollup import DAY_MS, forget_end_user, prune, prune_minutes
 from dragoman.usage.row import UsageRow
 from dragoman.usage.write import UsageWriter, find_row
 
@@ -125,6 +128,33 @@ def test_usage(store: Store, tmp_path: Path) -> None:
     found = find_row(store.engine, "req_9")
     assert found is not None
     assert found.cost_nanousd == 9
+
+
+def test_rollups_and_any_question_about_them(store: Store, tmp_path: Path) -> None:
+    chance = random.Random(11)
+    rows = traffic.rows(chance, 300)
+    for start in range(0, len(rows), 70):
+        traffic.write(store.engine, rows[start : start + 70])
+    traffic.assert_rolled(store.engine)
+    for _ in range(150):
+        asked = traffic.question(chance)
+        assert traffic.told(report_usage(store.engine, asked)) == traffic.told(traffic.answer(rows, asked)), asked
+    with store.engine.begin() as connection:
+        assert forget_end_user(connection, "acme", "a")
+        while prune_minutes(connection, traffic.BEGIN_MS + 9 * DAY_MS) or prune(connection, traffic.BEGIN_MS + DAY_MS):
+            pass
+
+
+def test_two_writers_at_once_count_everything(store: Store, tmp_path: Path) -> None:
+    writers = [UsageWriter(store.engine, tmp_path / name, Settings()) for name in "ab"]
+    for number, writer in enumerate(writers):
+        (tmp_path / "ab"[number]).mkdir()
+        for row in traffic.rows(random.Random(number), 700):
+            writer.put(row)
+        writer.start()
+    assert [writer.close(60.0) for writer in writers] == [True, True]
+    assert [writer.failures for writer in writers] == [0, 0]
+    traffic.assert_rolled(store.engine)
 
 
 def test_limits_and_what_they_have_counted(store: Store) -> None:

@@ -33,6 +33,8 @@ def test_usage_has_the_two_indexes_that_are_searched() -> None:
 def test_the_tables_are_these() -> None:
     assert set(metadata.tables) == {
         "usage",
+        "usage_rollups",
+        "usage_series",
         "keys",
         "meta",
         "responses",

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import event, func, select
+from tests.usage.traffic import assert_rolled
 
 from dragoman.config.schema import Store as Settings
 from dragoman.errors import StoreError
 from dragoman.store.engine import Store, open_store
-from dragoman.store.tables import usage
+from dragoman.store.tables import usage, usage_rollups
 from dragoman.usage import spool as spool_module
 from dragoman.usage import write
 from dragoman.usage.row import UsageRow
@@ -46,7 +47,8 @@ while True:
     while number - writer.written > 5000:
         time.sleep(0.001)
     for _ in range(50):
-        writer.put(UsageRow(request_id=f"r{number}", started_at_ms=NOW_MS, snapshot=1, endpoint="chat", status=200))
+        row = dict(started_at_ms=NOW_MS + number, snapshot=1, endpoint="chat", status=200, end_user=f"u{number % 9}")
+        writer.put(UsageRow(request_id=f"r{number}", total_ms=number / 7, tags="a,b", **row))
         number += 1
 """
 
@@ -65,6 +67,11 @@ def eventually(happened: Callable[[], bool]) -> None:
 def ids(store: Store) -> list[str]:
     with store.engine.connect() as connection:
         return list(connection.execute(select(usage.c.request_id).order_by(usage.c.id)).scalars())
+
+
+def oldest_rollup_ms(store: Store) -> int:
+    with store.engine.connect() as connection:
+        return connection.execute(select(func.min(usage_rollups.c.start_ms))).scalar_one()
 
 
 @contextmanager
@@ -119,6 +126,15 @@ def test_a_row_is_found_from_memory_and_from_the_database(store: Store, settings
     assert found == rows[0] and found is not rows[0]
     assert writer.find("unknown") is None
     assert writer.find("' OR 1=1 --") is None
+
+
+def test_rollups_are_written_with_their_rows(store: Store, settings: Settings, make_row: MakeRow) -> None:
+    writer = UsageWriter(store.engine, store.directory, settings)
+    for number in range(1200):
+        writer.put(make_row(started_at_ms=number * 7_000_000, tags="a,b", end_user=f"u{number % 40}"))
+    writer.start()
+    assert writer.close(PATIENCE_S)
+    assert_rolled(store.engine)
 
 
 def test_of_two_rows_for_one_request_the_newer_is_found(store: Store, settings: Settings, make_row: MakeRow) -> None:
@@ -198,6 +214,7 @@ def test_closing_while_the_database_refuses_spools_and_the_next_start_reads_it_b
     eventually(lambda: second.written == 1300)
     second.close(PATIENCE_S)
     assert ids(store) == [row.request_id for row in rows]
+    assert_rolled(store.engine)
 
 
 def test_what_was_read_back_before_a_crash_is_not_read_twice(
@@ -215,6 +232,7 @@ def test_what_was_read_back_before_a_crash_is_not_read_twice(
     third = UsageWriter(store.engine, store.directory, settings)
     assert not third._read_chunk_back()
     assert ids(store) == [row.request_id for row in rows]
+    assert_rolled(store.engine)
 
 
 def test_a_new_spool_is_read_from_its_start(store: Store, settings: Settings, make_row: MakeRow) -> None:
@@ -308,6 +326,15 @@ def test_values_that_no_database_takes_neither_stop_the_queue_nor_lose_the_row(
     eventually(lambda: writer.queued == 0 and writer.written == 4)
     assert ids(store) == [row.request_id for row in (*hostile, good)]
     assert writer.dropped == 1
+    assert_rolled(store.engine)
+
+
+def test_a_row_that_cannot_be_added_up_is_dropped_alone(store: Store, writer: UsageWriter, make_row: MakeRow) -> None:
+    for row in (make_row(tags=5), make_row(total_ms="long"), make_row()):
+        writer.put(row)
+    eventually(lambda: writer.queued == 0 and writer.written == 1)
+    assert writer.dropped == 2
+    assert_rolled(store.engine)
 
 
 def test_such_values_pass_through_the_spool_too(store: Store, settings: Settings, make_row: MakeRow) -> None:
@@ -353,7 +380,9 @@ def test_old_rows_go_and_new_ones_stay(
         first.put(row)
     first.start()
     eventually(lambda: sorted(ids(store)) == sorted(row.request_id for row in new))
+    eventually(lambda: oldest_rollup_ms(store) >= now_ms - 3 * day_ms)
     first.close(PATIENCE_S)
+    assert_rolled(store.engine)
 
 
 def test_putting_from_many_threads_loses_nothing(store: Store, settings: Settings, make_row: MakeRow) -> None:
@@ -399,6 +428,7 @@ def test_kill_nine_loses_only_what_was_not_yet_committed(tmp_path: Path, seed: i
                 written = int(line)
     store = open_store(Settings(data_dir=str(tmp_path / "data")), {}, role="server")
     found = ids(store)
+    assert_rolled(store.engine)
     store.close()
     assert len(found) >= written
     assert found == [f"r{number}" for number in range(len(found))]  # no gap, none twice

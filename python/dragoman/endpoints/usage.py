@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from dragoman.driver import OnLoop
-from dragoman.endpoints.answers import json_answer
+from dragoman.endpoints.answers import json_answer, own_headers
 from dragoman.errors import InvalidRequest
 from dragoman.ledger.book import Asker, shown
-from dragoman.usage.report import DIMENSIONS, Question, Report, dollars, parse_moment_ms, report_usage
+from dragoman.usage.forms import CONTENT_TYPES, document, table
+from dragoman.usage.question import BadQuestion, Question, Scope, read_question
+from dragoman.usage.report import Report, report_usage
+from dragoman.usage.sums import dollars
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 PATH = "/v1/usage"
 SINCE = "30d"
-FIELDS = ("by", "since", "until", "model")
+FORMS = ("json", "csv")
 
 
 class OwnUsage:
@@ -34,29 +37,33 @@ class OwnUsage:
     async def serve(self, request: Request) -> None:
         """Answer with the sums, by whatever the query names, and the limits that the key's requests fall under."""
         principal = self.gateway.authenticate(request)
-        asked = dict(parse_qsl(request.query))
-        unknown = asked.keys() - set(FIELDS)
-        if unknown:
-            raise InvalidRequest(f"The query takes {', '.join(FIELDS)}.", param=min(unknown))
-        question = _question(asked, principal)
+        asked: dict[str, list[str]] = {}
+        for name, value in parse_qsl(request.query, keep_blank_values=True):
+            asked.setdefault(name, []).append(value)
+        form = "".join(asked.pop("format", ["json"]))
+        if form not in FORMS:
+            raise InvalidRequest(f"The format is one of {', '.join(FORMS)}.", param="format")
+        question = _question(asked, Scope(key_id=principal.key_id))
         found: list[Report] = []
 
         async def report() -> None:
             found.append(await asyncio.to_thread(report_usage, self.gateway.store.engine, question))
 
         await OnLoop(report())
+        if form == "csv":
+            self._csv(request, table(question.by, found[0]))
+            return
         told = {
             "object": "usage",
-            "by": question.by,
-            "groups": [
-                {**dict(zip(question.by, group.values, strict=True)), **group.sums.told()} for group in found[0].groups
-            ]
-            if question.by
-            else [],
-            "whole": found[0].whole.told(),
-            "limits": self._limits(principal, asked.get("model", "")),
+            **document(question.by, found[0]),
+            "limits": self._limits(principal, (question.where.get("alias") or question.where.get("model") or ("",))[0]),
         }
         json_answer(request, told, snapshot=self.gateway.snapshot.number)
+
+    def _csv(self, request: Request, text: str) -> None:
+        headers = [*own_headers(request, self.gateway.snapshot.number)[1:], ("content-type", CONTENT_TYPES["csv"])]
+        request.stage = "answered"
+        request.proto.response_bytes(200, headers, text.encode())
 
     def _limits(self, principal: Principal, alias: str) -> list[dict[str, Any]]:
         book = self.gateway.book
@@ -80,21 +87,8 @@ class OwnUsage:
         return told
 
 
-def _question(asked: dict[str, str], principal: Principal) -> Question:
-    by = tuple(dict.fromkeys(name for name in asked.get("by", "").split(",") if name))
-    for name in by:
-        if name not in DIMENSIONS:
-            raise InvalidRequest(f"{name!r} is none of {', '.join(DIMENSIONS)}.", param="by")
-    return Question(
-        by=by,
-        since_ms=_moment_ms(asked.get("since", SINCE), "since"),
-        until_ms=_moment_ms(asked["until"], "until") if "until" in asked else None,
-        key_id=principal.key_id,
-    )
-
-
-def _moment_ms(text: str, param: str) -> int:
+def _question(asked: dict[str, list[str]], scope: Scope) -> Question:
     try:
-        return parse_moment_ms(text, time.time_ns() // 1_000_000)
-    except ValueError as error:
-        raise InvalidRequest(f"{error}.", param=param) from None
+        return read_question({"since": [SINCE], **asked}, scope, time.time_ns() // 1_000_000)
+    except BadQuestion as error:
+        raise InvalidRequest(f"{error}.", param=error.name) from None

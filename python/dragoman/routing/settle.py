@@ -178,4 +178,5 @@ def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None
         cache=run.cache,
         prompt=run.prompt,
         saved_nanousd=0 if run.kept is None else run.kept.cost_nanousd or 0,
+        run="" if knobs is None or private else knobs.session,
     )

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from dragoman.usage.row import UsageRow
+from dragoman.usage.sums import COUNTED
 
 REVISION = "r0009"
 
@@ -53,6 +54,34 @@ usage = Table(
     *_usage_columns(),
     Index("usage_started_at_ms", "started_at_ms"),
     Index("usage_request_id", "request_id"),
+)
+
+# What rows come to, by minute, hour and day (usage/rollup.py). Read in the order of its key, so it is stored in it.
+usage_rollups = Table(
+    "usage_rollups",
+    metadata,
+    Column("step_s", Integer(), primary_key=True, autoincrement=False),
+    Column("kind", Integer(), primary_key=True, autoincrement=False),  # 0: of all rows; else which names
+    Column("start_ms", BigInteger(), primary_key=True, autoincrement=False),
+    Column("series", BigInteger(), primary_key=True, autoincrement=False),
+    Column("name", Text(), primary_key=True),
+    *(Column(name, BigInteger(), nullable=False) for name in COUNTED),
+    Column("latency", LargeBinary(), nullable=False),  # what core.Quantiles encodes
+    Column("first_token", LargeBinary(), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What rollups are by: one combination of what operators name.
+usage_series = Table(
+    "usage_series",
+    metadata,
+    Column("id", BigInteger(), primary_key=True, autoincrement=False),
+    *(Column(name, Text(), nullable=False) for name in ("organisation", "team", "user", "app", "key_id")),
+    *(Column(name, Text(), nullable=False) for name in ("alias", "provider", "model")),
+    *(Column(name, Boolean(), nullable=False) for name in ("has_tag", "has_end_user", "has_run")),
+    Column("folded", Boolean(), nullable=False),  # several, without alias and model
+    Column("last_day_ms", BigInteger(), nullable=False),
+    Index("usage_series_last_day_ms", "last_day_ms"),
 )
 
 keys = Table(

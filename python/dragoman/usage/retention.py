@@ -23,11 +23,15 @@ class Retention:
         self._offset_s = wall_s - monotonic_s
 
     def cutoff_ms(self, *, wall_s: float, monotonic_s: float) -> int | None:
-        """Rows that started before this may go; None while the clock cannot be trusted."""
+        """Rows that started before this may go; None while the clock cannot be trusted.
+
+        It is a day's beginning (UTC), so that rows and the rollups of hours and days are of the same time.
+        """
         drift_s = wall_s - monotonic_s - self._offset_s
         if abs(drift_s) > MAX_DRIFT_S:
             return None
-        return int(wall_s * 1000) - self._days * _DAY_MS
+        now_ms = int(wall_s * 1000)
+        return now_ms - now_ms % _DAY_MS - self._days * _DAY_MS
 
 
 def delete_before(connection: Connection, cutoff_ms: int) -> int:

@@ -76,3 +76,4 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     cache: str = ""  # what it did, as x-dragoman-cache has it
     prompt: str = ""  # the template that was called, and its version: support@2
     saved_nanousd: int = 0  # what the answer had cost that was given again
+    run: str = ""  # of an agent, or a conversation: what the client calls its session

@@ -1,6 +1,7 @@
 """Takes usage rows from the event loop and writes them, without ever making it wait.
 
-``put`` appends to a queue in memory; one thread empties it every tenth of a second, in transactions of up to 512 rows.
+``put`` appends to a queue in memory; one thread empties it every tenth of a second, in transactions of up to 512 rows,
+which bring the rollups up to date as well (``rollup.py``).
 So a ``kill -9`` loses what was put within the last tenth of a second or so, and nothing older; a power cut may lose
 the last transactions as well (``store/sqlite.py``); ``close`` loses nothing.
 
@@ -18,7 +19,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from dragoman.config.schema import Store as Settings
@@ -27,6 +28,7 @@ from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.tables import usage
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
+from dragoman.usage.rollup import Rollup, prune, prune_minutes
 from dragoman.usage.row import UsageRow
 from dragoman.usage.spool import Spool
 
@@ -37,7 +39,10 @@ RETENTION_EVERY_S = 3600.0
 RECENT_ROWS = 4096  # a quarter of a second at the highest rate, and about 6 MB
 CHUNKS_A_TICK = 8
 _SPOOL_POSITION = "usage_spool_position"
-_BAD_VALUES = (UnicodeError, OverflowError, DataError, InterfaceError, IntegrityError, ProgrammingError)
+_BAD_VALUES = (
+    *(UnicodeError, OverflowError, DataError, InterfaceError, IntegrityError, ProgrammingError),
+    *(AttributeError, TypeError),  # where SQLite took what cannot be added up
+)
 _log = logging.getLogger("dragoman.usage")
 
 
@@ -56,6 +61,7 @@ class UsageWriter:
         self.failures = 0
         self._engine = engine
         self._insert = RowInsert(engine.dialect)
+        self._rollup = Rollup(engine.dialect)
         self._spool = Spool(directory)
         self._max_queued = settings.usage_queue
         self._queue: deque[UsageRow] = deque()
@@ -170,6 +176,7 @@ class UsageWriter:
     def _commit_rows(self, rows: list[UsageRow]) -> None:
         with self._engine.begin() as connection:
             self._insert(connection, rows)
+            self._rollup.add(connection, rows)
         self.written += len(rows)
 
     def _note_failure(self, error: Exception) -> None:
@@ -219,27 +226,35 @@ class UsageWriter:
             if not chunk.rows and not chunk.unreadable:
                 return False
             self._insert(connection, chunk.rows)
+            self._rollup.add(connection, chunk.rows)
             write_meta(connection, _SPOOL_POSITION, f"{self._spool.name} {chunk.end}")
         self.written += len(chunk.rows)
         self.unreadable += chunk.unreadable
         return True
 
     def _apply_retention(self) -> None:
-        """Delete one batch of rows that are too old; the next comes at once, or in an hour when there is none."""
+        """Delete one batch of what is too old; the next comes at once, or in an hour when there is none."""
         if time.monotonic() < self._retention_due_s:
             return
-        deleted = 0
+        is_done = True
         cutoff_ms = self._retention.cutoff_ms(wall_s=time.time(), monotonic_s=time.monotonic())
         if cutoff_ms is None:
             _log.warning("the clock has jumped: no usage row is deleted until it is right or the server restarts")
         else:
             try:
                 with self._engine.begin() as connection:
-                    deleted = delete_before(connection, cutoff_ms)
+                    is_done = self._delete_batch(connection, cutoff_ms)
             except (SQLAlchemyError, StoreError) as error:
                 self._note_failure(error)
-        if deleted < ROWS_A_BATCH:
+        if is_done:
             self._retention_due_s = time.monotonic() + RETENTION_EVERY_S
+
+    @staticmethod
+    def _delete_batch(connection: Connection, cutoff_ms: int) -> bool:
+        """Rows, then their rollups, then minutes. Says whether nothing is left to delete."""
+        if delete_before(connection, cutoff_ms) == ROWS_A_BATCH:
+            return False
+        return not prune(connection, cutoff_ms) and not prune_minutes(connection, int(time.time() * 1000))
 
 
 def find_row(engine: Engine, request_id: str) -> UsageRow | None:

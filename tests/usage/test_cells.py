@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dragoman.core import Quantiles
+from dragoman.usage.cells import (
+    DAY_S,
+    END_USER,
+    HOUR_S,
+    MINUTE_S,
+    RUN,
+    SERIES,
+    STEPS_S,
+    TAG,
+    Cell,
+    Place,
+    cells_of,
+    names_of,
+    series_of,
+    start_of,
+)
+from dragoman.usage.row import UsageRow
+from dragoman.usage.sums import COUNTED, LARGEST_SUM, counts_of
+
+MakeRow = Callable[..., UsageRow]
+
+
+def test_a_step_begins_where_its_number_says() -> None:
+    at = 1_795_000_123_456
+    for step_s in STEPS_S:
+        start = start_of(at, step_s)
+        assert start % (step_s * 1000) == 0
+        assert start <= at < start + step_s * 1000
+
+
+def test_a_series_has_one_number_and_others_have_others(make_row: MakeRow) -> None:
+    names = ("organisation", "team", "user", "app", "key_id", "alias", "provider", "model", "tags", "end_user", "run")
+    rows = [make_row(), *(make_row(**{name: "x"}) for name in names)]
+    assert len({series_of(row).id for row in rows}) == len(rows)
+    assert series_of(make_row(model="m")).id == series_of(make_row(model="m", status=500)).id
+    assert all(0 <= series_of(row).id < 2**63 for row in rows)
+
+
+def test_names_beside_each_other_are_not_one(make_row: MakeRow) -> None:
+    assert series_of(make_row(team="ab", user="c")).id != series_of(make_row(team="a", user="bc")).id
+
+
+def test_a_folded_series_keeps_whose_it_is(make_row: MakeRow) -> None:
+    folded = series_of(make_row(team="t", key_id="k", alias="a", model="m")).fold()
+    assert (folded.team, folded.key_id, folded.alias, folded.model, folded.folded) == ("t", "k", "", "", True)
+    assert folded.id != series_of(make_row(team="t", key_id="k")).id
+
+
+def test_a_row_counts_under_each_of_its_names_once(make_row: MakeRow) -> None:
+    row = make_row(tags="a,b,a", end_user="eve", run="r")
+    assert sorted(names_of(row)) == [(TAG, "a"), (TAG, "b"), (END_USER, "eve"), (RUN, "r")]
+    assert names_of(make_row()) == []
+
+
+def test_a_row_is_in_a_minute_an_hour_and_a_day_and_its_names_in_the_larger_two(make_row: MakeRow) -> None:
+    row = make_row(tags="a", started_at_ms=1_795_000_123_456)
+    cells = cells_of([(row, 5, [(TAG, "a")])])
+    starts = {step_s: start_of(row.started_at_ms, step_s) for step_s in STEPS_S}
+    assert set(cells) == {
+        *(Place(step_s, SERIES, starts[step_s], 5, "") for step_s in STEPS_S),
+        *(Place(step_s, TAG, starts[step_s], 5, "a") for step_s in (HOUR_S, DAY_S)),
+    }
+    assert {cell.stored()[: len(COUNTED)] for cell in cells.values()} == {counts_of(row)}
+
+
+def test_larger_steps_are_the_sums_of_smaller_ones(make_row: MakeRow) -> None:
+    begin = 1_795_000_000_000 - 1_795_000_000_000 % (DAY_S * 1000)
+    rows = [make_row(started_at_ms=begin + minute * 60_000, total_ms=float(minute)) for minute in range(0, 1440, 7)]
+    cells = cells_of([(row, 1, []) for row in rows])
+    assert sum(place.step_s == MINUTE_S for place in cells) == len(rows)
+    for step_s in STEPS_S:
+        parts = [cell.stored() for place, cell in cells.items() if place.step_s == step_s]
+        assert sum(int(part[0]) for part in parts) == len(rows)
+        sketch = Quantiles()
+        for part in parts:
+            assert isinstance(part[-2], bytes)
+            sketch.merge(part[-2])
+        assert sketch.count == len(rows)
+
+
+def test_what_is_stored_is_added_to(make_row: MakeRow) -> None:
+    first, second = Cell(), Cell()
+    for cell, ms in ((first, 10.0), (second, 500.0)):
+        row = make_row(total_ms=ms, first_token_ms=ms)
+        cell.count(counts_of(row), row)
+    *counts, latency, first_token = first.stored()
+    second.store_upon(counts, latency, first_token)  # type: ignore[arg-type]
+    stored = second.stored()
+    assert stored[0] == 2
+    assert [Quantiles(part).count for part in stored[-2:] if isinstance(part, bytes)] == [2, 2]
+
+
+def test_no_sum_is_larger_than_a_database_takes(make_row: MakeRow) -> None:
+    row = make_row(input_tokens=5)
+    cell = Cell()
+    cell.count(counts_of(row), row)
+    cell.store_upon([LARGEST_SUM] * len(COUNTED), b"", b"")
+    assert max(count for count in cell.stored() if isinstance(count, int)) == LARGEST_SUM
