@@ -134,6 +134,54 @@ def test_the_filters_are_those_that_can_be_asked_for() -> None:
     assert set(FILTERS) == set(question.FILTERS)
 
 
+BILL = """\
+date,model,amount
+{day},m,1.24
+"""
+
+
+@pytest.fixture
+def bill(data: Path, filled: Store) -> Path:
+    write(filled.engine, [row(9, provider="openai", model="m", cost_nanousd=1_234_567_891, input_tokens=5)])
+    day = time.strftime("%Y-%m-%d", time.gmtime((int(time.time() * 1000) - DAY_MS) / 1000))
+    path = data.parent / "bill.csv"
+    path.write_text(BILL.format(day=day))
+    return path
+
+
+def test_a_bill_within_the_tolerance(run: Run, data: Path, bill: Path) -> None:
+    result = run("usage", "reconcile", bill, "--provider", "openai", "--data-dir", data)
+    assert result.exit_code == 0, result.output
+    header, line, whole = result.output.splitlines()
+    assert " ".join(header.split()) == "day model billed recorded drift percent unpriced"
+    assert line.split()[1:] == ["m", "$1.240000", "$1.234568", "-$0.005432", "-0.44", "%", "0"]
+    assert whole.split()[:3] == ["whole", "-", "$1.240000"]
+
+
+def test_a_bill_beyond_it_ends_with_1(run: Run, data: Path, bill: Path) -> None:
+    options = ["--provider", "openai", "--tolerance", "0.4", "--json", "--data-dir", data]
+    result = run("usage", "reconcile", bill, *options)
+    assert result.exit_code == 1
+    told = json.loads(result.output)
+    assert (told["whole"]["drift_usd"], told["apart_percent"]) == ("-0.005432109", 0.4381)
+
+
+def test_columns_can_be_named(run: Run, data: Path, bill: Path) -> None:
+    bill.write_text(bill.read_text().replace("amount", "Cost (USD)"))
+    wrong = run("usage", "reconcile", bill, "--provider", "openai", "--data-dir", data)
+    assert wrong.exit_code == 1
+    assert "bill.csv: line 1: no layout that is known" in wrong.output
+    options = ["--provider", "openai", "--map", "amount=Cost (USD)", "--data-dir", data]
+    assert run("usage", "reconcile", bill, *options).exit_code == 0
+
+
+@pytest.mark.parametrize("pair", ["amount", "amount=", "sum=Cost", "=x"])
+def test_a_mapping_is_of_a_field_to_a_column(run: Run, data: Path, bill: Path, pair: str) -> None:
+    result = run("usage", "reconcile", bill, "--provider", "openai", "--map", pair, "--data-dir", data)
+    assert result.exit_code == 2
+    assert "is not FIELD=COLUMN of date, model, amount" in result.output
+
+
 def test_help_names_every_dimension(run: Run) -> None:
     from dragoman.usage.question import DIMENSIONS
 
