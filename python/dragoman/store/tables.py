@@ -75,7 +75,7 @@ usage_rollups = Table(
 usage_series = Table(
     "usage_series",
     metadata,
-    Column("id", BigInteger(), primary_key=True, autoincrement=False),
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
     *(Column(name, Text(), nullable=False) for name in ("organisation", "team", "user", "app", "key_id")),
     *(Column(name, Text(), nullable=False) for name in ("alias", "provider", "model")),
     *(Column(name, Boolean(), nullable=False) for name in ("has_tag", "has_end_user", "has_run")),

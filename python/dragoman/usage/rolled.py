@@ -93,10 +93,10 @@ def _add(connection: Connection, reading: _Reading, groups: Groups, whole: Sums)
     if reading.question.with_times:
         # Row by row: no database can add sketches up.
         query = select(*dimensions, _CELLS.latency, _CELLS.first_token).select_from(_FROM).where(*chosen)
-        for *values, latency, first_token in connection.execute(query):
-            sums = found[tuple(values)]
-            sums.latency.merge(latency)
-            sums.first_token.merge(first_token)
+        for row in connection.execute(query):
+            sums = found[tuple(row[:-2])]
+            sums.latency.merge(row[-2])
+            sums.first_token.merge(row[-1])
     for told, sums in found.found.items():
         whole.include(sums)
         if by:

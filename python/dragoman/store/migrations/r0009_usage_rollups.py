@@ -50,7 +50,7 @@ def upgrade() -> None:
     )
     series = op.create_table(
         "usage_series",
-        sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in _NAMES),
         *(sa.Column(name, sa.Boolean(), nullable=False) for name in (*_HAS, "folded")),
         sa.Column("last_day_ms", sa.BigInteger(), nullable=False),
