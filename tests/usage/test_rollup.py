@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from tests.usage import traffic
 from tests.usage.traffic import assert_rolled, write
 
+from dragoman.errors import StoreError
 from dragoman.store.engine import Store
 from dragoman.store.tables import usage_rollups, usage_series
 from dragoman.usage.cells import DAY_S, HOUR_S, MINUTE_S
@@ -63,6 +64,18 @@ def test_nothing_is_counted_of_nothing(store: Store) -> None:
     with store.engine.begin() as connection:
         Rollup(store.engine.dialect).add(connection, [])
     assert_rolled(store.engine)
+
+
+def test_a_damaged_sketch_stops_no_counting_and_is_told_of(store: Store, make_row: MakeRow) -> None:
+    write(store.engine, [make_row(total_ms=5.0)])
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE usage_rollups SET latency = X'FF'")
+    with pytest.raises(StoreError, match="a rollup is damaged"):
+        report_usage(store.engine, Question())
+    assert report_usage(store.engine, Question(with_times=False)).whole.requests == 1
+    write(store.engine, [make_row(total_ms=7.0)])
+    whole = report_usage(store.engine, Question()).whole
+    assert (whole.requests, whole.latency.count) == (2, 1)
 
 
 def test_hostile_names_are_counted(store: Store, make_row: MakeRow) -> None:

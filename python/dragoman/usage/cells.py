@@ -177,6 +177,9 @@ def cells_of(rows: Iterable[tuple[UsageRow, int, list[tuple[int, str]]]]) -> Cel
 def _sketch(stored: bytes, values_ms: list[float]) -> bytes:
     if not values_ms:
         return stored
-    sketch = Quantiles(stored)
+    try:
+        sketch = Quantiles(stored)
+    except ValueError:  # damaged on disk: percentiles of this cell begin anew, and its costs go on being counted
+        sketch = Quantiles()
     sketch.extend(values_ms)
     return sketch.encoded()

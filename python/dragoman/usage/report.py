@@ -32,6 +32,8 @@ def report_usage(engine: Engine, question: Question) -> Report:
                 add(connection, question, piece, groups, whole)
     except SQLAlchemyError as error:
         raise StoreError(f"usage cannot be read: {error.orig if isinstance(error, DBAPIError) else error}") from error
+    except ValueError as error:
+        raise StoreError(f"usage cannot be read: a rollup is damaged: {error}") from error
     return Report(_ordered(groups.found, question.by), whole)
 
 

@@ -44,7 +44,7 @@ DAY_MS = DAY_S * 1000
 ROWS_A_STATEMENT = (32, 8, 1)
 _MINUTES_FROM = "usage_minutes_from_ms"
 _LOCK = 0x647261676F7573  # PostgreSQL's, for the length of a transaction
-_DAYS_REMEMBERED = 16  # of kinds of cells, whose names are counted
+_DAYS_REMEMBERED = 64  # of each kind of cells: how many entries every key has
 # How much is deleted in one transaction.
 _SLICE_S = {MINUTE_S: 10 * MINUTE_S, HOUR_S: HOUR_S, DAY_S: DAY_S}
 _KINDS = tuple(sorted({SERIES, ERASED, *NAMED_KINDS.values(), *(-kind for kind in NAMED_KINDS.values())}))
