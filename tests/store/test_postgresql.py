@@ -145,6 +145,17 @@ def test_rollups_and_any_question_about_them(store: Store, tmp_path: Path) -> No
             pass
 
 
+def test_names_as_long_as_they_come(store: Store) -> None:
+    (row,) = traffic.rows(random.Random(1), 1)
+    names = ["😀" * 256, "😀" * 3000, "".join(map(chr, range(0x4E00, 0x4E00 + 256)))]
+    rows = [traffic.with_names(row, end_user=name, run=name, tags=f"{name},{name}x", model=name) for name in names]
+    traffic.write(store.engine, rows)
+    traffic.assert_rolled(store.engine)
+    for by in ("end_user", "run", "tag", "model"):
+        asked = Question(by=(by,))
+        assert traffic.told(report_usage(store.engine, asked)) == traffic.told(traffic.answer(rows, asked)), by
+
+
 def test_two_writers_at_once_count_everything(store: Store, tmp_path: Path) -> None:
     writers = [UsageWriter(store.engine, tmp_path / name, Settings()) for name in "ab"]
     for number, writer in enumerate(writers):

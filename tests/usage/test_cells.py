@@ -7,6 +7,7 @@ from dragoman.usage.cells import (
     DAY_S,
     END_USER,
     HOUR_S,
+    MAX_NAME_CHARS,
     MINUTE_S,
     RUN,
     SERIES,
@@ -55,6 +56,12 @@ def test_a_row_counts_under_each_of_its_names_once(make_row: MakeRow) -> None:
     row = make_row(tags="a,b,a", end_user="eve", run="r")
     assert sorted(names_of(row)) == [(TAG, "a"), (TAG, "b"), (END_USER, "eve"), (RUN, "r")]
     assert names_of(make_row()) == []
+
+
+def test_names_that_are_too_long_for_a_key_are_counted_together(make_row: MakeRow) -> None:
+    longest, longer = "é" * MAX_NAME_CHARS, "é" * (MAX_NAME_CHARS + 1)
+    assert names_of(make_row(end_user=longest, run=longer)) == [(END_USER, longest), (-RUN, "")]
+    assert names_of(make_row(tags=f"{longer}a,{longer}b,c")) == [(-TAG, ""), (TAG, "c")]
 
 
 def test_a_row_is_in_a_minute_an_hour_and_a_day_and_its_names_in_the_larger_two(make_row: MakeRow) -> None:

@@ -28,6 +28,7 @@ STEPS_S = (DAY_S, HOUR_S, MINUTE_S)
 
 # Kinds of cells. Negative: names beyond the bound, together, without their names.
 SERIES, TAG, END_USER, RUN, ERASED = 0, 1, 2, 3, 4
+MAX_NAME_CHARS = 256  # longer ones are counted together
 NAMED_KINDS = {"tag": TAG, "end_user": END_USER, "run": RUN}
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -78,12 +79,13 @@ def series_of(row: UsageRow) -> Series:
 
 def names_of(row: UsageRow) -> list[tuple[int, str]]:
     """The names that a row counts under, with their kinds."""
-    names = [(TAG, tag) for tag in set(row.tags.split(","))] if row.tags else []
+    names = [(TAG, tag) for tag in row.tags.split(",")] if row.tags else []
     if row.end_user:
         names.append((END_USER, row.end_user))
     if row.run:
         names.append((RUN, row.run))
-    return names
+    # A name is part of a key, of which PostgreSQL takes 2,700 bytes.
+    return list(dict.fromkeys((kind, name) if len(name) <= MAX_NAME_CHARS else (-kind, "") for kind, name in names))
 
 
 class Place(NamedTuple):

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Dialect
 from dragoman.store.tables import usage
 from dragoman.usage.row import UsageRow
 
-ROWS_A_STATEMENT = (64, 8, 1)  # 64 rows of 46 values stay far below the 32,766 parameters SQLite takes
+ROWS_A_STATEMENT = (64, 8, 1)  # 64 rows of 49 values stay far below the 32,766 parameters SQLite takes
 _LARGEST_INTEGER = 2**63 - 1
 
 

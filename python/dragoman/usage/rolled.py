@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, cast
 
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, and_, func, literal, select
@@ -91,12 +91,12 @@ def _add(connection: Connection, reading: _Reading, groups: Groups, whole: Sums)
     for row in connection.execute(query):
         found[tuple(row[: len(by)])].add(row[len(by) :])
     if reading.question.with_times:
-        # Row by row: no database can add sketches up.
+        # Row by row, for no database can add sketches up; the driver's rows, which cost half of SQLAlchemy's.
         query = select(*dimensions, _CELLS.latency, _CELLS.first_token).select_from(_FROM).where(*chosen)
-        for row in connection.execute(query):
-            sums = found[tuple(row[:-2])]
-            sums.latency.merge(row[-2])
-            sums.first_token.merge(row[-1])
+        for cell in cast(Iterable[tuple[Any, ...]], connection.execute(query).cursor):
+            sums = found[cell[:-2]]
+            sums.latency.merge(cell[-2])
+            sums.first_token.merge(cell[-1])
     for told, sums in found.found.items():
         whole.include(sums)
         if by:

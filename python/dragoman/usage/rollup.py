@@ -56,7 +56,6 @@ class Rollup:
     """The rollups of one database. Only one thread may use it; the caller holds the transaction."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._locks = dialect.name == "postgresql"
         quote = dialect.identifier_preparer.quote
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
         names = [quote(column.name) for column in usage_rollups.c]
@@ -91,8 +90,7 @@ class Rollup:
         """Count rows that are written in the same transaction."""
         if not rows:
             return
-        if self._locks:
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        _be_alone(connection)
         stored: Stored = {}
         cells = cells_of(self._bounded(connection, rows, stored))
         # What has no day has no hour and no minute either.
@@ -150,6 +148,7 @@ class Rollup:
             Place(DAY_S, kind, day, number, name): series.key_id
             for (day, series), number, named in zip(all_series, numbers, names, strict=True)
             for kind, name in named
+            if kind > 0
         }
         self._read(connection, wanted, stored)
         full = {
@@ -218,9 +217,16 @@ def forget_end_user(connection: Connection, tenant: str, name: str) -> int:
         or_(columns.organisation == tenant, columns.team == tenant, columns.key_id == tenant)
     )
     cells = usage_rollups.c
+    _be_alone(connection)
     named = and_(cells.kind == END_USER, cells.name == name, cells.series.in_(theirs))
     # A random name, for another may be forgotten after them in the same cells.
     return connection.execute(update(usage_rollups).where(named).values(kind=ERASED, name=token_hex(16))).rowcount
+
+
+def _be_alone(connection: Connection) -> None:
+    """Let no other change cells until the transaction ends. SQLite lets nobody else write by then."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def _prune(connection: Connection, step_s: int, cutoff_ms: int) -> int:
