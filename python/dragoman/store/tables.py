@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeEngine
 from dragoman.usage.row import UsageRow
 from dragoman.usage.sums import COUNTED
 
-REVISION = "r0009"
+REVISION = "r0010"
 
 metadata = MetaData()
 

@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from tests.usage import traffic
 
 from dragoman.store.migrate import run_migrations
-from dragoman.store.migrations import r0008_key_rights, r0009_usage_rollups
+from dragoman.store.migrations import r0009_entities, r0010_usage_rollups
 from dragoman.store.sqlite import sqlite_engine
 from dragoman.usage.cells import MINUTE_S, start_of
 from dragoman.usage.report import report_usage
@@ -17,8 +17,8 @@ from dragoman.usage.rollup import minutes_from_ms
 from dragoman.usage.row import UsageRow
 
 
-def test_it_follows_the_eighth() -> None:
-    assert r0009_usage_rollups.down_revision == r0008_key_rights.revision
+def test_it_follows_the_ninth() -> None:
+    assert r0010_usage_rollups.down_revision == r0009_entities.revision
 
 
 def migrated(path: Path, rows: list[UsageRow]) -> sa.Engine:
@@ -27,10 +27,10 @@ def migrated(path: Path, rows: list[UsageRow]) -> sa.Engine:
     names = [name for name in UsageRow.__struct_fields__ if name != "run"]
     usage = sa.table("usage", *map(sa.column, names))
     with engine.begin() as connection:
-        run_migrations(connection, None, r0008_key_rights.revision)
+        run_migrations(connection, None, r0009_entities.revision)
         if rows:
             connection.execute(sa.insert(usage), [{name: getattr(row, name) for name in names} for row in rows])
-        run_migrations(connection, r0008_key_rights.revision, r0009_usage_rollups.revision)
+        run_migrations(connection, r0009_entities.revision, r0010_usage_rollups.revision)
     return engine
 
 
@@ -52,7 +52,7 @@ def test_rows_that_were_there_are_added_up(tmp_path: Path) -> None:
 
 def test_chunks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [traffic.with_names(row, run="") for row in traffic.rows(random.Random(5), 100)]
-    monkeypatch.setattr(r0009_usage_rollups, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(r0010_usage_rollups, "_ROWS_AT_ONCE", 3)
     traffic.assert_rolled(migrated(tmp_path, rows))
 
 

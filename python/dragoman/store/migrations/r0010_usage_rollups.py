@@ -14,8 +14,8 @@ from dragoman.usage.cells import MINUTE_S, Place, Series, cells_of, names_of, se
 from dragoman.usage.row import UsageRow
 from dragoman.usage.sums import COUNTED
 
-revision = "r0009"
-down_revision = "r0008"
+revision = "r0010"
+down_revision = "r0009"
 
 _COUNTED = (
     *("requests", "errors", "input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens"),
