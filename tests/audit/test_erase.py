@@ -8,13 +8,17 @@ from dragoman.audit.content import Contents
 from dragoman.audit.erase import GENERATION, SAVED_ANSWERS, erase
 from dragoman.audit.subjects import Subjects
 from dragoman.config.schema import Key
+from dragoman.config.schema import Store as Settings
 from dragoman.errors import StoreError
 from dragoman.store.engine import Store
 from dragoman.store.meta import read_meta
 from dragoman.store.responses import Responses
-from dragoman.store.tables import usage
+from dragoman.store.tables import usage, usage_rollups
 from dragoman.usage.insert import RowInsert
+from dragoman.usage.question import Question
+from dragoman.usage.report import report_usage
 from dragoman.usage.row import UsageRow
+from dragoman.usage.write import UsageWriter
 
 
 def row(number: int, **fields: str) -> UsageRow:
@@ -93,3 +97,19 @@ def test_what_cannot_be_erased_whole_can_be_asked_for_again(
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO usage"))
     assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is not None
+
+
+def test_rollups_do_not_name_them_either(store: Store, subjects: Subjects, contents: Contents) -> None:
+    subjects.of("acme", "eve")
+    rows = [row(number, organisation="acme", key_id="k", end_user=name) for number, name in enumerate(("eve", "bob"))]
+    writer = UsageWriter(store.engine, store.directory, Settings())
+    writer.start()
+    for one in rows:
+        writer.put(one)
+    writer.close()
+    erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+    report = report_usage(store.engine, Question(by=("end_user",)))
+    assert {group.values[0] for group in report.groups} == {"", "bob"}
+    assert report.whole.requests == 2
+    with store.engine.connect() as connection:
+        assert "eve" not in connection.execute(select(usage_rollups.c.name)).scalars().all()

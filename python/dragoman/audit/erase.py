@@ -16,6 +16,7 @@ from dragoman.errors import StoreError
 from dragoman.store.generation import count_up
 from dragoman.store.tables import continuity, keys, usage
 from dragoman.store.tables import responses as stored
+from dragoman.usage.rollup import forget_end_user
 
 if TYPE_CHECKING:
     from dragoman.audit.content import Contents
@@ -59,6 +60,7 @@ def erase(
             gone = connection.execute(delete(stored).where(stored.c.end_user == name, within)).rowcount
             # Of these it is not known whose they are, only which tenant's; they last a day.
             connection.execute(delete(continuity).where(continuity.c.tenant == tenant))
+            forget_end_user(connection, tenant, name)
             count_up(connection, GENERATION)
         (directory / SAVED_ANSWERS).unlink(missing_ok=True)
     except (SQLAlchemyError, OSError) as error:

@@ -63,6 +63,7 @@ MAY = {
     "list_permissions": EVERYBODY,
     "search_audit": "operator owner admin auditor team-admin",
     "read_content": "operator owner",
+    "get_usage": READERS,
     "list_configs": "operator",
     "get_config": "operator",
     "store_config": "operator",

@@ -96,7 +96,8 @@ def document(operations: tuple[Operation, ...]) -> dict[str, Any]:
 
 
 def _shown(operation: Operation, by_type: dict[int, Any]) -> dict[str, Any]:
-    answer = {"description": operation.summary, "content": _json(by_type[id(operation.answer)])}
+    others = {name: {"schema": {"type": "string"}} for name in operation.other_types}
+    answer = {"description": operation.summary, "content": _json(by_type[id(operation.answer)]) | others}
     shown: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,

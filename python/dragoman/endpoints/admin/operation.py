@@ -118,6 +118,7 @@ class Operation(Struct, frozen=True, kw_only=True, dict=True):
     query: type[Struct] = Nothing
     body: Any = None
     status: int = 200
+    other_types: tuple[str, ...] = ()  # that it may answer in beside JSON
     tag: str = ""
     is_slash_free: bool = True  # whether its parameters are segments of a path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dragoman.endpoints.admin import configs, effective, entities, keys, limits, records
+from dragoman.endpoints.admin import configs, effective, entities, keys, limits, records, usage
 from dragoman.endpoints.admin.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -11,5 +11,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *limits.OPERATIONS,
     *effective.OPERATIONS,
     *configs.OPERATIONS,
+    *usage.OPERATIONS,
     *records.OPERATIONS,
 )
