@@ -47,7 +47,7 @@ class OwnUsage:
         found: list[Report] = []
 
         async def report() -> None:
-            found.append(await asyncio.to_thread(report_usage, self.gateway.store.engine, question))
+            found.append(await asyncio.to_thread(self._report, question))
 
         await OnLoop(report())
         if form == "csv":
@@ -64,6 +64,10 @@ class OwnUsage:
         headers = [*own_headers(request, self.gateway.snapshot.number)[1:], ("content-type", CONTENT_TYPES["csv"])]
         request.stage = "answered"
         request.proto.response_bytes(200, headers, text.encode())
+
+    def _report(self, question: Question) -> Report:
+        self.gateway.writer.catch_up()
+        return report_usage(self.gateway.store.engine, question)
 
     def _limits(self, principal: Principal, alias: str) -> list[dict[str, Any]]:
         book = self.gateway.book

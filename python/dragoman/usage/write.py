@@ -65,6 +65,7 @@ class UsageWriter:
         self._spool = Spool(directory)
         self._max_queued = settings.usage_queue
         self._queue: deque[UsageRow] = deque()
+        self._handed = 0
         self._recent: dict[str, UsageRow] = {}
         self._recent_order: deque[str] = deque()
         self._max_recent = recent_rows
@@ -93,6 +94,7 @@ class UsageWriter:
 
     def put(self, row: UsageRow) -> None:
         """Hand a row over. Never blocks, never raises; a full queue drops the row and counts it."""
+        self._handed += 1
         self._recent[row.request_id] = row
         self._recent_order.append(row.request_id)
         if len(self._recent_order) > self._max_recent:
@@ -108,6 +110,12 @@ class UsageWriter:
         """The row of a request, from memory or else the database. Raises ``StoreError`` when that cannot be read."""
         row = self._recent.get(request_id)
         return row if row is not None else find_row(self._engine, request_id)
+
+    def catch_up(self, within_s: float = 1.0) -> None:
+        """Wait until the rows handed over so far are written, or that long: for whoever asks what has just happened."""
+        wanted, until_s = self._handed, time.monotonic() + within_s
+        while self.written + self.spooled + self.dropped < wanted and time.monotonic() < until_s:
+            time.sleep(0.01)
 
     def close(self, deadline_s: float = 5.0) -> bool:
         """Write what is queued and stop; what the database refuses goes to the spool. Says whether all was kept."""

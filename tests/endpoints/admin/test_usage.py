@@ -14,7 +14,6 @@ def busy(office: Office) -> Office:
     for who in ("nobody", "other:nobody", "other:nobody"):
         headers = {"authorization": f"Bearer {office.keys[who].secret}"}
         assert office.served.chat(headers, model="demo", user="=eve").status == 200
-    office.served.gateway.writer.close()
     return office
 
 

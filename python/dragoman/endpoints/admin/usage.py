@@ -46,6 +46,7 @@ def _usage(call: Call) -> Answer:
         question = read_question(asked, _scope(call), time.time_ns() // 1_000_000)
     except BadQuestion as error:
         raise InvalidRequest(f"{error}.", param=error.name) from None
+    call.gateway.writer.catch_up()
     told = tell_usage(call.gateway.store.engine, question, query.format)
     return Answer(told.text.encode(), content_type=told.content_type)
 
