@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.gateway.gateway import Gateway, config_for
 from tests.gateway.upstream import Upstream
+from tests.store.valkey import new_prefix, server
 
 if TYPE_CHECKING:
     from tests.served import Serve, Served
+
+    from dragoman.core import Redis
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,6 +42,23 @@ def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> C
                 terminal.write_line(line)
 
     return show
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Valkey or Redis."""
+    with server(tmp_path_factory.mktemp("valkey")) as url:
+        yield url
+
+
+@pytest.fixture
+def redis(valkey: str) -> Redis:
+    """That server, with keys of this test's own."""
+    from dragoman.core import Redis  # it needs what is built; the tests of the layout do not
+
+    connected = Redis(valkey, prefix=new_prefix(), timeout_s=1)
+    assert connected.ready(10)
+    return connected
 
 
 @pytest.fixture

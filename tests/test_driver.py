@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.served import Future
 
-from dragoman.driver import Driver, FirstOf, OnLoop, Pause, ThreadLoop, Together
+from dragoman.driver import Driver, FirstOf, OnLoop, Pause, ThreadLoop, Together, driven
 
 PATIENCE_S = 20
 
@@ -398,3 +398,22 @@ def test_they_may_end_on_many_threads(loop: asyncio.AbstractEventLoop) -> None:
     watched = Watched(work(), loop)
     watched.wait()
     assert (watched.ends, watched.error) == (1, None)
+
+
+def test_a_coroutine_may_be_driven_from_the_event_loop() -> None:
+    async def driven_one(error: Exception | None) -> None:
+        await Pause(0.001)
+        if error is not None:
+            raise error
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await driven(driven_one(None), loop)
+        with pytest.raises(ValueError, match="no"):
+            await driven(driven_one(ValueError("no")), loop)
+        given_up = loop.create_task(driven(driven_one(None), loop))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.sleep(0.02)
+
+    asyncio.run(main())

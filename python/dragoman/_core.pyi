@@ -8,11 +8,12 @@ from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
 from pathlib import Path
-from typing import Literal, Protocol, Self, TypedDict, final, type_check_only
+from typing import Literal, Protocol, Self, TypedDict, TypeVar, final, type_check_only
 
 __all__ = [
     "Answer",
     "AnswerError",
+    "Asked",
     "AuditLog",
     "AuditProof",
     "AuditReport",
@@ -37,11 +38,13 @@ __all__ = [
     "PlanStep",
     "Quantiles",
     "Recording",
+    "Redis",
     "Refused",
     "Reply",
     "RequestBody",
     "Sealer",
     "SemanticIndex",
+    "SharedLedger",
     "SseEvent",
     "SseReader",
     "Standing",
@@ -64,6 +67,7 @@ __all__ = [
     "audit_verify",
     "backoff_s",
     "event_stream_message",
+    "period_slot",
     "read_answer",
     "read_error",
     "retry_after_s",
@@ -1229,6 +1233,7 @@ class Quantiles:
 
 # Limits and budgets -----------------------------------------------------------------------------------------------
 
+_Answered = TypeVar("_Answered")
 _Figure = tuple[int, str, int, int, int, int | None]
 
 @final
@@ -1378,6 +1383,133 @@ class Standing:
     @property
     def resets_s(self) -> float | None:
         """Until the oldest of it no longer counts; ``None``: it always does."""
+
+# What several processes know together ------------------------------------------------------------------------------
+
+_Errand = tuple[str, str, str, int, bool, list[tuple[int, int, int, int, int, int]]]
+_Granted = tuple[str, str, str, list[tuple[int, int, int, int, int]]]
+
+@final
+class Asked(Awaitable[_Answered]):
+    """What Redis answers. To be awaited where :class:`Exchange.on_done` calls back; an asyncio task cannot."""
+
+    def __await__(self) -> Generator[object, None, _Answered]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Self: ...
+    def on_done(self, callback: Callable[[Asked[_Answered]], object]) -> None:
+        """Call back when it is there, on the thread that brings it."""
+
+@final
+class Redis:
+    """A Redis or Valkey server (6.2 or newer), as one process sees it: a thread, and one connection for all.
+
+    It connects by itself, and again; while it is not connected everything fails at once. Start it after forking.
+    A single server is meant, or one with replicas that take over: all keys are in one slot.
+
+    :param url: ``redis://``, ``rediss://`` (TLS), ``unix://``; never told again, since it may hold a password.
+    :param prefix: what all keys and channels begin with, in braces.
+    :param timeout_s: a command that takes longer has failed.
+    :raises ValueError: the address is none.
+    """
+
+    def __new__(cls, url: str, *, prefix: str = "dragoman", timeout_s: float = 0.05) -> Self: ...
+    def ready(self, timeout_s: float) -> bool:
+        """Wait until it answers. ``False``: it does not within that time."""
+    @property
+    def is_up(self) -> bool:
+        """Whether it answered last."""
+    @property
+    def reason(self) -> str:
+        """Why it does not; empty while it does."""
+    @property
+    def failures(self) -> int:
+        """Commands that failed."""
+    def ledger(self, process: str) -> SharedLedger:
+        """The ledger there.
+
+        :param process: what tells this process from all others, at all times.
+        """
+    def get(self, name: bytes) -> Asked[bytes | None]:
+        """A value; ``None``: there is none, or it cannot be had."""
+    def put(self, name: bytes, value: bytes, ttl_s: float) -> None:
+        """Keep a value for so long, if it can be kept. Does not wait."""
+    def publish(self, channel: str, word: str) -> bool:
+        """Tell all that listen. ``False``: nobody was reached. Waits; not for an event loop."""
+    def listen(self, channel: str, callback: Callable[[str], object]) -> None:
+        """Be told what is published, on a thread of its own; an empty word where something may have been missed."""
+
+@final
+class SharedLedger:
+    """What :class:`Ledger` is, counted in one place for all processes; ``rust/wire/src/shared`` says how.
+
+    What is durable has to be granted by the database ahead of the spending. Whoever reserves and finds that it is not
+    gets *errands*: what to ask the database, about which it has two seconds; :meth:`grant` takes its answers.
+    """
+
+    def rule(
+        self,
+        name: str,
+        measure: Literal["requests", "tokens", "concurrent", "cost"] | str,
+        most: int,
+        *,
+        period: Literal["sliding", "day", "week", "month", "year", "ever"] | str,
+        sliding_s: float | None = None,
+        enforced: bool = True,
+        durable: bool = False,
+        levels: list[float] = [],
+    ) -> int:
+        """As :meth:`Ledger.rule`. Numbers are this process's own."""
+    def scope(self, parts: list[tuple[int, str]]) -> LedgerScope:
+        """As :meth:`Ledger.scope`."""
+    def reserve(
+        self, scope: LedgerScope, *, requests: int = 1, tokens: int = 0, cost_nanousd: int = 0
+    ) -> Asked[Hold | Refused | list[_Errand] | None]:
+        """As :meth:`Ledger.reserve`. A list: the database has to be asked first; then ask again. ``None``: Redis does
+        not answer, and nothing is held.
+
+        :raises ValueError: an amount below zero.
+        """
+    def collect(self) -> list[_Errand]:
+        """What the database is to be told of: what was spent, is claimed too much, or too little. Waits.
+
+        An errand is: key, token, id (name, measure, period and who, separated by U+001F), the limit, whether it is
+        enforced, and of each slot: its begin and end (Unix ms; 0: none), how much more is needed at least, how much is
+        wanted, how much is given back, how much was spent.
+        """
+    def grant(self, rows: list[_Granted]) -> bool:
+        """The database has answered: key, token, id, and of each slot that counts: its begin and end, how much more is
+        granted, how much was granted in all, how much of what was spent is written. Waits. ``False``: Redis is gone.
+        """
+    def beat(self) -> bool:
+        """Say that this process lives, tell what could not be told, and end the holds of processes that have been
+        silent for 15 seconds, at what they held. Waits. ``False``: Redis does not answer.
+        """
+    def leave(self) -> bool:
+        """Tell the rest, and that this process ends. Waits."""
+    @property
+    def processes(self) -> int:
+        """How many there are, as was heard last."""
+    @property
+    def reaped(self) -> int:
+        """Holds that were ended here whose processes had."""
+    @property
+    def unsettled(self) -> int:
+        """Ends of holds that Redis has not been told of."""
+    def standings(self, scope: LedgerScope | None = None) -> list[Standing]:
+        """As :meth:`Ledger.standings`; without a scope, those that this process knows. Waits; empty without Redis."""
+    @property
+    def held(self) -> int:
+        """As :attr:`Ledger.held`, of what this process knows."""
+    def crossings(self) -> list[tuple[int, str, float, int]]:
+        """Levels that were crossed by what this process settled, since the last call."""
+    @property
+    def now_ms(self) -> int:
+        """What Redis's clock says, in Unix milliseconds."""
+    def freeze(self, now_ms: int) -> None:
+        """Stop the clock there. For tests."""
+
+def period_slot(period: str, sliding_s: float | None, now_ms: int) -> tuple[int, int | None]:
+    """When the slot of a rule's period began that a moment falls into, and when it no longer counts, in Unix ms."""
 
 # The audit log ----------------------------------------------------------------------------------------------------
 

@@ -6,20 +6,20 @@ the answer has. A :class:`Driver` instead runs the coroutine where it is: on gra
 on the upstream client's thread once the answer has been written. What needs the loop (pauses, tasks) asks for it.
 
 A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange` or a
-:class:`~dragoman.core.Batch` of its events, a :class:`~dragoman.core.Piece` of another's answer, :class:`FirstOf`
-several, a :class:`Pause`, :class:`OnLoop`, :class:`CalledBack` and :class:`Together`. Anything else is a bug and says
-so.
+:class:`~dragoman.core.Batch` of its events, a :class:`~dragoman.core.Piece` of another's answer, something
+:class:`~dragoman.core.Asked` of Redis, :class:`FirstOf` several, a :class:`Pause`, :class:`OnLoop`,
+:class:`CalledBack` and :class:`Together`. Anything else is a bug and says so.
 """
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError
+from asyncio import AbstractEventLoop, CancelledError, Future
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from dragoman.core import Batch, Exchange, Piece
+from dragoman.core import Asked, Batch, Exchange, Piece
 
 T = TypeVar("T")
 Wake = Callable[[Any], None]
@@ -234,7 +234,38 @@ class Driver:
 
 
 # What wakes by itself, on whatever thread it comes.
-_WAKING = frozenset({Exchange, Batch, Piece})
+_WAKING = frozenset({Exchange, Batch, Piece, Asked})
+
+
+class _Ended:
+    """Tells a future on the loop how a coroutine ended that a driver runs."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self.future: Future[None] = loop.create_future()
+
+    def done(self) -> None:
+        """It has ended."""
+        self._loop.call_soon_threadsafe(self._settle, None)
+
+    def err(self, error: BaseException) -> None:
+        """It has failed."""
+        self._loop.call_soon_threadsafe(self._settle, error)
+
+    def _settle(self, error: BaseException | None) -> None:
+        if self.future.done():  # whoever waited has been cancelled
+            return
+        if error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(error)
+
+
+async def driven(coroutine: Coroutine[Any, None, None], loop: AbstractEventLoop) -> None:
+    """Run a coroutine that is for a driver, from one that runs on the event loop."""
+    ended = _Ended(loop)
+    Driver(coroutine, ended, loop).start()
+    await ended.future
 
 
 def _never() -> bool:

@@ -28,12 +28,13 @@ from dragoman.audit.trail import Trail
 from dragoman.cache.answers import AnswerCache
 from dragoman.cache.persist import CacheFile
 from dragoman.config.check import check_exposure, is_loopback
-from dragoman.core import Balancer, Ledger, Upstream
+from dragoman.core import Balancer, Ledger, Redis, Upstream
 from dragoman.errors import Unauthenticated
 from dragoman.ledger.alerts import Alerts
 from dragoman.ledger.book import Book
 from dragoman.ledger.figures import Figures
 from dragoman.ledger.hold import Holds
+from dragoman.ledger.shared import SharedCounting
 from dragoman.routing.audited import Auditor
 from dragoman.routing.build import Builder
 from dragoman.routing.waiting import Line
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from dragoman.access.principal import Principal
     from dragoman.config.auditing import Audit
     from dragoman.config.schema import Config
+    from dragoman.ledger.hold import Counting
     from dragoman.routing.build import Snapshot
     from dragoman.server.request import Request
     from dragoman.store.engine import Store
@@ -63,6 +65,8 @@ log = logging.getLogger("dragoman")
 # The weight of one more answer in what a deployment's answers typically come to.
 TYPICAL_WEIGHT = 0.05
 FIRST_TYPICAL_TOKENS = 256.0
+# A start does not wait longer for Redis.
+CONNECT_WITHIN_S = 2.0
 
 
 class Gateway:
@@ -90,9 +94,8 @@ class Gateway:
             check_exposure(config, self.keys.total)
             self.snapshot: Snapshot = self.builder.build(config, 1)
             self.pepper = pepper
-            ledger = Ledger()
-            self.figures = Figures(self.store.engine, ledger)
-            self.book = Book(ledger, self.figures)
+            self.redis = redis_of(config)
+            self.counting, self.book = counting_of(self.store, self.redis)
             self.book.declare(config.limits)
             self.limits = StoredLimits(self.store.engine, self.book.store)
             self.auditor = auditor_of(config.audit, self.store, environ)
@@ -116,11 +119,11 @@ class Gateway:
             self.saved_answers.load(self.answers)
         self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
         self.writer.start()
-        self.figures.start()
-        self.holds = Holds(self.book, self.figures, loop)
+        self.counting.start()
+        self.holds = Holds(self.book, self.counting, loop)
         self.alerts = Alerts(self.book, self.upstream, loop)
         self.alerts.replace(config.ledger.alerts)
-        self.figures.on_write = self.alerts.tell
+        self.counting.on_write = self.alerts.tell
         self.prompts = StoredPrompts(self.store.engine)
         self.stored_config = StoredConfig(self.store.engine)
         self.loads_config: Callable[[str], Config] = lambda _: self.snapshot.config
@@ -210,7 +213,7 @@ class Gateway:
         self.turns.close()
         self.responses.close()
         self.writer.close()
-        self.figures.close()
+        self.counting.close()
         self.auditor.close()
         self.store.close()
 
@@ -224,6 +227,31 @@ def auditor_of(settings: Audit, store: Store, environ: Mapping[str, str]) -> Aud
     trail = Trail(settings, store.directory, load_key(store.directory, environ, SIGNING))
     subjects = Subjects(store.directory, load_key(store.directory, environ, SEALING))
     return Auditor(trail, subjects, Contents(store.engine), settings)
+
+
+def redis_of(config: Config) -> Redis | None:
+    """The server that processes share, where there is one. Whether it answers, time will tell."""
+    if config.redis is None:
+        return None
+    redis = Redis(config.redis.url, prefix=config.redis.prefix, timeout_s=config.redis.timeout_s)
+    if not redis.ready(CONNECT_WITHIN_S):
+        log.error("Redis does not answer (%s): until it does, each process counts alone", redis.reason)
+    return redis
+
+
+def counting_of(store: Store, redis: Redis | None) -> tuple[Counting, Book]:
+    """How limits are counted, and the limits.
+
+    Raises:
+        StoreError: what was counted before cannot be read.
+    """
+    if redis is None:
+        ledger = Ledger()
+        figures = Figures(store.engine, ledger)
+        return figures, Book(ledger, figures)
+    shared = SharedCounting(store.engine, redis, secrets.token_hex(8))
+    shared.book = Book(shared.ledger, shared)
+    return shared, shared.book
 
 
 def digest_of(config: Config) -> str:

@@ -3,34 +3,42 @@ from __future__ import annotations
 import time
 
 import pytest
+from tests.core.awaited import reserve
 
-from dragoman.core import Hold, Ledger, LedgerScope, Refused
+from dragoman.core import Hold, Ledger, LedgerScope, Redis, Refused, SharedLedger, period_slot
 
 NOW_MS = 1_795_996_800_000  # 2026-11-30, a Monday
+DAY_MS = 86_400_000
+AnyLedger = Ledger | SharedLedger
 
 
-@pytest.fixture
-def ledger() -> Ledger:
-    ledger = Ledger()
+@pytest.fixture(params=["here", "redis"])
+def ledger(request: pytest.FixtureRequest) -> AnyLedger:
+    """A ledger of this process alone, and one that is counted in Redis."""
+    if request.param == "here":
+        ledger: AnyLedger = Ledger()
+    else:
+        redis: Redis = request.getfixturevalue("redis")
+        ledger = redis.ledger("p1")
     ledger.freeze(NOW_MS)
     return ledger
 
 
-def budget(ledger: Ledger, most: int, *, durable: bool = False) -> LedgerScope:
+def budget(ledger: AnyLedger, most: int, *, durable: bool = False) -> LedgerScope:
     number = ledger.rule("budget", "cost", most, period="month", durable=durable, levels=[0.5])
     return ledger.scope([(number, "team")])
 
 
-def held(ledger: Ledger, scope: LedgerScope, cost_nanousd: int) -> Hold:
-    hold = ledger.reserve(scope, cost_nanousd=cost_nanousd)
+def held(ledger: AnyLedger, scope: LedgerScope, cost_nanousd: int) -> Hold:
+    hold = reserve(ledger, scope, cost_nanousd=cost_nanousd)
     assert isinstance(hold, Hold)
     return hold
 
 
-def test_what_is_held_and_spent_stays_below_the_limit(ledger: Ledger) -> None:
+def test_what_is_held_and_spent_stays_below_the_limit(ledger: AnyLedger) -> None:
     scope = budget(ledger, 10)
     first = held(ledger, scope, 7)
-    refused = ledger.reserve(scope, cost_nanousd=4)
+    refused = reserve(ledger, scope, cost_nanousd=4)
     assert isinstance(refused, Refused)
     assert (refused.rule, refused.who, refused.used, refused.asked) == (0, "team", 7, 4)
     assert refused.wait_s == 86_400
@@ -41,30 +49,32 @@ def test_what_is_held_and_spent_stays_below_the_limit(ledger: Ledger) -> None:
     assert (scope.counts_cost, scope.counts_tokens) == (True, False)
 
 
-def test_what_nobody_settles_is_never_free(ledger: Ledger) -> None:
+def test_what_nobody_settles_is_never_free(ledger: AnyLedger) -> None:
     scope = budget(ledger, 10)
     hold = held(ledger, scope, 7)
     del hold
     assert [(one.spent, one.held) for one in ledger.standings()] == [(7, 0)]
 
 
-def test_what_is_released_is_given_back(ledger: Ledger) -> None:
+def test_what_is_released_is_given_back(ledger: AnyLedger) -> None:
     number = ledger.rule("requests", "requests", 1, period="sliding", sliding_s=60)
     scope = ledger.scope([(number, "key")])
-    hold = ledger.reserve(scope)
+    hold = reserve(ledger, scope)
     assert isinstance(hold, Hold)
     assert (hold.release(), hold.release()) == (True, False)
-    assert isinstance(ledger.reserve(scope), Hold)
+    assert isinstance(reserve(ledger, scope), Hold)
 
 
-def test_more_is_held_as_far_as_it_fits(ledger: Ledger) -> None:
+def test_more_is_held_as_far_as_it_fits(ledger: AnyLedger) -> None:
     hold = held(ledger, budget(ledger, 10), 4)
     assert (hold.extend(cost_nanousd=6), hold.extend(cost_nanousd=1)) == (True, False)
     hold.settle(cost_nanousd=9)
     assert hold.extend(cost_nanousd=1) is False
 
 
-def test_what_is_durable_is_written_down_first(ledger: Ledger) -> None:
+def test_what_is_durable_is_written_down_first() -> None:
+    ledger = Ledger()
+    ledger.freeze(NOW_MS)
     scope = budget(ledger, 1_000, durable=True)
     assert ledger.reserve(scope, cost_nanousd=5) is None
     rows = ledger.unsaved()
@@ -81,17 +91,18 @@ def test_what_is_durable_is_written_down_first(ledger: Ledger) -> None:
     assert after_a_crash.standings(scope)[0].spent == rows[0][4]
 
 
-def test_levels_are_told_of_once(ledger: Ledger) -> None:
+def test_levels_are_told_of_once(ledger: AnyLedger) -> None:
     scope = budget(ledger, 10)
     for _ in range(3):
         held(ledger, scope, 3).settle(cost_nanousd=3)
+    assert ledger.held == 0
     assert ledger.crossings() == [(0, "team", 0.5, 6)]
     assert ledger.crossings() == []
 
 
-def test_a_rule_in_shadow_is_named(ledger: Ledger) -> None:
+def test_a_rule_in_shadow_is_named(ledger: AnyLedger) -> None:
     number = ledger.rule("soft", "tokens", 5, period="ever", enforced=False)
-    hold = ledger.reserve(ledger.scope([(number, "x")]), tokens=6)
+    hold = reserve(ledger, ledger.scope([(number, "x")]), tokens=6)
     assert isinstance(hold, Hold)
     assert hold.shadowed == [number]
 
@@ -116,12 +127,14 @@ def test_the_clock_runs() -> None:
         ("cost", 1, "day", None, [float("nan")]),
     ],
 )
-def test_bad_rules(measure: str, most: int, period: str, sliding_s: float | None, levels: list[float]) -> None:
+def test_bad_rules(
+    ledger: AnyLedger, measure: str, most: int, period: str, sliding_s: float | None, levels: list[float]
+) -> None:
     with pytest.raises(ValueError, match=r"measure|period|below zero"):
-        Ledger().rule("x", measure, most, period=period, sliding_s=sliding_s, levels=levels)
+        ledger.rule("x", measure, most, period=period, sliding_s=sliding_s, levels=levels)
 
 
-def test_nothing_is_used_that_is_below_zero(ledger: Ledger) -> None:
+def test_nothing_is_used_that_is_below_zero(ledger: AnyLedger) -> None:
     scope = budget(ledger, 10)
     with pytest.raises(ValueError, match="below zero"):
         ledger.reserve(scope, cost_nanousd=-1)
@@ -130,3 +143,92 @@ def test_nothing_is_used_that_is_below_zero(ledger: Ledger) -> None:
         with pytest.raises(ValueError, match="below zero"):
             wrong()
     hold.release()
+
+
+def test_a_scope_of_another_ledger(ledger: AnyLedger) -> None:
+    other = Ledger()
+    scope = budget(other, 10)
+    with pytest.raises(ValueError, match="another ledger"):
+        reserve(ledger, scope)
+    with pytest.raises(ValueError, match="another ledger"):
+        ledger.standings(scope)
+
+
+def test_what_slides_counts_for_its_whole_period(ledger: AnyLedger) -> None:
+    number = ledger.rule("pace", "requests", 3, period="sliding", sliding_s=60)
+    scope = ledger.scope([(number, "key")])
+    for second in (0, 30, 59):
+        ledger.freeze(NOW_MS + second * 1000)
+        hold = reserve(ledger, scope)
+        assert isinstance(hold, Hold)
+        hold.settle()
+    ledger.freeze(NOW_MS + 60_000)
+    refused = reserve(ledger, scope)
+    assert isinstance(refused, Refused)
+    assert refused.wait_s == 1.0
+    ledger.freeze(NOW_MS + 61_000)
+    assert isinstance(reserve(ledger, scope), Hold)
+    assert [(one.spent, one.held, one.resets_s) for one in ledger.standings(scope)] == [(3, 0, 30.0)]
+    ledger.freeze(NOW_MS + 10 * DAY_MS)
+    assert [(one.spent, one.held) for one in ledger.standings(scope)] == [(0, 0)]
+
+
+def test_what_ends_late_counts_where_it_began(ledger: AnyLedger) -> None:
+    number = ledger.rule("daily", "requests", 2, period="day")
+    scope = ledger.scope([(number, "key")])
+    late = reserve(ledger, scope)
+    assert isinstance(late, Hold)
+    ledger.freeze(NOW_MS + DAY_MS)
+    assert [(one.spent, one.held) for one in ledger.standings(scope)] == [(0, 0)]
+    late.settle()
+    assert [(one.spent, one.held) for one in ledger.standings(scope)] == [(0, 0)]
+    assert isinstance(reserve(ledger, scope), Hold)
+
+
+def test_requests_at_the_same_time(ledger: AnyLedger) -> None:
+    number = ledger.rule("at-once", "concurrent", 2, period="ever")
+    scope = ledger.scope([(number, "key")])
+    holds = [reserve(ledger, scope) for _ in range(3)]
+    refused = holds.pop()
+    assert isinstance(refused, Refused)
+    assert (refused.used, refused.wait_s) == (2, 1.0)
+    assert isinstance(holds[0], Hold)
+    holds[0].settle()
+    assert isinstance(reserve(ledger, scope), Hold)
+
+
+def test_all_limits_or_none(ledger: AnyLedger) -> None:
+    wide = ledger.rule("wide", "requests", 9, period="sliding", sliding_s=3600)
+    narrow = ledger.rule("narrow", "tokens", 10, period="sliding", sliding_s=60)
+    scope = ledger.scope([(wide, "a"), (narrow, "b")])
+    first = reserve(ledger, scope, tokens=8)
+    assert isinstance(first, Hold)
+    assert (first.requests_left, first.tokens_left) == ((9, 8, 3660.0), (10, 2, 61.0))
+    refused = reserve(ledger, scope, tokens=3)
+    assert isinstance(refused, Refused)
+    assert refused.rule == narrow
+    assert [(one.spent, one.held) for one in ledger.standings(scope)] == [(0, 1), (0, 8)]
+    never = reserve(ledger, scope, tokens=11)
+    assert isinstance(never, Refused)
+    assert never.wait_s is None
+
+
+def test_a_limit_that_changes_keeps_what_it_has_counted(ledger: AnyLedger) -> None:
+    scope = budget(ledger, 10)
+    held(ledger, scope, 8).settle(cost_nanousd=8)
+    budget(ledger, 20)
+    held(ledger, scope, 12).release()
+    budget(ledger, 7)
+    assert isinstance(reserve(ledger, scope, cost_nanousd=0), Refused)
+
+
+@pytest.mark.parametrize(
+    ("period", "sliding_s", "slot"),
+    [
+        ("day", None, (NOW_MS, NOW_MS + DAY_MS)),
+        ("ever", None, (0, None)),
+        ("sliding", 60.0, (NOW_MS, NOW_MS + 61_000)),
+    ],
+)
+def test_slots(period: str, sliding_s: float | None, slot: tuple[int, int | None]) -> None:
+    assert period_slot(period, sliding_s, NOW_MS + 1) == slot

@@ -10,6 +10,7 @@ from tests.cache.test_serve import hang_up
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, hold, stream
 from tests.served import Serve, Served
+from tests.store.valkey import new_prefix
 
 from dragoman.access.secret import create_secret
 from dragoman.config.limiting import Accounting, Limit
@@ -20,12 +21,21 @@ PRICE = {"input_usd_mtok": 1.0, "output_usd_mtok": 10.0}
 Limited = Callable[..., Served]
 
 
+@pytest.fixture(params=["here", "redis"])
+def shared(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Where limits are counted: in the process, and in Redis."""
+    if request.param == "here":
+        return {}
+    return {"redis": {"url": request.getfixturevalue("valkey"), "prefix": new_prefix(), "timeout_s": 1}}
+
+
 @pytest.fixture
-def limited(serve: Serve, upstream: Upstream) -> Limited:
+def limited(serve: Serve, upstream: Upstream, shared: dict[str, Any]) -> Limited:
     """A gateway with limits, before a provider that answers with 9 and 3 tokens: 39 micro-dollars."""
 
     def start(limits: dict[str, Any], *steps: Step, **fields: Any) -> Served:
         upstream.reply(expect, *(steps or (answer(),)))
+        fields = shared | fields
         config = config_for(upstream.base_url, limits=limits, **fields)
         config["deployments"]["up0"]["price"] = PRICE
         return serve(config)

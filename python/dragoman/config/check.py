@@ -55,6 +55,7 @@ def check(config: Config, problems: Problems, check_key: KeyCheck | None) -> Non
     if config.audit.syslog and not re.fullmatch(r"udp://[^/:@]+(:\d{1,5})?", config.audit.syslog):
         problems.add(("audit", "syslog"), "is not udp://host:port")
     _check_issuers(config, problems)
+    _check_sharing(config, problems)
     _check_keys(config.keys, problems, check_key)
 
 
@@ -298,6 +299,19 @@ def _check_limits(config: Config, problems: Problems) -> None:
         check_url(("ledger", "alerts", "url"), alerts.url.partition("?")[0], problems)
     if config.rehearsal.price is not None:
         _check_price(("rehearsal", "price"), config.rehearsal.price, problems)
+
+
+def _check_sharing(config: Config, problems: Problems) -> None:
+    if config.redis is not None:
+        if not re.match(r"(rediss?|valkeys?|unix|redis\+unix|valkey\+unix)://", config.redis.url):
+            problems.add(("redis", "url"), "is not redis://host:port, rediss://host:port or unix:///path")
+        if not re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", config.redis.prefix):
+            problems.add(("redis", "prefix"), "is 1 to 64 letters, digits and . _ : -")
+    if config.server.workers > 1:
+        missing = [] if config.store.url.startswith("postgresql") else ["store.url: postgresql+psycopg://..."]
+        missing += [] if config.redis is not None else ["redis.url: redis://..."]
+        if missing:
+            problems.add(("server", "workers"), f"several processes share what they count: set {' and '.join(missing)}")
 
 
 def _check_keys(keys: tuple[Key, ...], problems: Problems, check_key: KeyCheck | None) -> None:

@@ -18,6 +18,7 @@ from dragoman.config.limiting import Accounting, Dollars, Limit, Per
 from dragoman.config.part import Part
 from dragoman.config.prompting import Prompting
 from dragoman.config.queueing import Queue
+from dragoman.config.sharing import Redis
 from dragoman.config.signing_in import Identity
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -241,6 +242,7 @@ class Server(Part, frozen=True, kw_only=True):
 
     host: Annotated[str, "anything but loopback needs at least one virtual key"] = "127.0.0.1"
     port: Annotated[Port, "0: any free one"] = 8080
+    workers: Annotated[int, Meta(ge=1, le=256), "processes; several need redis and a store.url of PostgreSQL"] = 1
     limits: Annotated[Limits, "what one request, and all together, may ask"] = Limits()
     drain_s: Annotated[Positive, "for running requests to end after SIGTERM"] = 30.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "what is logged"] = "info"
@@ -289,6 +291,7 @@ class Config(Part, frozen=True, kw_only=True):
     server: Annotated[Server, "the listener"] = Server()
     admin: Annotated[Admin, "the admin API"] = Admin()
     store: Annotated[Store, "where keys and usage are kept"] = Store()
+    redis: Annotated[Redis | None, "where several processes and servers count together; null: there is one"] = None
     defaults: Annotated[Defaults, "what holds where a route or a request says nothing else"] = Defaults()
     providers: Annotated[dict[str, Provider], "where requests are sent, by name"] = {}
     deployments: Annotated[dict[str, Deployment], "models at providers, by name"] = {}

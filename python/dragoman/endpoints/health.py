@@ -89,8 +89,7 @@ def degraded(gateway: Gateway) -> list[str]:
         found.append("usage: the database does not take rows; they wait")
     if gateway.writer.dropped:
         found.append(f"usage: {gateway.writer.dropped} rows were lost")
-    if not gateway.figures.is_healthy:
-        found.append("ledger: the database does not take figures; what is not claimed is refused")
+    found += [f"ledger: {trouble}" for trouble in gateway.counting.troubles]
     if gateway.auditor.trail.failure is not None:
         found.append(f"audit: the log cannot be written ({gateway.auditor.trail.failure})")
     if gateway.auditor.trail.figures["lost"]:
@@ -147,7 +146,9 @@ def _limits(gateway: Gateway) -> list[Family]:
         gauge(
             "limit_shadow_refusals", "Requests that a limit in shadow would have refused", told(gateway.holds.shadowed)
         ),
-        gauge("ledger_write_failures", "Refused transactions of the limits' figures", [((), gateway.figures.failures)]),
+        gauge(
+            "ledger_write_failures", "Refused transactions of the limits' figures", [((), gateway.counting.failures)]
+        ),
         gauge("alerts_undelivered", "Alerts that reached nobody", [((), gateway.alerts.failures)]),
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -18,8 +18,7 @@ from dragoman.config.limiting import SECONDS, Limit
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
-    from dragoman.core import Ledger, LedgerScope
-    from dragoman.ledger.figures import Figures
+    from dragoman.core import Ledger, LedgerScope, SharedLedger
 
 Measure = Literal["requests", "tokens", "concurrent", "cost"]
 # Kinds of requests whose accounts are remembered: clients make some up.
@@ -92,12 +91,19 @@ def rules_of_key(principal: Principal) -> list[Rule]:
     return rules_of(name, budget) + rules_of(name, pace)
 
 
+class Written(Protocol):
+    """What is written down of the ledger."""
+
+    def restore(self, number: int, rule: Rule) -> None:
+        """Know a rule, and give it what was counted for it before this start."""
+
+
 class Book:
     """The limits in force."""
 
-    def __init__(self, ledger: Ledger, figures: Figures) -> None:
+    def __init__(self, ledger: Ledger | SharedLedger, written: Written) -> None:
         self.ledger = ledger
-        self._figures = figures
+        self._written = written
         self._declared: dict[str, Limit] = {}
         self._stored: dict[str, Limit] = {}
         self._in_force: list[tuple[Limit, list[int]]] = []
@@ -139,7 +145,7 @@ class Book:
         key, scopes = self._key(asker), self._scopes
         known = scopes.get(key)
         if known is None:
-            parts = list(self._parts(asker))
+            parts = list(self.parts(asker))
             known = asker.principal, self.ledger.scope(parts) if parts else None
             if len(scopes) >= MOST_REMEMBERED:
                 scopes.clear()
@@ -156,7 +162,8 @@ class Book:
             asker.run if "run" in told else "",
         )
 
-    def _parts(self, asker: Asker) -> Iterator[tuple[int, str]]:
+    def parts(self, asker: Asker) -> Iterator[tuple[int, str]]:
+        """The rules that a request falls under, and for whom it counts there."""
         key: Principal | None = asker.principal
         while key is not None:  # a key that a key has made is held to the limits of both
             for rule in rules_of_key(key):
@@ -180,7 +187,7 @@ class Book:
         )
         self._rules[number] = rule
         if rule.is_durable:
-            self._figures.restore(self.ledger, number, rule)
+            self._written.restore(number, rule)
         return number
 
 

@@ -30,8 +30,8 @@ from dragoman.store.tables import ledger as table
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-    from dragoman.core import Ledger
-    from dragoman.ledger.book import Rule
+    from dragoman.core import Hold, Ledger, LedgerScope, Refused
+    from dragoman.ledger.book import Asker, Rule
 
 log = logging.getLogger("dragoman.ledger")
 
@@ -80,11 +80,11 @@ class Figures:
                 ahead,
             )
 
-    def restore(self, ledger: Ledger, number: int, rule: Rule) -> None:
+    def restore(self, number: int, rule: Rule) -> None:
         """Know a rule, and give it what was counted for it before this start, once."""
         self._rules[number] = rule
         rows = self._before.pop((rule.name, rule.measure, rule.period), [])
-        ledger.restore([(number, who, slot_ms, spent, claimed, None) for who, slot_ms, spent, claimed in rows])
+        self._ledger.restore([(number, who, slot_ms, spent, claimed, None) for who, slot_ms, spent, claimed in rows])
 
     def start(self) -> None:
         """Begin to write."""
@@ -94,6 +94,23 @@ class Figures:
     def is_healthy(self) -> bool:
         """Whether the database takes figures."""
         return not self._failing
+
+    @property
+    def troubles(self) -> list[str]:
+        """What does not work as it should."""
+        return ["the database does not take figures; what is not claimed is refused"] if self._failing else []
+
+    async def reserve(
+        self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int, loop: AbstractEventLoop
+    ) -> Hold | Refused:
+        """Hold what a request may come to, or say what refuses it; for a coroutine that a driver runs.
+
+        Raises:
+            StoreError: the database does not take what is claimed for it.
+        """
+        while (answer := self._ledger.reserve(scope, tokens=tokens, cost_nanousd=cost_nanousd)) is None:
+            await self.claim(loop)
+        return answer
 
     async def claim(self, loop: AbstractEventLoop) -> None:
         """Write down what is claimed, for a request that waits for it; for a coroutine that a driver runs.

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from dragoman.core import Refused
 from dragoman.dialects.limits import limit_headers
+from dragoman.driver import driven
 from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
 from dragoman.ledger.book import NANO, Asker, shown
 from dragoman.ledger.bound import bound_of
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from collections.abc import Callable
 
     from dragoman.config.limiting import Accounting
-    from dragoman.core import Hold, LedgerScope, TokenCount
+    from dragoman.core import LedgerScope, TokenCount
     from dragoman.ledger.book import Book, Rule
     from dragoman.ledger.bound import Bound
-    from dragoman.ledger.figures import Figures
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Plan
     from dragoman.routing.run import Run
@@ -28,14 +31,69 @@ _MTOK = 1_000_000
 SHADOWED = "x-dragoman-limits-shadowed"
 
 
+class Held(Protocol):
+    """What is held for a request: :class:`~dragoman.core.Hold`, or one that was made without Redis."""
+
+    @property
+    def shadowed(self) -> list[int]:
+        """Rules that are not enforced and would have refused."""
+
+    @property
+    def requests_left(self) -> tuple[int, int, float | None] | None:
+        """Of requests: the limit, what is left, seconds until it is more."""
+
+    @property
+    def tokens_left(self) -> tuple[int, int, float | None] | None:
+        """Of tokens."""
+
+    def settle(self, *, tokens: int = 0, cost_nanousd: int = 0, requests: int = 1) -> bool:
+        """Put what was used in its place, once."""
+
+
+class Shortage(Struct, frozen=True):
+    """What :class:`~dragoman.core.Refused` says, of a limit that the database has refused by."""
+
+    rule: int
+    who: str
+    used: int
+    asked: int
+    wait_s: float | None
+
+
+class Counting(Protocol):
+    """How holds are counted: in this process, or in Redis for all."""
+
+    failures: int
+    on_write: Callable[[], None]
+
+    @property
+    def troubles(self) -> list[str]:
+        """What does not work as it should."""
+
+    def start(self) -> None:
+        """Begin, in the process that serves."""
+
+    async def reserve(
+        self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int, loop: AbstractEventLoop
+    ) -> Held | Refused | Shortage:
+        """Hold what a request may come to, or say what refuses it; for a coroutine that a driver runs.
+
+        Raises:
+            StoreError: it cannot be written down.
+        """
+
+    def close(self) -> None:
+        """Leave the figures as they are."""
+
+
 class Holds:
     """Holds for requests, within the limits in force."""
 
-    def __init__(self, book: Book, figures: Figures, loop: AbstractEventLoop) -> None:
+    def __init__(self, book: Book, counting: Counting, loop: AbstractEventLoop) -> None:
         self.book = book
-        self.figures = figures
         self.refused: dict[str, int] = {}  # by limit, for metrics
         self.shadowed: dict[str, int] = {}
+        self._counting = counting
         self._loop = loop
 
     def concern(self, run: Run) -> bool:
@@ -57,14 +115,11 @@ class Holds:
         """Hold what a call may come to, or refuse it; for a coroutine that a driver runs.
 
         Raises:
-            RequestError: as :meth:`hold`.
+            LimitExceeded: a limit is reached.
+            Forbidden: what it may come to is not known, or is more than the key may ask for.
+            Overloaded: it cannot be counted or written down.
         """
-        scope, bound = self._scope(run), bound_of(call, plan, counted, accounting)
-        while not self.hold(run, scope, bound, accounting):
-            try:
-                await self.figures.claim(self._loop)
-            except StoreError:
-                raise _unwritten() from None
+        await self._hold(run, bound_of(call, plan, counted, accounting), accounting)
         if run.hold is not None:
             tell(run, run.hold, call.dialect)
 
@@ -72,32 +127,23 @@ class Holds:
         """Hold so much, or refuse it; for what runs on the event loop.
 
         Raises:
-            RequestError: as :meth:`hold`.
+            RequestError: as :meth:`take`.
         """
+        await driven(self._hold(run, bound, accounting), self._loop)
+
+    async def _hold(self, run: Run, bound: Bound, accounting: Accounting) -> None:
         scope = self._scope(run)
-        while not self.hold(run, scope, bound, accounting):
-            try:
-                await self.figures.claim_on_loop(self._loop)
-            except StoreError:
-                raise _unwritten() from None
-
-    def hold(self, run: Run, scope: LedgerScope | None, bound: Bound, accounting: Accounting) -> bool:
-        """Hold what a request may come to, or refuse it. False: what is claimed has to be written down first.
-
-        Raises:
-            LimitExceeded: a limit is reached.
-            Forbidden: what it may come to is not known, or is more than the key may ask for.
-        """
         cost_nanousd = self._cost(run, scope, bound, accounting)
         if scope is None:
-            return True
-        answer = self.book.ledger.reserve(scope, tokens=bound.tokens, cost_nanousd=cost_nanousd)
-        if isinstance(answer, Refused):
+            return
+        try:
+            answer = await self._counting.reserve(asker_of(run), scope, bound.tokens, cost_nanousd, self._loop)
+        except StoreError:
+            raise _unwritten() from None
+        if isinstance(answer, Refused | Shortage):
             raise self._refusal(answer)
-        if answer is not None:
-            run.hold = answer
-            self._note_shadowed(run, answer)
-        return answer is not None
+        run.hold = answer
+        self._note_shadowed(run, answer)
 
     def _cost(self, run: Run, scope: LedgerScope | None, bound: Bound, accounting: Accounting) -> int:
         cost_nanousd, most_usd = bound.cost_nanousd, run.principal.max_request_usd
@@ -115,14 +161,14 @@ class Holds:
             )
         return cost_nanousd
 
-    def _note_shadowed(self, run: Run, hold: Hold) -> None:
+    def _note_shadowed(self, run: Run, hold: Held) -> None:
         if hold.shadowed:
             names = dict.fromkeys(self.book.rule(number).name for number in hold.shadowed)
             run.limits.append((SHADOWED, ", ".join(names)))
             for name in names:
                 self.shadowed[name] = self.shadowed.get(name, 0) + 1
 
-    def _refusal(self, refused: Refused) -> LimitExceeded:
+    def _refusal(self, refused: Refused | Shortage) -> LimitExceeded:
         rule = self.book.rule(refused.rule)
         self.refused[rule.name] = self.refused.get(rule.name, 0) + 1
         kind = BudgetExceeded if rule.measure == "cost" else LimitExceeded
@@ -131,7 +177,7 @@ class Holds:
         return error
 
 
-def tell(run: Run, hold: Hold, dialect: str) -> None:
+def tell(run: Run, hold: Held, dialect: str) -> None:
     """Have the answer's headers say what is left: of several limits, of the one with the least."""
     if hold.requests_left is not None:
         run.limits += limit_headers(dialect, "requests", *hold.requests_left, time.time())
@@ -151,7 +197,7 @@ def _unwritten() -> Overloaded:
     return Overloaded(message, code="budget_unavailable", retry_after_s=1)
 
 
-def close(run: Run, hold: Hold, tokens: Tokens, cost_nanousd: int | None, accounting: Accounting) -> None:
+def close(run: Run, hold: Held, tokens: Tokens, cost_nanousd: int | None, accounting: Accounting) -> None:
     """Put what a request came to in the place of what is held for it, once."""
     used = 0 if run.kept is not None else tokens.input + tokens.output
     if cost_nanousd is None:
@@ -165,7 +211,7 @@ def ceiling_cost(tokens: int, accounting: Accounting) -> int:
     return round(tokens * accounting.ceiling_usd_mtok * NANO / _MTOK) if accounting.unpriced == "ceiling" else 0
 
 
-def told(rule: Rule, refused: Refused) -> str:
+def told(rule: Rule, refused: Refused | Shortage) -> str:
     """Why a request is refused, and what to do."""
     of_key = rule.name.startswith("key:")
     name = "of this key" if of_key else f"{rule.name!r}" + (f" of {shown(refused.who)}" if refused.who else "")

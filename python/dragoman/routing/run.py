@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from dragoman.access.knobs import Knobs
     from dragoman.access.principal import Principal
     from dragoman.cache.kept import Kept
-    from dragoman.core import Hold, Outcome, Recording, TokenCount
+    from dragoman.core import Outcome, Recording, TokenCount
     from dragoman.errors import RequestError
     from dragoman.guardrails.guarding import Guarding
+    from dragoman.ledger.hold import Held
     from dragoman.routing.plan import Deployment, Member
     from dragoman.routing.translation import Translation
     from dragoman.server.request import Request
@@ -112,7 +113,7 @@ class Run:
         self.before_end: Callable[[Run], None] = _nothing  # before the last of a translated answer leaves
         self.lossy = ""  # what its request lost on the way
         self.guarding: Guarding | None = None
-        self.hold: Hold | None = None  # of what it may come to, where it is limited
+        self.hold: Held | None = None  # of what it may come to, where it is limited
         self.limits: list[tuple[str, str]] = []  # headers that say how much of them is left
         self.prompt = ""  # the template that was called, and its version
         self.adjusted = ""  # parameters that are not as they were asked

@@ -12,6 +12,7 @@ mod ledger;
 mod mask;
 mod nearest;
 mod quantiles;
+mod redis;
 mod sealer;
 mod tokens;
 mod upstream;
@@ -28,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     mask::register(module)?;
     nearest::register(module)?;
     quantiles::register(module)?;
+    redis::register(module)?;
     sealer::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;

@@ -1,7 +1,8 @@
 //! The bytes' way to the provider and back.
 //!
 //! [`client`] keeps connections, [`attempt`] sends one request and follows its answer, [`relay`] passes a stream on,
-//! [`batches`] hands one over to be translated, [`outcome`] says how it ended. Python is not known here: the client of the gateway is a [`relay::Reply`].
+//! [`batches`] hands one over to be translated, [`outcome`] says how it ended. [`shared`] is what several processes know
+//! together, in Redis. Python is not known here: the client of the gateway is a [`relay::Reply`].
 
 pub mod attempt;
 pub mod batches;
@@ -10,4 +11,5 @@ pub mod connect;
 pub mod decode;
 pub mod outcome;
 pub mod relay;
+pub mod shared;
 pub mod slow_reader;

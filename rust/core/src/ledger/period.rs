@@ -22,6 +22,14 @@ pub enum Period {
 }
 
 impl Period {
+    /// How wide its slots are, where they slide.
+    pub fn width_ms(self) -> Option<u64> {
+        match self {
+            Self::Sliding(ms) => Some(width(ms)),
+            _ => None,
+        }
+    }
+
     /// When the slot began that a moment falls into; Unix milliseconds, as all moments here.
     pub fn slot(self, now_ms: u64) -> u64 {
         let today = now_ms / DAY_MS;

@@ -1,4 +1,4 @@
-//! Limits and budgets: `Ledger`, `LedgerScope`, `Hold`, `Refused`.
+//! Limits and budgets: `Ledger`, `LedgerScope`, `Hold`, `Refused`; and `SharedLedger`, of several processes.
 //!
 //! The clock is supplied here. It runs with the monotonic one, and follows the wall clock only in small steps: a wall
 //! clock that jumps must neither refill a limit nor end a month.
@@ -7,15 +7,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dragoman_core::ledger::{self, Amounts, Figure, Measure, Period, Reserved, Rule};
+use dragoman_wire::shared;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 
+use self::remote::Remote;
+
+pub mod remote;
+
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Ledger>()?;
+    module.add_class::<remote::SharedLedger>()?;
     module.add_class::<LedgerScope>()?;
     module.add_class::<Hold>()?;
     module.add_class::<Refused>()?;
-    module.add_class::<Standing>()
+    module.add_class::<Standing>()?;
+    module.add_function(wrap_pyfunction!(period_slot, module)?)
 }
 
 /// The wall clock is followed while it is no further away than this.
@@ -54,38 +61,47 @@ struct Books {
     clock: Clock,
 }
 
-type Shared = Arc<Mutex<Books>>;
+type Local = Arc<Mutex<Books>>;
 type Row = (usize, String, u64, i64, i64, Option<u64>);
 
-fn lock(shared: &Shared) -> MutexGuard<'_, Books> {
+fn lock(shared: &Local) -> MutexGuard<'_, Books> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
 struct Ledger {
-    books: Shared,
+    books: Local,
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
 struct LedgerScope {
-    scope: ledger::Scope,
-    books: Shared,
+    scope: Counted,
     #[pyo3(get)]
     counts_tokens: bool,
     #[pyo3(get)]
     counts_cost: bool,
 }
 
+/// Accounts of this process, or of all that share a server.
+enum Counted {
+    Here(ledger::Scope, Local),
+    There(Arc<remote::Scope>),
+}
+
 #[pyclass(frozen, module = "dragoman._core")]
 struct Hold {
-    hold: Mutex<Option<ledger::Hold>>,
-    books: Shared,
+    held: Mutex<Option<Held>>,
     #[pyo3(get)]
     shadowed: Vec<usize>,
     #[pyo3(get)]
     requests_left: Option<Left>,
     #[pyo3(get)]
     tokens_left: Option<Left>,
+}
+
+enum Held {
+    Here(ledger::Hold, Local),
+    There(Box<shared::hold::Hold>, Remote),
 }
 
 #[pyclass(frozen, get_all, module = "dragoman._core")]
@@ -138,6 +154,29 @@ fn period(name: &str, sliding_s: Option<f64>) -> PyResult<Period> {
     }
 }
 
+/// When the slot of a period began that a moment falls into, and when it no longer counts.
+#[pyfunction]
+#[pyo3(signature = (period, sliding_s, now_ms))]
+fn period_slot(period: &str, sliding_s: Option<f64>, now_ms: u64) -> PyResult<(u64, Option<u64>)> {
+    let period = self::period(period, sliding_s)?;
+    let slot_ms = period.slot(now_ms);
+    Ok((slot_ms, period.leaves(slot_ms)))
+}
+
+fn rule_of(
+    (name, measure, most): (&str, &str, i64),
+    (period, sliding_s): (&str, Option<f64>),
+    (enforced, durable): (bool, bool),
+    mut levels: Vec<f64>,
+) -> PyResult<Rule> {
+    if most < 0 || levels.iter().any(|level| !level.is_finite() || *level <= 0.0) {
+        return Err(PyValueError::new_err("most must not be below zero, and levels must be above"));
+    }
+    levels.sort_by(f64::total_cmp);
+    let (measure, period) = (self::measure(measure)?, self::period(period, sliding_s)?);
+    Ok(Rule { name: name.into(), measure, period, most, enforced, durable, levels })
+}
+
 fn row(figure: Figure) -> Row {
     (figure.rule, figure.who, figure.slot_ms, figure.spent, figure.claimed, figure.leaves_ms)
 }
@@ -148,8 +187,21 @@ fn figure((rule, who, slot_ms, spent, claimed, leaves_ms): Row) -> Figure {
 
 type Left = (i64, i64, Option<f64>);
 
+/// What is left, with how long until the oldest leaves.
 fn told(left: ledger::Left, now_ms: u64) -> Left {
     (left.most, left.left, left.resets_ms.map(|resets_ms| seconds(resets_ms.saturating_sub(now_ms))))
+}
+
+impl From<ledger::Refusal> for Refused {
+    fn from(refusal: ledger::Refusal) -> Self {
+        Self {
+            rule: refusal.rule,
+            who: refusal.who,
+            used: refusal.used,
+            asked: refusal.asked,
+            wait_s: refusal.wait_ms.map(seconds),
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a calendar fit a double")]
@@ -179,27 +231,20 @@ impl Ledger {
         sliding_s: Option<f64>,
         enforced: bool,
         durable: bool,
-        mut levels: Vec<f64>,
+        levels: Vec<f64>,
     ) -> PyResult<usize> {
-        if most < 0 || levels.iter().any(|level| !level.is_finite() || *level <= 0.0) {
-            return Err(PyValueError::new_err("most must not be below zero, and levels must be above"));
-        }
-        levels.sort_by(f64::total_cmp);
-        let (measure, period) = (self::measure(measure)?, self::period(period, sliding_s)?);
-        let rule = Rule { name: name.into(), measure, period, most, enforced, durable, levels };
+        let rule = rule_of((name, measure, most), (period, sliding_s), (enforced, durable), levels)?;
         Ok(lock(&self.books).ledger.rule(rule))
     }
 
     fn scope(&self, parts: Vec<(usize, String)>) -> PyResult<LedgerScope> {
         let mut books = lock(&self.books);
         let scope = books.ledger.scope(parts.iter().map(|(rule, who)| (*rule, who.as_str())));
-        let scope = scope
-            .ok_or_else(|| PyOverflowError::new_err("limits are counted for too many names at a time"))?;
+        let scope = scope.ok_or_else(too_many)?;
         Ok(LedgerScope {
             counts_tokens: books.ledger.measures(&scope, Measure::Tokens),
             counts_cost: books.ledger.measures(&scope, Measure::Cost),
-            scope,
-            books: Arc::clone(&self.books),
+            scope: Counted::Here(scope, Arc::clone(&self.books)),
         })
     }
 
@@ -212,43 +257,31 @@ impl Ledger {
         cost_nanousd: i64,
     ) -> PyResult<Option<Answer>> {
         let most = amounts(requests, tokens, cost_nanousd)?;
+        let scope = self.own(scope)?;
         let mut books = lock(&self.books);
         let now_ms = books.clock.now_ms();
-        Ok(match books.ledger.reserve(&scope.scope, most, now_ms) {
+        Ok(match books.ledger.reserve(scope, most, now_ms) {
             Reserved::Held(mut hold) => Some(Answer::Held(Hold {
                 shadowed: std::mem::take(&mut hold.shadowed),
                 requests_left: hold.left.first().copied().flatten().map(|left| told(left, now_ms)),
                 tokens_left: hold.left.last().copied().flatten().map(|left| told(left, now_ms)),
-                hold: Mutex::new(Some(hold)),
-                books: Arc::clone(&self.books),
+                held: Mutex::new(Some(Held::Here(hold, Arc::clone(&self.books)))),
             })),
-            Reserved::Refused(refusal) => Some(Answer::Refused(Refused {
-                rule: refusal.rule,
-                who: refusal.who,
-                used: refusal.used,
-                asked: refusal.asked,
-                wait_s: refusal.wait_ms.map(seconds),
-            })),
+            Reserved::Refused(refusal) => Some(Answer::Refused(refusal.into())),
             Reserved::Unclaimed => None,
         })
     }
 
     #[pyo3(signature = (scope = None))]
-    fn standings(&self, scope: Option<&LedgerScope>) -> Vec<Standing> {
+    fn standings(&self, scope: Option<&LedgerScope>) -> PyResult<Vec<Standing>> {
+        let scope = scope.map(|scope| self.own(scope)).transpose()?;
         let mut books = lock(&self.books);
         let now_ms = books.clock.now_ms();
         let standings = match scope {
-            Some(scope) => books.ledger.standings(&scope.scope, now_ms),
+            Some(scope) => books.ledger.standings(scope, now_ms),
             None => books.ledger.all(now_ms),
         };
-        let shown = |one: ledger::Standing| Standing {
-            rule: one.rule,
-            who: one.who,
-            spent: one.spent,
-            held: one.held,
-            resets_s: one.resets_ms.map(|resets_ms| seconds(resets_ms.saturating_sub(now_ms))),
-        };
-        standings.into_iter().map(shown).collect()
+        Ok(standings.into_iter().map(|one| shown(one, now_ms)).collect())
     }
 
     #[getter]
@@ -297,6 +330,33 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    fn own<'a>(&self, scope: &'a LedgerScope) -> PyResult<&'a ledger::Scope> {
+        match &scope.scope {
+            Counted::Here(scope, books) if Arc::ptr_eq(books, &self.books) => Ok(scope),
+            _ => Err(another_ledger()),
+        }
+    }
+}
+
+fn shown(one: ledger::Standing, now_ms: u64) -> Standing {
+    Standing {
+        rule: one.rule,
+        who: one.who,
+        spent: one.spent,
+        held: one.held,
+        resets_s: one.resets_ms.map(|resets_ms| seconds(resets_ms.saturating_sub(now_ms))),
+    }
+}
+
+fn another_ledger() -> PyErr {
+    PyValueError::new_err("the scope is another ledger's")
+}
+
+fn too_many() -> PyErr {
+    PyOverflowError::new_err("limits are counted for too many names at a time")
+}
+
 fn amounts(requests: i64, tokens: i64, cost: i64) -> PyResult<Amounts> {
     if requests < 0 || tokens < 0 || cost < 0 {
         return Err(PyValueError::new_err("nothing is used that is below zero"));
@@ -306,13 +366,23 @@ fn amounts(requests: i64, tokens: i64, cost: i64) -> PyResult<Amounts> {
 
 impl Drop for LedgerScope {
     fn drop(&mut self) {
-        lock(&self.books).ledger.forget(&self.scope);
+        if let Counted::Here(scope, books) = &self.scope {
+            lock(books).ledger.forget(scope);
+        }
     }
 }
 
 impl Hold {
-    fn take(&self) -> Option<ledger::Hold> {
-        self.hold.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Ends it, once; `None`: what was used is not known.
+    fn end(&self, used: Option<Amounts>) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (held, used) {
+            (None, _) => return false,
+            (Some(Held::Here(hold, books)), Some(used)) => lock(&books).ledger.settle(hold, used),
+            (Some(Held::Here(hold, books)), None) => lock(&books).ledger.keep(hold),
+            (Some(Held::There(hold, remote)), used) => remote.end(*hold, used),
+        }
+        true
     }
 }
 
@@ -320,39 +390,37 @@ impl Hold {
 impl Hold {
     #[pyo3(signature = (*, tokens = 0, cost_nanousd = 0, requests = 1))]
     fn settle(&self, tokens: i64, cost_nanousd: i64, requests: i64) -> PyResult<bool> {
-        let used = amounts(requests, tokens, cost_nanousd)?;
-        let Some(hold) = self.take() else { return Ok(false) };
-        lock(&self.books).ledger.settle(hold, used);
-        Ok(true)
+        Ok(self.end(Some(amounts(requests, tokens, cost_nanousd)?)))
     }
 
     fn release(&self) -> bool {
-        let Some(hold) = self.take() else { return false };
-        lock(&self.books).ledger.settle(hold, Amounts::default());
-        true
+        self.end(Some(Amounts::default()))
     }
 
     #[pyo3(signature = (*, tokens = 0, cost_nanousd = 0))]
-    fn extend(&self, tokens: i64, cost_nanousd: i64) -> PyResult<bool> {
+    fn extend(&self, py: Python<'_>, tokens: i64, cost_nanousd: i64) -> PyResult<bool> {
         let more = amounts(0, tokens, cost_nanousd)?;
-        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(hold) = hold.as_mut() else { return Ok(false) };
-        let mut books = lock(&self.books);
-        let now_ms = books.clock.now_ms();
-        Ok(books.ledger.extend(hold, more, now_ms))
+        let (hold, remote) = match self.held.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            None => return Ok(false),
+            Some(Held::Here(hold, books)) => {
+                let mut books = lock(books);
+                let now_ms = books.clock.now_ms();
+                return Ok(books.ledger.extend(hold, more, now_ms));
+            }
+            Some(Held::There(hold, remote)) => ((**hold).clone(), remote.clone()),
+        };
+        Ok(remote.extend(py, hold, more))
     }
 
     #[getter]
     fn is_open(&self) -> bool {
-        self.hold.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 }
 
 impl Drop for Hold {
     /// One that nobody settled is never free.
     fn drop(&mut self) {
-        if let Some(hold) = self.take() {
-            lock(&self.books).ledger.keep(hold);
-        }
+        self.end(None);
     }
 }

@@ -1,0 +1,128 @@
+-- Charges every account with the most that a request may come to, or none.
+--
+-- KEYS[3...] the accounts. ARGV: time, by when it is of use at the latest (0: always), the hold's id, six an account.
+-- Answers HELD and three figures an account: used, when the oldest of it leaves, whether it would have refused; REFUSED:
+-- which, used, how long to wait (-1: it does not help); CLAIM and five figures a durable account that the caller is to
+-- ask the database about: which, slot, its end, how much more is needed, how much is wanted; WAIT: others are asking;
+-- CLOCK: the slots are of another time; LATE: nobody waits for the answer any more.
+
+local by, id = tonumber(ARGV[2]), ARGV[3]
+if by > 0 and now > by then
+  return { LATE, now }
+end
+
+-- How long until so much more fits if nothing else comes.
+local function wait_of(account, rule)
+  if rule.measure == CONCURRENT then
+    return 1000
+  end
+  local used, slots, fields = account.u + account.h, {}, {}
+  local slot = account.f or account.slot
+  while slot <= account.slot and #slots < 130 do
+    slots[#slots + 1] = slot
+    fields[#fields + 1] = 's' .. slot
+    fields[#fields + 1] = 'h' .. slot
+    slot = rule.width > 0 and slot + rule.width or account.slot + 1
+  end
+  local got = redis.call('HMGET', account.key, unpack(fields))
+  for place, each in ipairs(slots) do
+    used = used - number(got[2 * place - 1]) - number(got[2 * place])
+    if used + rule.amount <= rule.most then
+      local at = leaves(rule, each)
+      return at > 0 and at - now or -1
+    end
+  end
+  return -1
+end
+
+local rules, accounts, refusal, short = {}, {}, nil, {}
+for place = 3, #KEYS do
+  local rule = rule_at(4 + (place - 3) * 6)
+  if is_of_another_time(rule) then
+    return { CLOCK, now }
+  end
+  local account = opened(KEYS[place], rule)
+  rules[#rules + 1], accounts[#accounts + 1] = rule, account
+  account.known, account.used_now, account.granted = true, 0, 0
+  if rule.durable then
+    local slot = account.slot
+    local got = redis.call('HMGET', account.key, 'a', 's' .. slot, 'h' .. slot, 'g' .. slot)
+    account.known, account.asked = got[1] and true or false, tonumber(got[1])
+    account.used_now, account.granted = number(got[2]) + number(got[3]), number(got[4])
+  end
+  local used = account.u + account.h
+  if not account.known then
+    short[#short + 1] = #accounts
+  elseif used + rule.amount <= rule.most then
+    if rule.durable and account.used_now + rule.amount > account.granted then
+      short[#short + 1] = #accounts
+    end
+  elseif rule.enforced then
+    local wait = wait_of(account, rule)
+    if not refusal or (refusal[5] >= 0 and (wait < 0 or wait > refusal[5])) then
+      refusal = { REFUSED, now, #accounts - 1, used, wait }
+    end
+  else
+    account.shadowed = true
+  end
+end
+if refusal then
+  -- What is spent elsewhere may have become less since the database was asked last.
+  local refusing = accounts[refusal[3] + 1]
+  if refusing.asked and now - refusing.asked > RECENT_MS then
+    redis.call('SADD', DIRTY, refusing.key)
+  end
+  return refusal
+end
+
+if #short > 0 then
+  local claims = { CLAIM, now }
+  for _, place in ipairs(short) do
+    local rule, account = rules[place], accounts[place]
+    if number(redis.call('HGET', account.key, 't')) <= now then
+      redis.call('HSET', account.key, 'k', id, 't', now + CLAIM_MS)
+      redis.call('PEXPIRE', account.key, KEPT_MS)
+      local need = account.used_now + rule.amount
+      local claim = claim_of(need, rule.most, rule.amount)
+      local figures = {
+        place - 1, account.slot, leaves(rule, account.slot), need - account.granted, claim - account.granted,
+      }
+      for _, figure in ipairs(figures) do
+        claims[#claims + 1] = figure
+      end
+    end
+  end
+  return #claims > 2 and claims or { WAIT, now }
+end
+
+local lines, answer = {}, { HELD, now }
+for place, account in ipairs(accounts) do
+  local rule = rules[place]
+  local key, slot = account.key, account.slot
+  redis.call('HINCRBY', key, 'h' .. slot, rule.amount)
+  redis.call('HINCRBY', key, 'h', rule.amount)
+  local fields = { 'u', account.u, 'f', account.f or slot, 'c', slot }
+  local kept_ms = rule.width > 0 and 2 * (rule.width + rule.span) + 60000 or KEPT_MS
+  if rule.durable then
+    local told = {
+      'm', rule.most, 'o', rule.enforced and 1 or 0, 'n', rule.amount, 'e' .. slot, leaves(rule, slot),
+    }
+    for _, field in ipairs(told) do
+      fields[#fields + 1] = field
+    end
+    kept_ms = math.max(kept_ms, KEPT_MS)
+    local _, lease = claim_of(0, rule.most, rule.amount)
+    if account.granted < rule.most and account.granted - account.used_now - rule.amount < lease / 2 then
+      redis.call('SADD', DIRTY, key)
+    end
+  end
+  redis.call('HSET', key, unpack(fields))
+  redis.call('PEXPIRE', key, kept_ms)
+  lines[place] = { key, slot, rule.amount, rule.measure, rule.durable }
+  answer[#answer + 1] = account.u + redis.call('HGET', key, 'h')
+  answer[#answer + 1] = leaves(rule, account.f or slot)
+  answer[#answer + 1] = account.shadowed and 1 or 0
+end
+redis.call('HSET', HOLDS, id, cmsgpack.pack(lines))
+redis.call('PEXPIRE', HOLDS, KEPT_MS)
+return answer
