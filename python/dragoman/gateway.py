@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.issuers import Issuers
@@ -47,6 +48,7 @@ from dragoman.store.responses import Responses
 from dragoman.store.vault import Vault
 from dragoman.telemetry.metrics import Metrics
 from dragoman.usage.price import Prices
+from dragoman.usage.spool import Spool
 from dragoman.usage.write import UsageWriter
 
 if TYPE_CHECKING:
@@ -69,11 +71,21 @@ FIRST_TYPICAL_TOKENS = 256.0
 CONNECT_WITHIN_S = 2.0
 
 
+class Seat(Struct, frozen=True):
+    """Which of a server's processes this is, and what they have in common."""
+
+    worker: int = 0
+    rehearsal_key: str = ""  # empty: its own
+
+
 class Gateway:
     """What serves requests, apart from the server."""
 
-    def __init__(self, config: Config, loop: AbstractEventLoop, environ: Mapping[str, str]) -> None:
-        self.rehearsal_key = secrets.token_urlsafe(24)
+    def __init__(
+        self, config: Config, loop: AbstractEventLoop, environ: Mapping[str, str], seat: Seat | None = None
+    ) -> None:
+        self.seat = seat or Seat()
+        self.rehearsal_key = self.seat.rehearsal_key or secrets.token_urlsafe(24)
         self.metrics = Metrics()
         self.prices = Prices()
         self.upstream = Upstream(loop)
@@ -82,7 +94,7 @@ class Gateway:
         self.problems: list[str] = []
         self.is_draining: Callable[[], bool] = lambda: False
         self._typical: dict[str, float] = {}
-        self.store = open_store(config.store, environ, role="server")
+        self.store = open_store(config.store, environ, role="server" if config.redis is None else "sharer")
         try:
             pepper = load_pepper(self.store.directory, environ)
             loopback = is_loopback(config.server.host)
@@ -112,12 +124,14 @@ class Gateway:
             self.auditor.contents,
             lambda: self.auditor.settings,
         )
+        self.housekeeping.retains = self.seat.worker == 0
         # Whose answers these are is not known any more, so all of them go: people are seldom erased.
         self.housekeeping.on_erased = self._let_go_of_erased
-        self.saved_answers = CacheFile(self.store.directory, pepper)
+        self.saved_answers = CacheFile(self.store.directory, pepper, self.seat.worker)
         if config.cache.persist:
             self.saved_answers.load(self.answers)
-        self.writer = UsageWriter(self.store.engine, self.store.directory, config.store)
+        spool = Spool(self.store.directory, worker=self.seat.worker, workers=config.server.workers)
+        self.writer = UsageWriter(self.store.engine, spool, config.store)
         self.writer.start()
         self.counting.start()
         self.holds = Holds(self.book, self.counting, loop)
@@ -243,13 +257,14 @@ def counting_of(store: Store, redis: Redis | None) -> tuple[Counting, Book]:
     """How limits are counted, and the limits.
 
     Raises:
-        StoreError: what was counted before cannot be read.
+        StoreError: what was counted before cannot be read, or other servers count elsewhere.
     """
     if redis is None:
         ledger = Ledger()
         figures = Figures(store.engine, ledger)
         return figures, Book(ledger, figures)
     shared = SharedCounting(store.engine, redis, secrets.token_hex(8))
+    shared.meet(store.others())
     shared.book = Book(shared.ledger, shared)
     return shared, shared.book
 

@@ -67,7 +67,7 @@ def test_toml_and_yaml_are_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("zzz: 1", 'f:1: zzz: unknown field; known here: server, admin, store, defaults, providers'),
+        ("zzz: 1", 'f:1: zzz: unknown field; known here: server, admin, store, redis, defaults, providers'),
         ("server: {hots: 1}", 'f:1: server.hots: unknown field; did you mean "host"?'),
         ("server: {port: '80'}", "f:1: server.port: expected int, got str"),
         ("server: {port: 70000}", "f:1: server.port: expected int <= 65535"),

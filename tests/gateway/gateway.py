@@ -129,8 +129,8 @@ class Gateway:
         found = [self.process.pid]
         for pid in found:
             with contextlib.suppress(FileNotFoundError):
-                children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-                found.extend(int(child) for child in children)
+                for thread in sorted(Path(f"/proc/{pid}/task").iterdir()):
+                    found.extend(int(child) for child in (thread / "children").read_text().split())
         return found
 
     @property

@@ -14,7 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from dragoman.server.supervise import ADDRESS_VARIABLE, BANNER_VARIABLE, Supervisor
+from dragoman.server.supervise import (
+    ADDRESS_VARIABLE,
+    BANNER_VARIABLE,
+    NUMBER_VARIABLE,
+    WORKERS_VARIABLE,
+    Supervisor,
+)
 
 PATIENCE_S = 30.0
 
@@ -239,3 +245,29 @@ def test_it_imports_next_to_nothing() -> None:
         "sqlalchemy",
         "asyncio",
     } == set()
+
+
+def test_workers_are_kept_alive_each_by_itself(tmp_path: Path) -> None:
+    numbered = (
+        NOTES + f"    note('numbers', os.environ[{NUMBER_VARIABLE!r}])\n    while True:\n        time.sleep(0.05)\n"
+    )
+    with Supervised(tmp_path, numbered, {WORKERS_VARIABLE: "3"}) as supervised:
+        first = supervised.started(3)
+        os.kill(first[1], signal.SIGKILL)
+        assert set(supervised.started(4)[3:]).isdisjoint(first)
+        assert sorted(supervised._lines(tmp_path / "numbers", 4)[:3]) == [0, 1, 2]
+        supervised.process.send_signal(signal.SIGHUP)
+        assert supervised.signalled(3) == [signal.SIGHUP] * 3
+        supervised.process.send_signal(signal.SIGTERM)
+        status, output = supervised.wait()
+        assert status == 0
+        assert supervised.signalled(6)[3:] == [signal.SIGTERM] * 3
+        assert len([line for line in output.splitlines() if line.startswith("worker ")]) == 1
+
+
+def test_a_worker_that_cannot_start_ends_all(tmp_path: Path) -> None:
+    second = NOTES + f"    sys.exit(78) if os.environ[{NUMBER_VARIABLE!r}] == '1' else None\n"
+    with Supervised(
+        tmp_path, second + "    while True:\n        time.sleep(0.05)\n", {WORKERS_VARIABLE: "2"}
+    ) as supervised:
+        assert supervised.wait()[0] == 78

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from dragoman.errors import StoreError
-from dragoman.store.lock import InstanceLock
+from dragoman.store.lock import InstanceLock, one_at_a_time
 
 HOLD = """
 import sys, time
@@ -67,3 +69,22 @@ def test_the_file_is_the_owners_alone(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="lock file"):
         InstanceLock(tmp_path / "none" / "lock")
+
+
+def test_those_that_start_together_take_turns(tmp_path: Path) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def work() -> None:
+        with one_at_a_time(tmp_path / "start.lock"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,29 @@ def test_one_server_a_database(store: Store, url: str, tmp_path: Path) -> None:
     open_store(settings, {}, role="visitor").close()
     store.close()
     open_store(settings, {}, role="server").close()
+
+
+def test_servers_that_count_together_share_a_database(store: Store, url: str, tmp_path: Path) -> None:
+    settings = Settings(url=url, data_dir=str(tmp_path))
+    with pytest.raises(StoreError, match=r"redis\.url"):
+        open_store(settings, {}, role="sharer")
+    store.close()
+    first, second = (open_store(settings, {}, role="sharer") for _ in range(2))
+    assert (first.others(), second.others()) == (1, 1)
+    with pytest.raises(StoreError, match="another server"):
+        open_store(settings, {}, role="server")
+    first.close()
+    assert second.others() == 0
+    second.close()
+
+
+def test_servers_may_start_at_once(url: str, tmp_path: Path) -> None:
+    settings = Settings(url=url, data_dir=str(tmp_path))
+    with ThreadPoolExecutor(4) as threads:
+        opened = list(threads.map(lambda _: open_store(settings, {}, role="sharer"), range(4)))
+    assert [one.others() for one in opened] == [3] * 4
+    for one in opened:
+        one.close()
 
 
 def test_keys(store: Store) -> None:

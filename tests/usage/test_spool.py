@@ -117,3 +117,25 @@ def test_a_directory_that_is_missing_is_an_error_and_no_file(tmp_path: Path, mak
     with pytest.raises(OSError):
         spool.append([make_row()])
     assert spool.name == ""
+
+
+def test_each_worker_has_files_of_its_own(tmp_path: Path, make_row: Callable[..., UsageRow]) -> None:
+    spools = [Spool(tmp_path, worker=worker, workers=3) for worker in range(3)]
+    for spool in spools:
+        spool.append([make_row()])
+    assert len({spool.name for spool in spools}) == 3
+    assert [Spool(tmp_path, worker=worker, workers=3).name for worker in range(3)] == [one.name for one in spools]
+
+
+def test_the_first_takes_over_what_workers_left_that_there_are_no_more(
+    tmp_path: Path, make_row: Callable[..., UsageRow]
+) -> None:
+    left = [Spool(tmp_path, worker=worker, workers=4) for worker in (1, 3)]
+    for spool in left:
+        spool.append([make_row()])
+    first = Spool(tmp_path, worker=0, workers=2)
+    assert first.name == left[1].name
+    first.remove()
+    assert first.name == ""
+    alone = Spool(tmp_path)
+    assert alone.name == left[0].name

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from dragoman.audit.subjects import Subjects
 
 GENERATION = "erasures_generation"
-# The cache's file: what is in it is not asked for, it goes whole.
-SAVED_ANSWERS = "cache.sealed"
+# The cache's files: what is in them is not asked for, they go whole.
+SAVED_ANSWERS = "cache*.sealed"
 
 
 class Erased(NamedTuple):
@@ -62,7 +62,8 @@ def erase(
             connection.execute(delete(continuity).where(continuity.c.tenant == tenant))
             forget_end_user(connection, tenant, name)
             count_up(connection, GENERATION)
-        (directory / SAVED_ANSWERS).unlink(missing_ok=True)
+        for saved in directory.glob(SAVED_ANSWERS):
+            saved.unlink(missing_ok=True)
     except (SQLAlchemyError, OSError) as error:
         raise StoreError(f"not all of it could be erased: {error}") from error
     subjects.erase(tenant, name)

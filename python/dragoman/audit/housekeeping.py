@@ -41,6 +41,7 @@ class Housekeeping:
         self._settings = settings
         self._generation = self._read_generation()
         self._retain_due_s = time.monotonic() + RETAIN_EVERY_S
+        self.retains = True  # of a server's processes one does
         self.on_erased: Callable[[], object] = lambda: None
 
     def look(self) -> None:
@@ -51,7 +52,7 @@ class Housekeeping:
                 self._subjects.forget_erased()
                 self.on_erased()
                 self._generation = generation
-            if time.monotonic() >= self._retain_due_s:
+            if self.retains and time.monotonic() >= self._retain_due_s:
                 self._retain_due_s = time.monotonic() + RETAIN_EVERY_S
                 self.retain(now_ms())
         except (SQLAlchemyError, StoreError) as error:

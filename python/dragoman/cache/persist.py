@@ -31,10 +31,10 @@ class _Saved(Struct, array_like=True):
 
 
 class CacheFile:
-    """The file."""
+    """The file of one of the server's workers, from 0."""
 
-    def __init__(self, directory: Path, pepper: bytes) -> None:
-        self.path = directory / NAME
+    def __init__(self, directory: Path, pepper: bytes, worker: int = 0) -> None:
+        self.path = directory / (f"cache.{worker}.sealed" if worker else NAME)
         self._sealer = Sealer(hmac.digest(pepper, b"answers", "sha256"))
 
     def save(self, cache: AnswerCache) -> None:

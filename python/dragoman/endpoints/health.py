@@ -47,6 +47,8 @@ class Ready:
             "snapshot": snapshot.number,
             "degraded": degraded(self.gateway),
         }
+        if snapshot.config.server.workers > 1:
+            payload["worker"] = self.gateway.seat.worker
         if self.gateway.problems:
             payload["config_problems"] = self.gateway.problems
         if "verbose" in request.query and self._may_see(request):
@@ -77,7 +79,13 @@ class Exposition:
         headers = own_headers(request, self.gateway.snapshot.number)
         headers[0] = ("content-type", "text/plain; version=0.0.4; charset=utf-8")
         request.stage = "answered"
-        request.proto.response_bytes(200, headers, exposition(families).encode())
+        request.proto.response_bytes(200, headers, exposition(families, _worker(self.gateway)).encode())
+
+
+def _worker(gateway: Gateway) -> Labels:
+    """Which of several processes has answered: each tells its own figures."""
+    several = gateway.snapshot.config.server.workers > 1
+    return (("worker", str(gateway.seat.worker)),) if several else ()
 
 
 def degraded(gateway: Gateway) -> list[str]:
@@ -149,7 +157,17 @@ def _limits(gateway: Gateway) -> list[Family]:
         gauge(
             "ledger_write_failures", "Refused transactions of the limits' figures", [((), gateway.counting.failures)]
         ),
+        *_redis(gateway),
         gauge("alerts_undelivered", "Alerts that reached nobody", [((), gateway.alerts.failures)]),
+    ]
+
+
+def _redis(gateway: Gateway) -> list[Family]:
+    if gateway.redis is None:
+        return []
+    return [
+        gauge("redis_up", "Whether Redis answers", [((), float(gateway.redis.is_up))]),
+        gauge("redis_failures", "Commands that failed", [((), gateway.redis.failures)]),
     ]
 
 

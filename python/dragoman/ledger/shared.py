@@ -44,6 +44,8 @@ SILENT_S = 15.0
 # Requests that wait for the database at the same time.
 CLAIMING_THREADS = 4
 MOST_CLAIMS = 100
+# Others say that they live every second, also to a Redis that has forgotten it.
+MEET_WITHIN_S = 3.0
 
 
 class SharedCounting:
@@ -69,9 +71,24 @@ class SharedCounting:
     def restore(self, number: int, rule: Rule) -> None:
         """Nothing: an account is granted what the table says when it is first asked for."""
 
+    def meet(self, others: int) -> None:
+        """See that other servers that share the database count here as well. What cannot be seen now is taken for so.
+
+        Raises:
+            StoreError: none of them does.
+        """
+        until_s = time.monotonic() + MEET_WITHIN_S
+        while self.ledger.beat() and others and self.ledger.processes == 1:
+            if time.monotonic() > until_s:
+                self.ledger.leave()
+                raise StoreError(
+                    "other servers use this database, and none of them this Redis: give all of them the same redis.url "
+                    "and redis.prefix"
+                )
+            time.sleep(WRITE_EVERY_S)
+
     def start(self) -> None:
         """Begin to live, as others see it."""
-        self.ledger.beat()
         for thread in self._beats:
             thread.start()
 

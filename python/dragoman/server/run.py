@@ -1,4 +1,4 @@
-"""``dragoman serve``: checks what can be checked, says what to try, and keeps a worker alive."""
+"""``dragoman serve``: checks what can be checked, says what to try, and keeps workers alive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dragoman.config.schema import Provider
 from dragoman.errors import ConfigError
 from dragoman.providers.catalogue import row
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
-from dragoman.server.supervise import ADDRESS_VARIABLE, BANNER_VARIABLE
+from dragoman.server.supervise import ADDRESS_VARIABLE, BANNER_VARIABLE, WORKERS_VARIABLE
 
 if TYPE_CHECKING:
     from dragoman.config.load import Overrides
@@ -44,6 +44,7 @@ def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
         SPEC_VARIABLE: msgspec.json.encode(spec).decode(),
         BANNER_VARIABLE: banner(config, address, port) + _admin_line(admin_address, admin_port),
         ADDRESS_VARIABLE: f"{address} {port}",
+        WORKERS_VARIABLE: str(config.server.workers),
     }
     # What was imported to read the configuration is not needed again: the next program starts without it.
     os.execve(sys.executable, [sys.executable, "-m", "dragoman.server.supervise"], environ)  # noqa: S606
@@ -110,9 +111,10 @@ def banner(config: Config, address: str, port: int) -> str:
     needs_key = bool(config.keys) or not is_loopback(config.server.host)
     key = "$DRAGOMAN_KEY" if needs_key else "none"
     header = f' \\\n    -H "Authorization: Bearer {key}"' if needs_key else ""
+    workers = f" with {config.server.workers} workers" if config.server.workers > 1 else ""
     served = ", ".join([*config.providers, *(["rehearsal"] if config.rehearsal.enabled else [])])
     return f"""
-Dragoman listens on {base_url}   (providers: {served})
+Dragoman listens on {base_url}{workers}   (providers: {served})
 
 Try it:
 

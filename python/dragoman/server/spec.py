@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dragoman.config.load import Overrides
 from dragoman.config.schema import Config
@@ -24,6 +25,8 @@ class WorkerSpec(Struct, frozen=True, kw_only=True):
     log_level: str
     admin_address: str = ""
     admin_port: int = 0  # 0: the admin API is not served
+    # Of the provider that needs no network: a worker may be asked by another.
+    rehearsal_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     @property
     def path(self) -> Path | None:

@@ -1,9 +1,9 @@
-"""The parent process: small, holding nothing, keeping one worker alive.
+"""The parent process: small, holding nothing, keeping workers alive, each by itself.
 
 A worker that dies is replaced within two seconds, with a pause that grows while it keeps dying and is never the same,
-so that many gateways do not come back at the same instant. Signals are passed on; what they mean is the worker's
-business. ``run`` turns itself into this process, which imports next to nothing: it stays for as long as the gateway
-runs.
+so that many gateways do not come back at the same instant. Signals are passed on to all; what they mean is the
+worker's business. Workers share their port: the kernel gives each connection to one of them. ``run`` turns itself into
+this process, which imports next to nothing: it stays for as long as the gateway runs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from types import FrameType
 
 BANNER_VARIABLE = "DRAGOMAN_BANNER"
 ADDRESS_VARIABLE = "DRAGOMAN_ADDRESS"
+WORKERS_VARIABLE = "DRAGOMAN_WORKERS"
+NUMBER_VARIABLE = "DRAGOMAN_WORKER_NUMBER"
 WORKER = [sys.executable, "-m", "dragoman.server.worker"]
 SLOWEST_RESPAWN_S = 30.0
 SETTLED_AFTER_S = 10.0
@@ -31,12 +33,15 @@ READY_WITHIN_S = 60.0
 
 
 class Supervisor:
-    """Keeps ``command`` running with the environment given."""
+    """Keeps ``command`` running with the environment given: one worker."""
 
-    def __init__(self, command: list[str], environ: dict[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, command: list[str], environ: dict[str, str], say: Callable[[str], None], name: str = "the worker"
+    ) -> None:
         self.command = command
         self.environ = environ
         self.say = say
+        self.name = name
         self.worker = 0  # its process id; 0 while none runs
         self.stopping = False
 
@@ -60,7 +65,7 @@ class Supervisor:
             has_died = True
             deaths = 0 if time.monotonic() - started_s > SETTLED_AFTER_S else deaths + 1
             pause_s = min(0.2 * 2**deaths, SLOWEST_RESPAWN_S) * uniform(0.5, 1.0)  # noqa: S311 - jitter
-            self.say(f"the worker ended with status {status}; another starts in {pause_s:.1f} s")
+            self.say(f"{self.name} ended with status {status}; another starts in {pause_s:.1f} s")
             self._sleep(pause_s)
             if self.stopping:
                 return 1
@@ -79,6 +84,36 @@ class Supervisor:
         until_s = time.monotonic() + seconds
         while time.monotonic() < until_s and not self.stopping:
             time.sleep(POLL_S)
+
+
+class Crew:
+    """Several supervisors, each with its worker: what ends one in order ends all."""
+
+    def __init__(self, supervisors: list[Supervisor]) -> None:
+        self.supervisors = supervisors
+
+    def pass_on(self, number: int, frame: FrameType | None) -> None:
+        """A signal for all workers."""
+        for supervisor in self.supervisors:
+            supervisor.pass_on(number, frame)
+
+    def run(self) -> int:
+        """Run until all have ended; the worst exit status."""
+        if len(self.supervisors) == 1:
+            return self.supervisors[0].run()
+        found: list[int] = []
+
+        def work(supervisor: Supervisor) -> None:
+            found.append(supervisor.run())
+            if not all(one.stopping for one in self.supervisors):
+                self.pass_on(signal.SIGTERM, None)
+
+        threads = [Thread(target=work, args=(supervisor,)) for supervisor in self.supervisors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return max(found)
 
 
 def announce(address: str, banner: str, say: Callable[[str], None]) -> None:
@@ -100,15 +135,19 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Supervise a worker with the environment that ``run`` prepared."""
+    """Supervise workers with the environment that ``run`` prepared."""
     environ = dict(os.environ)
     banner, address = environ.pop(BANNER_VARIABLE, ""), environ.pop(ADDRESS_VARIABLE, "")
-    supervisor = Supervisor(WORKER, environ, _say)
+    count = int(environ.get(WORKERS_VARIABLE, "1"))
+    names = ["the worker"] if count == 1 else [f"worker {number}" for number in range(count)]
+    crew = Crew(
+        [Supervisor(WORKER, environ | {NUMBER_VARIABLE: str(number)}, _say, name) for number, name in enumerate(names)]
+    )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        signal.signal(number, supervisor.pass_on)
+        signal.signal(number, crew.pass_on)
     if address:
         Thread(target=announce, args=(address, banner, _say), daemon=True).start()
-    return supervisor.run()
+    return crew.run()
 
 
 if __name__ == "__main__":

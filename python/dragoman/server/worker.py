@@ -30,9 +30,12 @@ from dragoman.config.schema import Config
 from dragoman.driver import Driver, ThreadLoop
 from dragoman.endpoints.table import build_admin_router, build_router
 from dragoman.errors import DragomanError
-from dragoman.gateway import Gateway
+from dragoman.gateway import Gateway, Seat
 from dragoman.server.app import App
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
+from dragoman.server.supervise import NUMBER_VARIABLE
+from dragoman.store.location import create_data_dir, data_dir
+from dragoman.store.lock import one_at_a_time
 
 log = logging.getLogger("dragoman.server")
 
@@ -68,10 +71,13 @@ class Scheduler(_granian.CallbackScheduler):
 class Worker:
     """One serving process."""
 
-    def __init__(self, spec: WorkerSpec, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, spec: WorkerSpec, config: Config, loop: asyncio.AbstractEventLoop, number: int = 0) -> None:
         self.spec = spec
         self.loop = loop
-        self.gateway = Gateway(config, loop, os.environ)
+        directory = data_dir(config.store, os.environ)
+        create_data_dir(directory)
+        with one_at_a_time(directory / "start.lock"):
+            self.gateway = Gateway(config, loop, os.environ, Seat(number, spec.rehearsal_key))
         self.app = App(self.gateway, build_router(self.gateway), loop)
         self.gateway.is_draining = lambda: self.app.draining
         if spec.admin_port and config.admin.bootstrap:
@@ -219,8 +225,9 @@ def main() -> int:
     logging.basicConfig(level=spec.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
+    number = int(os.environ.pop(NUMBER_VARIABLE, "0"))
     try:
-        worker = Worker(spec, spec.load(os.environ), loop)
+        worker = Worker(spec, spec.load(os.environ), loop, number)
     except DragomanError as error:
         log.error("cannot start: %s", error)
         return 78

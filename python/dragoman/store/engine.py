@@ -23,7 +23,7 @@ from dragoman.store.lock import InstanceLock
 from dragoman.store.migrate import ensure_current, is_current
 from dragoman.store.sqlite import check_integrity, log_path, sqlite_engine, sqlite_module
 
-Role = Literal["server", "visitor"]
+Role = Literal["server", "sharer", "visitor"]
 
 # The largest file that is checked whole at start: 0.1 s after an orderly end, 1.3 s after a crash.
 CLEAN_CHECK_BYTES = 64 * 1024 * 1024
@@ -58,6 +58,16 @@ class Store:
         log = log_path(_file(self.engine.url))
         return log.stat().st_size if log.exists() else 0
 
+    def others(self) -> int:
+        """How many other servers share the database."""
+        if not isinstance(self._lock, ServerClaim):
+            return 0
+        where = "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        named = f"classid = {SERVER_LOCK >> 32} AND objid = {SERVER_LOCK & 0xFFFFFFFF} AND objsubid = 1 AND granted"
+        with self.engine.connect() as connection:
+            held = connection.exec_driver_sql(f"SELECT count(*) FROM pg_locks WHERE {where} AND {named}")  # noqa: S608
+            return int(held.scalar_one()) - 1
+
     def close(self) -> None:
         """Close every connection. After this another server may start."""
         if isinstance(self._lock, ServerClaim):
@@ -72,7 +82,8 @@ def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) ->
     """Open the database, creating what is missing.
 
     A ``server`` owns the database: it alone is admitted, and it checks the file, a larger one too when its predecessor
-    did not close in order. A ``visitor`` (a command) comes and goes beside it, and writes durably.
+    did not close in order. A ``sharer`` is a server that counts where others count too: several of them are admitted to
+    PostgreSQL, and no ``server``. A ``visitor`` (a command) comes and goes beside them, and writes durably.
 
     Raises ``StoreError``.
     """
@@ -120,7 +131,7 @@ def _open_sqlite(url: URL, directory: Path, role: Role) -> Store:
     refuse_network_file_system(path)
     lock_path = path.with_name(path.name + ".lock")
     create_private_file(path)
-    lock = InstanceLock(lock_path) if role == "server" else None
+    lock = InstanceLock(lock_path) if role != "visitor" else None
     engine = sqlite_engine(url.set(database=str(path)), durable=role == "visitor")
     try:
         if lock is not None:
@@ -148,7 +159,7 @@ def _refuse_damaged(engine: Engine, path: Path, whole_up_to_bytes: int) -> None:
 
 
 def _bring_up_to_date(engine: Engine, lock_path: Path, role: Role) -> None:
-    if role == "server":
+    if role != "visitor":
         ensure_current(engine)
     elif not is_current(engine):
         lock = InstanceLock(lock_path)  # never under a running server's feet
@@ -185,18 +196,19 @@ def _open_postgresql(url: URL, directory: Path, role: Role) -> Store:
         engine.dispose()
         address = url.render_as_string(hide_password=True)
         raise StoreError(f"the database {address} cannot be used: {error.orig}") from error
-    return Store(engine, directory, _claim_postgresql(engine) if role == "server" else None)
+    return Store(engine, directory, _claim_postgresql(engine, role) if role != "visitor" else None)
 
 
-def _claim_postgresql(engine: Engine) -> ServerClaim:
-    """See that no other server counts limits in this database: each would count as if it were alone."""
+def _claim_postgresql(engine: Engine, role: Role) -> ServerClaim:
+    """See that no other server counts limits in this database by itself: each would count as if it were alone."""
     connection = engine.connect()
-    if not connection.execute(select(func.pg_try_advisory_lock(SERVER_LOCK))).scalar():
+    claim = func.pg_try_advisory_lock if role == "server" else func.pg_try_advisory_lock_shared
+    if not connection.execute(select(claim(SERVER_LOCK))).scalar():
         connection.close()
         engine.dispose()
         raise StoreError(
-            "another server uses this database, and limits and budgets are counted within one process; stop it, or "
-            "give this one its own store.url"
+            "another server uses this database, and limits and budgets are counted within one process; stop it, give "
+            "this one its own store.url, or give all of them the same redis.url"
         )
     connection.commit()  # the lock is the session's, not the transaction's
     return ServerClaim(connection)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dragoman.errors import StoreError
@@ -50,3 +52,14 @@ class InstanceLock:
 
     def _text(self) -> str:
         return os.pread(self._fd, 64, 0).decode(errors="replace").strip()
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Alone among the processes of a server that start together, which find files that are whole or make them."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

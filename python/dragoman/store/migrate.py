@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, func, insert, inspect, select
 
 from dragoman.errors import StoreError
 from dragoman.store.sqlite import begin_write
 from dragoman.store.tables import REVISION, metadata
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+# Names our lock in PostgreSQL among those of others: several servers may start at once.
+MIGRATION_LOCK = 0x647261676F6D6967
 
 # Alembic's own table, in its own shape.
 _alembic_version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
@@ -37,6 +40,8 @@ def ensure_current(engine: Engine) -> None:
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             begin_write(connection)
+        else:
+            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         found = _revision(connection)  # again: another process may have been faster
         if found is None:
             _create(connection)

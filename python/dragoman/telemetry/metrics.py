@@ -153,8 +153,11 @@ def gauge(name: str, text: str, values: Iterable[tuple[Labels, float]]) -> Famil
     return Family(full, "gauge", text, [(full, labels, value) for labels, value in values])
 
 
-def exposition(families: Iterable[Family]) -> str:
-    """The text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+def exposition(families: Iterable[Family], of_all: Labels = ()) -> str:
+    """The text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
+
+    :param of_all: labels that every sample has.
+    """
     lines: list[str] = []
     for family in families:
         if not family.samples:
@@ -162,7 +165,7 @@ def exposition(families: Iterable[Family]) -> str:
         lines.append(f"# HELP {family.name} {family.help}.")
         lines.append(f"# TYPE {family.name} {family.kind}")
         for name, labels, value in family.samples:
-            text = ",".join(f'{label}="{_escaped(said)}"' for label, said in labels)
+            text = ",".join(f'{label}="{_escaped(said)}"' for label, said in (*of_all, *labels))
             lines.append(f"{name}{{{text}}} {value:.12g}" if text else f"{name} {value:.12g}")
     return "\n".join(lines) + "\n"
 

@@ -2,12 +2,14 @@
 
 One JSON line a row. How far the file has been read back stands in the database, under the file's name, in the same
 transaction as the rows read: a crash at any instant neither loses nor doubles one. A new file has a new name, so an old
-position never stands for it.
+position never stands for it. Each worker of a server has files of its own; the first takes over those of workers that
+there are no more.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,12 +35,25 @@ class Chunk(NamedTuple):
 
 
 class Spool:
-    """The spool in a directory: no file, or one. Only one thread may use it. Methods raise ``OSError``."""
+    """The spool of a worker in a directory: no file, or one. Only one thread may use it. Methods raise ``OSError``.
 
-    def __init__(self, directory: Path, *, max_bytes: int = MAX_BYTES) -> None:
+    :param worker: which of the server's ``workers``, from 0.
+    """
+
+    def __init__(self, directory: Path, *, max_bytes: int = MAX_BYTES, worker: int = 0, workers: int = 1) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
-        self._path = min(directory.glob(f"{_PREFIX}*{_SUFFIX}"), default=None)
+        self._worker = worker
+        self._others = set(range(workers)) - {worker}
+        self._path = self._found()
+
+    def _found(self) -> Path | None:
+        """A file of this worker's, or that nobody else has."""
+        paths = sorted(self._directory.glob(f"{_PREFIX}*{_SUFFIX}"))
+        return next((path for path in paths if self._is_ours(_worker_of(path.name))), None)
+
+    def _is_ours(self, worker: int) -> bool:
+        return worker == self._worker or (self._worker == 0 and worker not in self._others)
 
     @property
     def name(self) -> str:
@@ -47,7 +62,8 @@ class Spool:
 
     def append(self, rows: Sequence[UsageRow]) -> int:
         """Add rows and return how many fitted below the size limit. On an error none was added."""
-        path = self._path or self._directory / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        whose = f"w{self._worker}-" if self._worker else ""
+        path = self._path or self._directory / f"{_PREFIX}{whose}{secrets.token_hex(8)}{_SUFFIX}"
         # Unbuffered: a buffer that could not be written would be written again, after the file was cut back.
         with open(path, "a+b", buffering=0, opener=_private) as file:
             self._path = path
@@ -96,7 +112,12 @@ class Spool:
         """Delete the file: every row of it is in the database."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-            self._path = None
+            self._path = self._found()
+
+
+def _worker_of(name: str) -> int:
+    found = re.match(rf"{_PREFIX}w(\d+)-", name)
+    return int(found[1]) if found else 0
 
 
 def _write_all(file: BinaryIO, content: bytes) -> None:

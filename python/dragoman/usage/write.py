@@ -19,13 +19,13 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from dragoman.config.schema import Store as Settings
 from dragoman.errors import StoreError
 from dragoman.store.meta import read_meta, write_meta
-from dragoman.store.tables import usage
+from dragoman.store.tables import meta, usage
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
 from dragoman.usage.rollup import Rollup, prune, prune_minutes
@@ -38,7 +38,7 @@ SLOWEST_RETRY_S = 2.0
 RETENTION_EVERY_S = 3600.0
 RECENT_ROWS = 4096  # a quarter of a second at the highest rate, and about 6 MB
 CHUNKS_A_TICK = 8
-_SPOOL_POSITION = "usage_spool_position"
+_SPOOL_POSITION = "usage_spool:"  # and the file's name: nodes with spools of their own may share a database
 _BAD_VALUES = (
     *(UnicodeError, OverflowError, DataError, InterfaceError, IntegrityError, ProgrammingError),
     *(AttributeError, TypeError),  # where SQLite took what cannot be added up
@@ -53,7 +53,14 @@ class UsageWriter:
     transactions, ``queued`` is the queue's length now.
     """
 
-    def __init__(self, engine: Engine, directory: Path, settings: Settings, *, recent_rows: int = RECENT_ROWS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        spool: Path | Spool,
+        settings: Settings,
+        *,
+        recent_rows: int = RECENT_ROWS,
+    ) -> None:
         self.written = 0
         self.spooled = 0
         self.dropped = 0
@@ -62,7 +69,7 @@ class UsageWriter:
         self._engine = engine
         self._insert = RowInsert(engine.dialect)
         self._rollup = Rollup(engine.dialect)
-        self._spool = Spool(directory)
+        self._spool = spool if isinstance(spool, Spool) else Spool(spool)
         self._max_queued = settings.usage_queue
         self._queue: deque[UsageRow] = deque()
         self._handed = 0
@@ -218,7 +225,7 @@ class UsageWriter:
         try:
             for _ in range(CHUNKS_A_TICK):
                 if not self._read_chunk_back():
-                    self._spool.remove()
+                    self._remove_spool()
                     return
         except (SQLAlchemyError, StoreError) as error:
             self._note_failure(error)
@@ -226,16 +233,25 @@ class UsageWriter:
             self.failures += 1
             _log.warning("the usage spool cannot be read: %s", error.strerror)
 
+    def _remove_spool(self) -> None:
+        """Delete the file, and then what was noted of it."""
+        name = self._spool.name
+        self._spool.remove()
+        if self._spool.name == name:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(delete(meta).where(meta.c.name == _SPOOL_POSITION + name))
+
     def _read_chunk_back(self) -> bool:
         """Move some rows from the spool to the database. False when there were none left."""
         with self._engine.begin() as connection:
-            name, _, position = read_meta(connection, _SPOOL_POSITION).partition(" ")
-            chunk = self._spool.read(int(position) if name == self._spool.name else 0, BATCH_ROWS)
+            name = _SPOOL_POSITION + self._spool.name
+            chunk = self._spool.read(int(read_meta(connection, name) or 0), BATCH_ROWS)
             if not chunk.rows and not chunk.unreadable:
                 return False
             self._insert(connection, chunk.rows)
             self._rollup.add(connection, chunk.rows)
-            write_meta(connection, _SPOOL_POSITION, f"{self._spool.name} {chunk.end}")
+            write_meta(connection, name, str(chunk.end))
         self.written += len(chunk.rows)
         self.unreadable += chunk.unreadable
         return True

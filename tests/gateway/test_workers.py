@@ -1,0 +1,258 @@
+"""Several workers and two nodes, on PostgreSQL and Redis: they count as one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL
+from tests.gateway.client import post
+from tests.gateway.gateway import Gateway, free_port
+from tests.gateway.test_budgets import INPUT, ask, config
+from tests.store import postgres
+from tests.store.valkey import Valkey, new_prefix
+
+PEPPER = {"DRAGOMAN_PEPPER": "ab" * 32}
+WORKERS = 4
+
+
+@pytest.fixture(scope="module")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    with postgres.server(tmp_path_factory.mktemp("pg")) as address:
+        yield address
+
+
+class Place:
+    """Where nodes meet: a database and a Redis."""
+
+    def __init__(self, directory: Path, url: str, redis: str, stack: contextlib.ExitStack) -> None:
+        self.url = url
+        self.redis = {"url": redis, "prefix": new_prefix(), "timeout_s": 0.25}
+        self._directory = directory
+        self._stack = stack
+        self._engine = create_engine(url)
+        stack.callback(self._engine.dispose)
+
+    def start(self, limits: dict[str, Any], workers: int = WORKERS, **fields: Any) -> Gateway:
+        """A node, with a directory of its own."""
+        directory = self._directory / f"node-{free_port()}"
+        directory.mkdir()
+        return self._stack.enter_context(Gateway(self.config(limits, workers, **fields), directory, PEPPER))
+
+    def config(self, limits: dict[str, Any], workers: int = WORKERS, **fields: Any) -> dict[str, Any]:
+        """A node's configuration."""
+        shared = {"store": {"url": self.url}, "redis": self.redis, "server": {"workers": workers}}
+        return config(limits) | shared | fields
+
+    def ask(self, query: str) -> Any:
+        """What the database says."""
+        with self._engine.connect() as connection:
+            return connection.execute(text(query)).scalar_one()
+
+    def cost(self) -> int:
+        """What one request costs."""
+        return int(self.ask("SELECT max(cost_nanousd) FROM usage"))
+
+
+@pytest.fixture
+def place(databases: URL, valkey: str, tmp_path: Path) -> Iterator[Place]:
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(postgres.database(databases))
+        yield Place(tmp_path, url, valkey, stack)
+
+
+def until(true: Callable[[], bool], timeout_s: float = 60) -> None:
+    until_s = time.monotonic() + timeout_s
+    while not true() and time.monotonic() < until_s:
+        time.sleep(0.05)
+    assert true()
+
+
+def many(ports: list[int], count: int, clients: int = 64) -> list[int]:
+    """The statuses of so many requests, of parallel clients, each on a connection of its own; 0: it broke."""
+    found: list[int] = []
+    left = list(range(count))
+
+    def work() -> None:
+        while True:
+            try:
+                number = left.pop()
+            except IndexError:
+                return
+            try:
+                found.append(ask(ports[number % len(ports)]))
+            except OSError:
+                found.append(0)
+
+    threads = [threading.Thread(target=work) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def workers_of(gateway: Gateway) -> set[int]:
+    """Which workers answer."""
+    return {gateway.get("/readyz").json["worker"] for _ in range(40)}
+
+
+def kill_one(node: Gateway) -> None:
+    """Kill a worker; it is replaced, and no other."""
+    before = node.processes[1:]
+    os.kill(before[1], signal.SIGKILL)
+    until(lambda: len(set(node.processes[1:]) - set(before)) == 1)
+    until(lambda: workers_of(node) == set(range(len(before))))
+    assert set(before) - {before[1]} < set(node.processes)
+
+
+def cost_of_one(place: Place) -> int:
+    node = place.start({}, 1)
+    assert ask(node.port) == 200
+    node.stop()
+    return place.cost()
+
+
+def test_workers_share_a_port_and_are_told_apart(place: Place) -> None:
+    node = place.start({})
+    until(lambda: workers_of(node) == set(range(WORKERS)))
+    assert "with 4 workers" in node.output
+    metrics = node.get("/metrics").body.decode()
+    assert 'dragoman_redis_up{worker="' in metrics
+    kill_one(node)
+    node.write(place.config({"pace": {"requests": 1, "per": "minute"}}))
+    node.signal(signal.SIGHUP)
+    until(lambda: {node.get("/readyz").json["snapshot"] for _ in range(40)} == {2})
+    assert many([node.port], 20, 4).count(200) == 1
+    assert node.stop() == 0
+
+
+def test_a_budget_for_37_calls_is_37_calls_whoever_is_killed(place: Place, say: Callable[[str], None]) -> None:
+    cost = cost_of_one(place)
+    limits = {"money": {"cost_usd": 37 * cost / 1e9, "per": "ever"}, "at-once": {"concurrent": 64}}
+    node = place.start(limits)
+    statuses = many([node.port], 400)
+    assert (statuses.count(200), statuses.count(429)) == (37, 363)
+    node.stop()
+    until(lambda: place.ask("SELECT sum(spent) FROM ledger") == 37 * cost)
+    assert place.ask("SELECT sum(claimed) FROM ledger") == 37 * cost
+    say(f"64 clients, {WORKERS} workers, a budget for 37 calls: {statuses.count(200)} admitted")
+
+
+def test_what_a_killed_worker_held_is_nobody_s(place: Place, say: Callable[[str], None]) -> None:
+    cost = cost_of_one(place)
+    limits = {"money": {"cost_usd": 37 * cost / 1e9, "per": "ever"}, "at-once": {"concurrent": 8}}
+    node = place.start(limits)
+    admitted: list[int] = []
+    loaded = threading.Thread(target=lambda: admitted.extend(many([node.port], 60, 8)))
+    loaded.start()
+    until(lambda: len(place_calls(place)) >= 5)
+    killed = node.processes[1]
+    os.kill(killed, signal.SIGKILL)
+    started_s = time.monotonic()
+    loaded.join()
+    until(lambda: held(place, node) == 0)
+    took_s = time.monotonic() - started_s
+    admitted += many([node.port], 100, 8)
+    assert admitted.count(200) <= 37
+    node.stop()
+    spent = place.ask("SELECT sum(claimed) FROM ledger")
+    assert admitted.count(200) * cost <= spent == 37 * cost
+    assert took_s < 60
+    say(f"a worker was killed: nothing was held {took_s:.0f} s later; {admitted.count(200)} of 37 were answered")
+
+
+def place_calls(place: Place) -> list[int]:
+    return list(range(place.ask("SELECT count(*) FROM usage")))
+
+
+def held(place: Place, node: Gateway) -> int:
+    """What is held, as any worker sees it."""
+    limits = node.get("/v1/usage").json["limits"]
+    return int(sum(float(limit["held"]) > 0 for limit in limits))
+
+
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_a_rate_is_exact_over_workers_and_nodes(place: Place, nodes: int, say: Callable[[str], None]) -> None:
+    limits = {"pace": {"requests": 100, "per": "minute"}}
+    started = [place.start(limits, WORKERS // nodes) for _ in range(nodes)]
+    statuses = many([node.port for node in started], 1000)
+    assert (statuses.count(200), statuses.count(429)) == (100, 900)
+    refused = post(started[0].port, "/v1/embeddings", json.dumps(INPUT).encode())
+    assert 40_000 < int(refused.headers["retry-after-ms"]) <= 61_000
+    say(f"100 requests a minute over {nodes} nodes, {WORKERS} workers: {statuses.count(200)} of 1000 admitted")
+
+
+def test_redis_is_killed_under_load(place: Place, tmp_path: Path, say: Callable[[str], None]) -> None:
+    cost = cost_of_one(place)
+    with Valkey(tmp_path) as redis:
+        place.redis = {"url": redis.url, "prefix": "x"}
+        node = place.start({"money": {"cost_usd": 200 * cost / 1e9, "per": "ever"}})
+        statuses: list[int] = []
+        loaded = threading.Thread(target=lambda: statuses.extend(many([node.port], 1500, 16)))
+        loaded.start()
+        for _ in range(3):
+            time.sleep(0.4)
+            redis.kill()
+            time.sleep(0.2)
+            redis.start()
+        loaded.join()
+        statuses += many([node.port], 300, 16)
+        admitted = statuses.count(200)
+        assert set(statuses) <= {200, 429}
+        until(lambda: node.get("/readyz").json["degraded"] == [])
+        node.stop()
+    rows = place.ask("SELECT count(*) FROM usage WHERE status = 200") - 1
+    assert rows == admitted <= 200
+    assert place.ask("SELECT sum(claimed) FROM ledger") <= 200 * cost
+    say(f"Redis was killed three times under load: {admitted} of a budget for 200 were admitted, none too many")
+
+
+def test_every_worker_writes_a_chain_of_its_own(place: Place) -> None:
+    nodes = [place.start({}, 2) for _ in range(2)]
+    many([node.port for node in nodes], 200, 16)
+    for node in nodes:
+        kill_one(node)
+    many([node.port for node in nodes], 100, 16)
+    for node in nodes:
+        node.stop()
+        command = [
+            sys.executable,
+            "-m",
+            "dragoman",
+            "audit",
+            "verify",
+            "--json",
+            str(node.directory / "data" / "audit"),
+        ]
+        command += ["--public-key", public_key(node)]
+        verified = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        assert (verified["faults"], verified["lost"], verified["chains"]) == ([], 0, 3)
+
+
+def public_key(node: Gateway) -> str:
+    from dragoman.core import audit_public_key
+
+    return audit_public_key((node.directory / "data" / "audit-signing.key").read_bytes()).hex()
+
+
+def test_another_redis_is_refused(place: Place, tmp_path: Path) -> None:
+    place.start({}, 1)
+    with Valkey(tmp_path) as other:
+        place.redis = {"url": other.url}
+        with pytest.raises(AssertionError, match="none of them this Redis"):
+            place.start({}, 1)
+        place.redis = None  # type: ignore[assignment]
+        with pytest.raises(AssertionError, match="another server uses this database"):
+            place.start({}, 1)
