@@ -682,6 +682,9 @@ class Balancer:
     def may_hedge(self, index: int, max_extra_share: float) -> bool:
         """Pays for one hedge of a request that was sent to ``index`` first, from what first attempts there have saved
         up; ten at most are saved. The hedge itself is a :meth:`choose` with ``tried=[index]``."""
+    def cool_down(self, name: str, seconds: float) -> bool:
+        """A member is not to be tried for so long, as another process has found; an hour at most. Nothing while a probe
+        finds out. ``False``: there is none of that name."""
     def members(self) -> list[MemberState]:
         """What is known of every member, at its index."""
     def freeze(self, now_s: float) -> None:
@@ -1435,6 +1438,8 @@ class Redis:
         """Keep a value for so long, if it can be kept. Does not wait."""
     def publish(self, channel: str, word: str) -> bool:
         """Tell all that listen. ``False``: nobody was reached. Waits; not for an event loop."""
+    def tell(self, channel: str, word: str) -> None:
+        """Tell all that listen, if they can be reached. Does not wait."""
     def listen(self, channel: str, callback: Callable[[str], object]) -> None:
         """Be told what is published, on a thread of its own; an empty word where something may have been missed."""
 

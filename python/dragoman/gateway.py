@@ -28,6 +28,7 @@ from dragoman.audit.subjects import Subjects
 from dragoman.audit.trail import Trail
 from dragoman.cache.answers import AnswerCache
 from dragoman.cache.persist import CacheFile
+from dragoman.cache.shared import SharedAnswers
 from dragoman.config.check import check_exposure, is_loopback
 from dragoman.core import Balancer, Ledger, Redis, Upstream
 from dragoman.errors import Unauthenticated
@@ -39,6 +40,7 @@ from dragoman.ledger.shared import SharedCounting
 from dragoman.routing.audited import Auditor
 from dragoman.routing.build import Builder
 from dragoman.routing.waiting import Line
+from dragoman.server.news import Change, News
 from dragoman.server.request import read_body
 from dragoman.store.configs import StoredConfig
 from dragoman.store.engine import open_store
@@ -116,7 +118,9 @@ class Gateway:
             raise
         self.loop = loop
         self.line = Line(loop, config.queue)
-        self.answers = AnswerCache(config.cache)
+        self.change = Change(loop)
+        self.answers = AnswerCache(config.cache, None if self.redis is None else SharedAnswers(self.redis, pepper))
+        self.news = None if self.redis is None else news_of(self.redis, self.balancer, self.change, self.answers)
         self.housekeeping = Housekeeping(
             self.store.engine,
             self.auditor.trail,
@@ -219,6 +223,8 @@ class Gateway:
 
     def close(self) -> None:
         """Write what is still to be written, and let go of the database."""
+        if self.news is not None:
+            self.news.close()
         self.keys.save_last_used()
         if self.snapshot.config.cache.persist:
             self.saved_answers.save(self.answers)
@@ -251,6 +257,15 @@ def redis_of(config: Config) -> Redis | None:
     if not redis.ready(CONNECT_WITHIN_S):
         log.error("Redis does not answer (%s): until it does, each process counts alone", redis.reason)
     return redis
+
+
+def news_of(redis: Redis, balancer: Balancer, change: Change, answers: AnswerCache) -> News:
+    """What is told to and by other processes."""
+    news = News(redis, secrets.token_hex(8), balancer, change)
+    news.on_purged = answers.purge_here
+    answers.on_purge = news.purged
+    news.start()
+    return news
 
 
 def counting_of(store: Store, redis: Redis | None) -> tuple[Counting, Book]:

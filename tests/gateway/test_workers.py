@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -245,6 +246,31 @@ def public_key(node: Gateway) -> str:
     from dragoman.core import audit_public_key
 
     return audit_public_key((node.directory / "data" / "audit-signing.key").read_bytes()).hex()
+
+
+def test_a_key_that_is_revoked_is_refused_at_once(place: Place, say: Callable[[str], None]) -> None:
+    node = place.start({}, 2)
+    at = ["--config", str(node.config_path)]
+    found = re.search(r"dgk_\w+", dragoman("keys", "create", "app", *at))
+    assert found is not None
+    headers = {"authorization": f"Bearer {found[0]}"}
+
+    def statuses() -> set[int]:
+        body = json.dumps(INPUT).encode()
+        return {post(node.port, "/v1/embeddings", body, **headers).status for _ in range(16)}
+
+    until(lambda: statuses() == {200})
+    dragoman("keys", "revoke", "app", *at)
+    revoked_s = time.monotonic()
+    until(lambda: statuses() == {401})
+    took_s = time.monotonic() - revoked_s
+    say(f"a revoked key is refused by all workers {took_s * 1000:.0f} ms later")
+    assert took_s < 5
+
+
+def dragoman(*words: str) -> str:
+    command = [sys.executable, "-m", "dragoman", *words]
+    return subprocess.run(command, capture_output=True, check=True, env=os.environ | PEPPER).stdout.decode()
 
 
 def test_another_redis_is_refused(place: Place, tmp_path: Path) -> None:

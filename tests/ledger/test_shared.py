@@ -343,3 +343,23 @@ def test_levels_are_told_of_by_whoever_crosses_them(process: Start) -> None:
         until(lambda: processes[0].counting.ledger.held == 0)
     found = [one.counting.ledger.crossings() for one in processes]
     assert found == [[(0, "", 0.5, 5 * NANO)], []]
+
+
+def test_what_is_not_enforced_waits_for_nobody(process: Start, engine: Engine) -> None:
+    one = process({"soft": Limit(cost_usd=1, mode="shadow")})
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE ledger RENAME TO elsewhere"))
+    first, second = one.held(0.8), one.held(0.8)
+    assert (first.shadowed, len(second.shadowed)) == ([], 1)
+    assert one.counting._write() is False
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE elsewhere RENAME TO ledger"))
+    for hold in (first, second):
+        hold.settle(cost_nanousd=NANO)
+
+    def told() -> bool:
+        one.counting._write()
+        return written(engine)[0] == 2 * NANO
+
+    until(told)
+    assert one.spent == [2]

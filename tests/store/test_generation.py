@@ -6,7 +6,7 @@ import pytest
 
 from dragoman.config.schema import Store as Settings
 from dragoman.store.engine import Store, open_store
-from dragoman.store.generation import count_up
+from dragoman.store.generation import count_up, generations
 from dragoman.store.meta import read_meta
 
 
@@ -23,3 +23,10 @@ def test_it_counts_up(store: Store) -> None:
             count_up(connection, "x")
             assert read_meta(connection, "x") == expected
         assert read_meta(connection, "y") == ""
+
+
+def test_all_of_them(store: Store) -> None:
+    with store.engine.begin() as connection:
+        count_up(connection, "keys_generation")
+        count_up(connection, "else")
+    assert generations(store.engine) == {"keys_generation": "1"}

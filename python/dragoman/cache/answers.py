@@ -1,4 +1,4 @@
-"""The answers that one process keeps."""
+"""The answers that one process keeps, and behind them those that all do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from dragoman.cache.semantic import Semantics
 from dragoman.core import ExactCache
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dragoman.cache.flight import Flight
     from dragoman.cache.kept import Kept
+    from dragoman.cache.shared import SharedAnswers
     from dragoman.config.caching import Cache
 
 # Answers that were kept together are not all over at once: each is kept up to this share less long.
@@ -27,9 +28,11 @@ JITTER = 0.05
 class AnswerCache:
     """Answers by the whole of what was asked, and calls that are under way."""
 
-    def __init__(self, config: Cache) -> None:
+    def __init__(self, config: Cache, shared: SharedAnswers | None = None) -> None:
         """:raises ConfigError: the embedding cannot be had."""
         self._config = config
+        self._shared = shared
+        self.on_purge: Callable[[Sequence[str]], object] = _nothing
         self._entries = ExactCache(config.max_bytes)
         self.flights: dict[bytes, Flight] = {}
         self.semantics = Semantics(embedder_of(config.embedding), config.max_questions)
@@ -60,12 +63,33 @@ class AnswerCache:
     def keep(self, key: bytes, body: bytes, kept: Kept, labels: Sequence[str], ttl_s: float) -> None:
         """Keep an answer."""
         ttl_ms = int(ttl_s * 1000 * (1 - JITTER * random()))  # noqa: S311 - jitter
-        self._entries.put(
-            key, (body, notes.encode(kept)), list(labels), now_ms=time_ns() // 1_000_000, ttl_ms=max(1, ttl_ms)
-        )
+        note = notes.encode(kept)
+        self._entries.put(key, (body, note), list(labels), now_ms=time_ns() // 1_000_000, ttl_ms=max(1, ttl_ms))
+        if self._shared is not None and self._config.shared:
+            self._shared.keep(key, body, note, labels, max(1, ttl_ms) / 1000)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others may have kept what is not kept here."""
+        return self._shared is not None and self._config.shared
+
+    async def fetch(self, key: bytes) -> bool:
+        """Keep here what is kept by all, if anything is; for a coroutine that a driver runs."""
+        found = None if self._shared is None else await self._shared.find(key)
+        if found is not None:
+            entry = (key, (found.body, found.note), list(found.labels), found.stored_ms, found.expires_ms)
+            self.restore([entry])
+        return found is not None
 
     def purge(self, labels: Sequence[str]) -> int:
-        """Forget all answers that have all of the labels; how many these were."""
+        """Forget all answers that have all of the labels, here and elsewhere; how many were here."""
+        if self._shared is not None:
+            self._shared.purge()
+        self.on_purge(labels)
+        return self.purge_here(labels)
+
+    def purge_here(self, labels: Sequence[str]) -> int:
+        """Forget those that this process keeps."""
         purged = self._entries.purge(list(labels))
         self.semantics.sweep(self, spare=0)
         return purged
@@ -88,3 +112,7 @@ class AnswerCache:
     def bytes(self) -> int:
         """What the answers take."""
         return self._entries.bytes
+
+
+def _nothing(_labels: Sequence[str]) -> None:
+    """Nobody else keeps any."""

@@ -96,6 +96,8 @@ async def through_cache(cache: AnswerCache, look: Look, call: Call, run: Run, pr
     if not look.wish.refresh and (_given(cache, look, call, run) or _given_alike(cache, look, call, run, provider)):
         return
     if look.wish.only_cached:
+        if cache.is_shared and await _kept_since(cache, look, call, run):
+            return
         raise NotCached("No answer to this request is kept, and nothing else is wanted (only-if-cached).")
     failures = 0
     while True:
@@ -103,7 +105,7 @@ async def through_cache(cache: AnswerCache, look: Look, call: Call, run: Run, pr
         found = flight if look.wish.refresh else cache.flights.setdefault(look.key, flight)
         if found is flight or not found.is_open or not look.config.share_in_flight:
             cache.flights[look.key] = flight
-            if not look.wish.refresh and _given(cache, look, call, run):  # kept since it was looked for
+            if not look.wish.refresh and await _kept_since(cache, look, call, run):
                 _landed(cache, look, flight)
                 return
             await _lead(cache, look, flight, provider.ask)
@@ -125,6 +127,13 @@ def _given(cache: AnswerCache, look: Look, call: Call, run: Run) -> bool:
     run.cache = "hit"
     write_kept(run, run.kept, body, stream=call.stream)
     return True
+
+
+async def _kept_since(cache: AnswerCache, look: Look, call: Call, run: Run) -> bool:
+    """Give what was kept since it was looked for, here or by another process."""
+    if _given(cache, look, call, run):
+        return True
+    return cache.is_shared and await cache.fetch(look.key) and _given(cache, look, call, run)
 
 
 def _given_alike(cache: AnswerCache, look: Look, call: Call, run: Run, provider: Provider) -> bool:

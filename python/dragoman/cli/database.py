@@ -14,11 +14,13 @@ from msgspec import Struct
 from dragoman.cli.settings import config_faults, config_option
 from dragoman.config.schema import Config
 from dragoman.config.schema import Store as Settings
+from dragoman.config.sharing import Redis
 from dragoman.errors import StoreError
 
 if TYPE_CHECKING:
     from dragoman.store.engine import Store
 
+TELL_WITHIN_S = 1.0
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -56,17 +58,31 @@ class Visit(NamedTuple):
 def visit(place: Place) -> Iterator[Visit]:
     """Open the database for a while. What is wrong with it, or with the configuration, ends the command."""
     from dragoman.store.engine import open_store
+    from dragoman.store.generation import generations
 
     with config_faults():
         try:
             config = config_of(place)
             store = open_store(config.store, os.environ, role="visitor")
             try:
+                before = generations(store.engine) if config.redis is not None else {}
                 yield Visit(store, config)
+                if config.redis is not None and generations(store.engine) != before:
+                    _tell(config.redis)
             finally:
                 store.close()
         except StoreError as error:
             raise click.ClickException(str(error)) from error
+
+
+def _tell(settings: Redis) -> None:
+    """Have servers look at once; where Redis does not answer they find it by themselves, within seconds."""
+    from dragoman import core
+    from dragoman.server.news import tell_of_change
+
+    redis = core.Redis(settings.url, prefix=settings.prefix, timeout_s=settings.timeout_s)
+    if redis.ready(TELL_WITHIN_S):
+        tell_of_change(redis)
 
 
 def settings_of(place: Place) -> Settings:

@@ -44,5 +44,6 @@ class Cache(Part, frozen=True, kw_only=True):
         Literal["spelling", "wordllama"], "how questions in other words are found; wordllama: dragoman[semantic]"
     ] = "spelling"
     max_questions: Annotated[PositiveInt, "that are found in other words, for each prompt around them"] = 50_000
+    shared: Annotated[bool, "keep answers in redis as well, sealed, for all workers and servers"] = False
     persist: Annotated[bool, "keep answers over a restart, sealed, in the data_dir"] = False
     share_in_flight: Annotated[bool, "requests for the same answer at the same time share one call"] = True

@@ -307,6 +307,8 @@ def _check_sharing(config: Config, problems: Problems) -> None:
             problems.add(("redis", "url"), "is not redis://host:port, rediss://host:port or unix:///path")
         if not re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", config.redis.prefix):
             problems.add(("redis", "prefix"), "is 1 to 64 letters, digits and . _ : -")
+    if config.cache.shared and config.redis is None:
+        problems.add(("cache", "shared"), "answers are shared in Redis: set redis.url: redis://...")
     if config.server.workers > 1:
         missing = [] if config.store.url.startswith("postgresql") else ["store.url: postgresql+psycopg://..."]
         missing += [] if config.redis is not None else ["redis.url: redis://..."]

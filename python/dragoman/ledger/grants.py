@@ -3,7 +3,8 @@
 A row of the table is what was granted in a slot of time, to whomever (``claimed``), and what of it was surely spent.
 Whoever wants to spend has it granted first, so what all of them spend together never comes to more than a limit,
 whatever becomes of any of them and of Redis: what was granted and is never told of counts as spent. Figures change by
-what is added to them, so that nobody's writing undoes another's.
+what is added to them, so that nobody's writing undoes another's. (A process that is killed between telling the table
+what was spent and telling Redis that it has, is told of twice: in reports, not in what may be spent.)
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ class Worker:
         saved_s = time.monotonic()
         while True:
             self.gateway.issuers.look()
-            await asyncio.sleep(REFRESH_EVERY_S)
+            await self.gateway.change.within(REFRESH_EVERY_S)
             await asyncio.to_thread(self.gateway.keys.refresh)
             await asyncio.to_thread(self.gateway.prompts.refresh)
             await asyncio.to_thread(self.gateway.limits.refresh)

@@ -194,6 +194,10 @@ impl Balancer {
         delay.map(|delay| delay.as_secs_f64())
     }
 
+    fn cool_down(&self, name: &str, seconds: f64) -> bool {
+        wait(seconds).is_some_and(|wait| self.balancer.cool_down(name, wait, self.source.now()))
+    }
+
     fn members(&self) -> Vec<MemberState> {
         self.balancer.members(self.source.now()).into_iter().map(MemberState::from).collect()
     }

@@ -230,6 +230,11 @@ impl Redis {
         told.unwrap_or(false)
     }
 
+    fn tell(&self, channel: String, word: String) {
+        let shared = self.shared.clone();
+        self.talk.runtime.spawn(async move { shared.publish(&channel, &word).await });
+    }
+
     fn listen(&self, channel: String, callback: Py<PyAny>) {
         let shared = self.shared.clone();
         self.talk.runtime.spawn(async move {

@@ -214,6 +214,13 @@ impl Breaker {
         self.state
     }
 
+    /// Opens for so long at least, by what others have found; not while a probe finds out.
+    pub fn cool_down(&mut self, wait: Duration, now: Moment) {
+        if self.state != State::HalfOpen {
+            self.open_for(wait.min(RETRY_AFTER_CAP), now);
+        }
+    }
+
     pub fn until(&self) -> Moment {
         self.until
     }

@@ -139,6 +139,10 @@ impl Member {
         self.breaker.release(attempt.pass);
     }
 
+    pub fn cool_down(&mut self, wait: Duration, now: Moment) {
+        self.breaker.cool_down(wait, now);
+    }
+
     pub fn state(&mut self, now: Moment) -> MemberState {
         MemberState {
             name: self.name.clone(),

@@ -153,6 +153,16 @@ impl Balancer {
         hedge::delay(known.iter_mut().map(|member| &mut **member), quantile, now)
     }
 
+    /// A member is not to be tried for so long, as another process has found. False: there is none of that name.
+    pub fn cool_down(&self, name: &str, wait: Duration, now: Moment) -> bool {
+        let mut state = lock(&self.state);
+        let Some(&number) = state.by_name.get(name) else { return false };
+        if let Some(member) = state.members.get_mut(number) {
+            member.cool_down(wait, now);
+        }
+        true
+    }
+
     /// What is known of every member, in the order in which they were registered.
     pub fn members(&self, now: Moment) -> Vec<MemberState> {
         lock(&self.state).members.iter_mut().map(|member| member.state(now)).collect()

@@ -177,6 +177,21 @@ fn one_credential_that_is_limited_cools_down_alone() {
 }
 
 #[test]
+fn what_another_process_has_found_holds_here() {
+    let (balancer, tier) = tier_of(Strategy::Priority, &["openai", "openai"]);
+    let name = state(&balancer, 0, 0.0).name;
+    assert!(balancer.cool_down(&name, Duration::from_secs(30), at(0.0)));
+    assert!(!balancer.cool_down("nobody", Duration::from_secs(30), at(0.0)));
+    assert_eq!(send(&balancer, &tier, answered(100.0), 1.0), 1);
+    assert!(balancer.cool_down(&name, Duration::from_secs(5), at(1.0)));
+    assert_eq!(state(&balancer, 0, 1.0).cooldown_left, Duration::from_secs(29));
+    assert_eq!(send(&balancer, &tier, answered(100.0), 31.0), 0);
+    assert_eq!(state(&balancer, 0, 31.0).cooldown_left, Duration::ZERO);
+    assert!(balancer.cool_down(&name, Duration::MAX, at(31.0)));
+    assert_eq!(state(&balancer, 0, 31.0).cooldown_left, Duration::from_secs(3600));
+}
+
+#[test]
 fn a_failing_member_loses_its_traffic_and_regains_it() {
     let (balancer, tier) = tier_of(Strategy::Latency, &["", "", ""]);
     for (member, ms) in [100.0, 300.0, 500.0].into_iter().enumerate() {

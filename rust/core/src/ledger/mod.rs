@@ -173,7 +173,8 @@ impl Ledger {
             account.roll(rule, now_ms);
             let amount = rule.of(most);
             if account.used().saturating_add(amount) <= rule.most {
-                unclaimed |= rule.durable && !account.is_claimed(rule, amount, now_ms);
+                // What refuses nobody is not waited for.
+                unclaimed |= rule.durable && rule.enforced && !account.is_claimed(rule, amount, now_ms);
             } else if rule.enforced {
                 let latest = refused(rule, account, amount, now_ms);
                 if refusal.as_ref().is_none_or(|known| is_longer(latest.wait_ms, known.wait_ms)) {

@@ -27,7 +27,8 @@ local function number(value)
   return tonumber(value) or 0
 end
 
--- Six arguments a rule: most, amount, flags, width of a slot; then the span that slides, or the slot of now and its end.
+-- Seven arguments a rule: most, amount, flags, width of a slot; the span that slides, or the slot of now and its end; the
+-- account's name for the database. What is not enforced needs nothing granted: nobody waits for what refuses nobody.
 local function rule_at(at)
   local flags = tonumber(ARGV[at + 2])
   local rule = {
@@ -45,6 +46,7 @@ local function rule_at(at)
     rule.slot = tonumber(ARGV[at + 4])
     rule.ends = tonumber(ARGV[at + 5])
   end
+  rule.id = ARGV[at + 6]
   return rule
 end
 

@@ -7,7 +7,7 @@ if not packed then
 end
 local lines = cmsgpack.unpack(packed)
 for place, line in ipairs(lines) do
-  local rule = rule_at(4 + (place - 1) * 6)
+  local rule = rule_at(4 + (place - 1) * 7)
   if is_of_another_time(rule) then
     return 0
   end
@@ -23,7 +23,7 @@ for place, line in ipairs(lines) do
   end
 end
 for place, line in ipairs(lines) do
-  local rule = rule_at(4 + (place - 1) * 6)
+  local rule = rule_at(4 + (place - 1) * 7)
   if line[4] ~= CONCURRENT then
     redis.call('HINCRBY', line[1], 'h' .. line[2], rule.amount)
     if line[2] >= number(redis.call('HGET', line[1], 'f')) then

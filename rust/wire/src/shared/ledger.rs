@@ -318,6 +318,7 @@ impl Ledger {
                     call.arg(0).arg(slot_ms).arg(period.leaves(slot_ms).unwrap_or(0))
                 }
             };
+            call.arg(if rule.durable { &account.id } else { "" });
         }
     }
 

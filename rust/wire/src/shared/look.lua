@@ -2,7 +2,7 @@
 
 local answer = {}
 for place = 3, #KEYS do
-  local rule = rule_at(4 + (place - 3) * 6)
+  local rule = rule_at(4 + (place - 3) * 7)
   local account = opened(KEYS[place], rule)
   answer[#answer + 1] = account.u
   answer[#answer + 1] = account.h

@@ -1,6 +1,6 @@
 -- Charges every account with the most that a request may come to, or none.
 --
--- KEYS[3...] the accounts. ARGV: time, by when it is of use at the latest (0: always), the hold's id, six an account.
+-- KEYS[3...] the accounts. ARGV: time, by when it is of use at the latest (0: always), the hold's id, seven an account.
 -- Answers HELD and three figures an account: used, when the oldest of it leaves, whether it would have refused; REFUSED:
 -- which, used, how long to wait (-1: it does not help); CLAIM and five figures a durable account that the caller is to
 -- ask the database about: which, slot, its end, how much more is needed, how much is wanted; WAIT: others are asking;
@@ -37,7 +37,7 @@ end
 
 local rules, accounts, refusal, short = {}, {}, nil, {}
 for place = 3, #KEYS do
-  local rule = rule_at(4 + (place - 3) * 6)
+  local rule = rule_at(4 + (place - 3) * 7)
   if is_of_another_time(rule) then
     return { CLOCK, now }
   end
@@ -51,10 +51,10 @@ for place = 3, #KEYS do
     account.used_now, account.granted = number(got[2]) + number(got[3]), number(got[4])
   end
   local used = account.u + account.h
-  if not account.known then
+  if not account.known and rule.enforced then
     short[#short + 1] = #accounts
   elseif used + rule.amount <= rule.most then
-    if rule.durable and account.used_now + rule.amount > account.granted then
+    if rule.durable and rule.enforced and account.used_now + rule.amount > account.granted then
       short[#short + 1] = #accounts
     end
   elseif rule.enforced then
@@ -106,13 +106,14 @@ for place, account in ipairs(accounts) do
   if rule.durable then
     local told = {
       'm', rule.most, 'o', rule.enforced and 1 or 0, 'n', rule.amount, 'e' .. slot, leaves(rule, slot),
+      'g' .. slot, account.granted, 'id', rule.id,
     }
     for _, field in ipairs(told) do
       fields[#fields + 1] = field
     end
     kept_ms = math.max(kept_ms, KEPT_MS)
     local _, lease = claim_of(0, rule.most, rule.amount)
-    if account.granted < rule.most and account.granted - account.used_now - rule.amount < lease / 2 then
+    if not account.known or account.granted < rule.most and account.granted - account.used_now - rule.amount < lease / 2 then
       redis.call('SADD', DIRTY, key)
     end
   end
