@@ -222,6 +222,19 @@ def more(stage: Stage, pair: tuple[Subject, ...], costs: tuple[Cost, ...], effor
     return found
 
 
+def shared(stage: Stage, pair: tuple[Subject, ...], effort: Effort) -> Row:
+    """Measure what counting in Redis adds to the latency of one connection, beside counting in the process."""
+    row = Row("redis", "added latency p50 of 7 limits and budgets counted in Redis, one connection", "ms", most=0.4)
+    there, here = pair
+    shape = {"compare": here.url, "model": "bench.whole", "connections": 1, "seconds": effort.latency_s}
+    ours, theirs = _both(stage, there, row, shape, "latency_us")
+    if ours and theirs:
+        row.values["gateway"] = (ours["p50"] - theirs["p50"]) / 1e3
+        row.notes.append(f"{ours['p50'] / 1e3:.3f} and {theirs['p50'] / 1e3:.3f} ms")
+        row.notes.append(f"p99 adds {(ours['p99'] - theirs['p99']) / 1e3:.2f} ms")
+    return row
+
+
 def strict(stage: Stage, subject: Subject, effort: Effort) -> Row:
     """Count the records that a strict audit log makes durable in a second, two a request, one of them waited for."""
     row = Row("strict", "audit records a second, strict, 64 connections", "/s", least=2000)

@@ -29,6 +29,7 @@ from subjects import (
     GOVERNED,
     GUARDRAILS,
     NGINX_PROGRAM,
+    REDIS_PROGRAM,
     STRICT,
     UNGOVERNED,
     Stage,
@@ -60,6 +61,7 @@ def options() -> argparse.Namespace:
         "rss",
         "guards-2k",
         "governed",
+        "redis",
         *LONG,
         "others",
     ]
@@ -122,15 +124,9 @@ def measure(stage: Stage, asked: argparse.Namespace, effort: Effort) -> list[Row
         if wanted("rss"):
             found.append(rows.memory("rss-loaded", "memory, after this load", subjects, None))
         gateway = next((subject for subject in subjects if subject.name == "gateway"), None)
-        if gateway and wanted("guards-2k"):
-            guarded = stage.gateway(asked.gateway_cmd, {"guardrails": GUARDRAILS})
-            subjects.append(guarded)
-            found += rows.more(stage, (gateway, guarded), rows.GUARDED, effort)
-        if gateway and wanted("governed"):
-            pair = tuple(stage.gateway(asked.gateway_cmd, more) for more in (UNGOVERNED, GOVERNED, STRICT))
-            subjects += pair
-            found += rows.more(stage, pair[:2], rows.GOVERNED, effort)
-            found.append(rows.strict(stage, pair[2], effort))
+        for name, more in (("guards-2k", guarded), ("governed", governed), ("redis", counted_in_redis)):
+            if gateway and wanted(name):
+                found += more(stage, asked, subjects, effort)
         if gateway and wanted("flat"):
             found += rows.flatness(stage, gateway)
         if wanted("streams-1000"):
@@ -139,6 +135,35 @@ def measure(stage: Stage, asked: argparse.Namespace, effort: Effort) -> list[Row
         for subject in subjects:
             subject.program.stop()
     return found
+
+
+def guarded(stage: Stage, asked: argparse.Namespace, subjects: list[Subject], effort: Effort) -> list[Row]:
+    """Measure all guardrails."""
+    gateway = next(subject for subject in subjects if subject.name == "gateway")
+    with_them = stage.gateway(asked.gateway_cmd, {"guardrails": GUARDRAILS})
+    subjects.append(with_them)
+    return rows.more(stage, (gateway, with_them), rows.GUARDED, effort)
+
+
+def governed(stage: Stage, asked: argparse.Namespace, subjects: list[Subject], effort: Effort) -> list[Row]:
+    """Measure limits, budgets and the audit log."""
+    pair = tuple(stage.gateway(asked.gateway_cmd, more) for more in (UNGOVERNED, GOVERNED, STRICT))
+    subjects += pair
+    return [*rows.more(stage, pair[:2], rows.GOVERNED, effort), rows.strict(stage, pair[2], effort)]
+
+
+def counted_in_redis(stage: Stage, asked: argparse.Namespace, subjects: list[Subject], effort: Effort) -> list[Row]:
+    """Measure limits that are counted in Redis, where there is one."""
+    if not REDIS_PROGRAM:
+        print("there is no valkey-server or redis-server: no row of it", file=sys.stderr)
+        return []
+    program, told = stage.redis()
+    try:
+        pair = tuple(stage.gateway(asked.gateway_cmd, GOVERNED | more) for more in (told, {}))
+        subjects += pair
+        return [rows.shared(stage, pair, effort)]
+    finally:
+        program.stop()
 
 
 def hold(stage: Stage, asked: argparse.Namespace) -> None:

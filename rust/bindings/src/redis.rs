@@ -203,6 +203,11 @@ impl Redis {
     }
 
     #[getter]
+    fn evicts(&self) -> bool {
+        self.shared.evicts()
+    }
+
+    #[getter]
     fn failures(&self) -> u64 {
         self.shared.failures()
     }

@@ -70,30 +70,48 @@ local function has_left(rule, slot)
   return leaves(rule, slot) <= now
 end
 
--- An account, without what no longer counts.
+-- What is read of an account: of one that is durable more, since looking for a field of a small hash is a search.
+local function read(key, rule, slot)
+  if rule.durable then
+    local names = { 'u', 'h', 'f', 'c', 'h' .. slot, 's' .. slot, 'g' .. slot, 'a', 'm', 'o', 'n' }
+    return redis.call('HMGET', key, unpack(names))
+  end
+  return redis.call('HMGET', key, 'u', 'h', 'f', 'c', 'h' .. slot)
+end
+
+-- An account, without what no longer counts, and what stands in its slot of now.
 local function opened(key, rule)
-  local got = redis.call('HMGET', key, 'u', 'h', 'f', 'c')
-  local account = { key = key, u = number(got[1]), h = number(got[2]), f = tonumber(got[3]), c = tonumber(got[4]) }
-  -- Where the clock went back, the latest: nothing is used twice, and nothing comes back.
-  account.slot = math.max(rule.slot, account.c or 0)
+  local slot = rule.slot
+  local got = read(key, rule, slot)
+  local latest = tonumber(got[4])
+  if latest and latest > slot then
+    -- The clock went back. The latest counts: nothing is used twice, and nothing comes back.
+    slot = latest
+    got = read(key, rule, slot)
+  end
+  local account = {
+    key = key, u = number(got[1]), h = number(got[2]), f = tonumber(got[3]), c = latest, slot = slot,
+    held_now = number(got[5]), spent_now = number(got[6]), granted = number(got[7]), asked = tonumber(got[8]),
+    told = { most = number(got[9]), enforced = number(got[10]), amount = number(got[11]) },
+  }
   if not account.f or not has_left(rule, account.f) then
     return account
   end
-  local slot, latest = account.f, account.c or account.f
-  while slot <= latest do
-    local old = redis.call('HMGET', key, 's' .. slot, 'h' .. slot)
-    if has_left(rule, slot) then
+  local first = account.f
+  while first <= (latest or account.f) do
+    local old = redis.call('HMGET', key, 's' .. first, 'h' .. first)
+    if has_left(rule, first) then
       account.u = account.u - number(old[1])
       account.h = account.h - number(old[2])
       if not rule.durable and number(old[2]) == 0 then
-        redis.call('HDEL', key, 's' .. slot, 'h' .. slot)
+        redis.call('HDEL', key, 's' .. first, 'h' .. first)
       end
     elseif old[1] or old[2] then
       break
     end
-    slot = rule.width > 0 and slot + rule.width or math.max(rule.slot, slot + 1)
+    first = rule.width > 0 and first + rule.width or math.max(rule.slot, first + 1)
   end
-  account.f = math.min(slot, account.slot)
+  account.f = math.min(first, account.slot)
   redis.call('HSET', key, 'u', account.u, 'h', account.h, 'f', account.f)
   if rule.durable then
     redis.call('SADD', DIRTY, key)
@@ -110,24 +128,24 @@ end
 -- Ends a line of a hold, in whose place `spent` was used; what was spent of the account before and after.
 local function ended(line, spent)
   local key, slot, amount, durable = line[1], line[2], line[3], line[5]
-  local got = redis.call('HMGET', key, 'f', 'u')
+  local got = redis.call('HMGET', key, 'f', 'u', 'h', 'h' .. slot, 's' .. slot, 'r' .. slot)
   local first, before = tonumber(got[1]), number(got[2])
   if not first then
     return 0, 0
   end
-  local left, after = redis.call('HINCRBY', key, 'h' .. slot, -amount), before
-  if spent > 0 then
-    redis.call('HINCRBY', key, 's' .. slot, spent)
+  local held, after = number(got[4]) - amount, before
+  local fields = { 'h' .. slot, held, 's' .. slot, number(got[5]) + spent }
+  if durable then
+    fields[5], fields[6] = 'r' .. slot, number(got[6]) + spent
+    redis.call('SADD', DIRTY, key)
   end
   if slot >= first then
-    redis.call('HINCRBY', key, 'h', -amount)
-    after = redis.call('HINCRBY', key, 'u', spent)
-  elseif left == 0 and not durable then
+    after = before + spent
+    redis.call('HSET', key, 'h', number(got[3]) - amount, 'u', after, unpack(fields))
+  elseif held == 0 and not durable then
     redis.call('HDEL', key, 's' .. slot, 'h' .. slot)
-  end
-  if durable then
-    redis.call('HINCRBY', key, 'r' .. slot, spent)
-    redis.call('SADD', DIRTY, key)
+  else
+    redis.call('HSET', key, unpack(fields))
   end
   return before, after
 end

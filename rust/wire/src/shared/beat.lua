@@ -5,6 +5,7 @@
 
 redis.call('ZADD', KEYS[3], now, ARGV[2])
 redis.call('PEXPIRE', KEYS[3], KEPT_MS)
+redis.call('PEXPIRE', HOLDS, KEPT_MS)
 local reaped = 0
 for _, silent in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - tonumber(ARGV[3]), 'LIMIT', 0, 8)) do
   local holds = ARGV[4] .. silent

@@ -121,7 +121,10 @@ impl Ledger {
             }
             let account = known.unwrap_or_else(|| Arc::new(Account::new(number, &rule, who)));
             books.accounts.entry(place).or_insert_with(|| account.clone());
-            scope.accounts.push(account);
+            // Once, since a script reads all before it writes any.
+            if !scope.accounts.iter().any(|known| Arc::ptr_eq(known, &account)) {
+                scope.accounts.push(account);
+            }
         }
         Some(scope)
     }

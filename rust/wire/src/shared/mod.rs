@@ -18,7 +18,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -78,6 +78,7 @@ pub struct Shared {
     lost: Notify,
     lines: AtomicU64,
     failures: AtomicU64,
+    evicts: AtomicBool,
 }
 
 impl Shared {
@@ -92,6 +93,7 @@ impl Shared {
             lost: Notify::new(),
             lines: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            evicts: AtomicBool::new(false),
         })
     }
 
@@ -127,8 +129,10 @@ impl Shared {
             .set_response_timeout(Some(self.timeout));
         let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         let about: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await?;
-        let run_id = about.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim();
-        let epoch = run_id.get(..EPOCH_CHARS).ok_or_else(|| {
+        let memory: String = redis::cmd("INFO").arg("memory").query_async(&mut connection).await?;
+        let keeps = matches!(said(&memory, "maxmemory_policy:"), "noeviction" | "");
+        self.evicts.store(!keeps && said(&memory, "maxmemory:") != "0", Ordering::Relaxed);
+        let epoch = said(&about, "run_id:").get(..EPOCH_CHARS).ok_or_else(|| {
             RedisError::from((redis::ErrorKind::Client, "INFO does not tell the server's run_id"))
         })?;
         // One that takes no writes, as a replica does not, is none.
@@ -192,6 +196,11 @@ impl Shared {
         lock(&self.reason).clone()
     }
 
+    /// Whether it lets go of keys when its memory is full.
+    pub fn evicts(&self) -> bool {
+        self.evicts.load(Ordering::Relaxed)
+    }
+
     /// How many commands have failed.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
@@ -230,6 +239,11 @@ impl Shared {
 fn is_of_the_server(error: &RedisError) -> bool {
     !matches!(error.kind(), redis::ErrorKind::UnexpectedReturnType)
         && !matches!(error.code(), Some("WRONGTYPE" | "ERR"))
+}
+
+/// What a server says of itself.
+fn said<'a>(about: &'a str, name: &str) -> &'a str {
+    about.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
 }
 
 fn told(error: &RedisError) -> String {

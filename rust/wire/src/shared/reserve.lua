@@ -43,13 +43,7 @@ for place = 3, #KEYS do
   end
   local account = opened(KEYS[place], rule)
   rules[#rules + 1], accounts[#accounts + 1] = rule, account
-  account.known, account.used_now, account.granted = true, 0, 0
-  if rule.durable then
-    local slot = account.slot
-    local got = redis.call('HMGET', account.key, 'a', 's' .. slot, 'h' .. slot, 'g' .. slot)
-    account.known, account.asked = got[1] and true or false, tonumber(got[1])
-    account.used_now, account.granted = number(got[2]) + number(got[3]), number(got[4])
-  end
+  account.known, account.used_now = not rule.durable or account.asked ~= nil, account.spent_now + account.held_now
   local used = account.u + account.h
   if not account.known and rule.enforced then
     short[#short + 1] = #accounts
@@ -95,35 +89,50 @@ if #short > 0 then
   return #claims > 2 and claims or { WAIT, now }
 end
 
+-- What is to be written of a durable account beside what is held, where it is not what stands there.
+local function add_durable(fields, account, rule)
+  local told, enforced = account.told, rule.enforced and 1 or 0
+  local is_new = not account.known or account.c ~= account.slot
+  if is_new or told.most ~= rule.most or told.enforced ~= enforced then
+    for _, field in ipairs({ 'm', rule.most, 'o', enforced, 'id', rule.id, 'g' .. account.slot, account.granted }) do
+      fields[#fields + 1] = field
+    end
+    fields[#fields + 1] = 'e' .. account.slot
+    fields[#fields + 1] = leaves(rule, account.slot)
+  end
+  if rule.amount > told.amount or rule.amount < told.amount / 2 then
+    fields[#fields + 1] = 'n'
+    fields[#fields + 1] = rule.amount
+  end
+  local _, lease = claim_of(0, rule.most, rule.amount)
+  local left = account.granted - account.used_now - rule.amount
+  if not account.known or (account.granted < rule.most and left < lease / 2) then
+    redis.call('SADD', DIRTY, account.key)
+  end
+end
+
 local lines, answer = {}, { HELD, now }
 for place, account in ipairs(accounts) do
   local rule = rules[place]
   local key, slot = account.key, account.slot
-  redis.call('HINCRBY', key, 'h' .. slot, rule.amount)
-  redis.call('HINCRBY', key, 'h', rule.amount)
-  local fields = { 'u', account.u, 'f', account.f or slot, 'c', slot }
-  local kept_ms = rule.width > 0 and 2 * (rule.width + rule.span) + 60000 or KEPT_MS
+  local fields = { 'h', account.h + rule.amount, 'h' .. slot, account.held_now + rule.amount }
   if rule.durable then
-    local told = {
-      'm', rule.most, 'o', rule.enforced and 1 or 0, 'n', rule.amount, 'e' .. slot, leaves(rule, slot),
-      'g' .. slot, account.granted, 'id', rule.id,
-    }
-    for _, field in ipairs(told) do
+    add_durable(fields, account, rule)
+  end
+  if account.c ~= slot or not account.f then
+    for _, field in ipairs({ 'u', account.u, 'f', account.f or slot, 'c', slot }) do
       fields[#fields + 1] = field
     end
-    kept_ms = math.max(kept_ms, KEPT_MS)
-    local _, lease = claim_of(0, rule.most, rule.amount)
-    if not account.known or account.granted < rule.most and account.granted - account.used_now - rule.amount < lease / 2 then
-      redis.call('SADD', DIRTY, key)
-    end
+    local kept_ms = rule.width > 0 and 2 * (rule.width + rule.span) + 60000 or KEPT_MS
+    redis.call('HSET', key, unpack(fields))
+    redis.call('PEXPIRE', key, rule.durable and math.max(kept_ms, KEPT_MS) or kept_ms)
+  else
+    redis.call('HSET', key, unpack(fields))
   end
-  redis.call('HSET', key, unpack(fields))
-  redis.call('PEXPIRE', key, kept_ms)
   lines[place] = { key, slot, rule.amount, rule.measure, rule.durable }
-  answer[#answer + 1] = account.u + redis.call('HGET', key, 'h')
+  answer[#answer + 1] = account.u + account.h + rule.amount
   answer[#answer + 1] = leaves(rule, account.f or slot)
   answer[#answer + 1] = account.shadowed and 1 or 0
 end
 redis.call('HSET', HOLDS, id, cmsgpack.pack(lines))
-redis.call('PEXPIRE', HOLDS, KEPT_MS)
 return answer
