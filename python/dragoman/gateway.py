@@ -109,7 +109,7 @@ class Gateway:
             self.snapshot: Snapshot = self.builder.build(config, 1)
             self.pepper = pepper
             self.redis = redis_of(config)
-            self.counting, self.book = counting_of(self.store, self.redis)
+            self.counting, self.book = counting_of(self.store, self.redis, config.server.workers)
             self.book.declare(config.limits)
             self.limits = StoredLimits(self.store.engine, self.book.store)
             self.auditor = auditor_of(config.audit, self.store, environ)
@@ -159,6 +159,7 @@ class Gateway:
         self.book.declare(config.limits)
         self.alerts.replace(config.ledger.alerts)
         self.line.settings = config.queue
+        warn_of_what_waits(self.snapshot.config, config)
         self.snapshot = snapshot
         self.problems = []
         self.metrics.reloads += 1
@@ -249,6 +250,18 @@ def auditor_of(settings: Audit, store: Store, environ: Mapping[str, str]) -> Aud
     return Auditor(trail, subjects, Contents(store.engine), settings)
 
 
+def warn_of_what_waits(before: Config, config: Config) -> None:
+    """Say what of a new configuration holds from the next start on."""
+    waiting = {
+        "store.url": before.store.url != config.store.url,
+        "redis": before.redis != config.redis,
+        "server.workers": before.server.workers != config.server.workers,
+    }
+    names = [name for name, is_new in waiting.items() if is_new]
+    if names:
+        log.warning("%s: a change holds from the next start on", ", ".join(names))
+
+
 def redis_of(config: Config) -> Redis | None:
     """The server that processes share, where there is one. Whether it answers, time will tell."""
     if config.redis is None:
@@ -268,7 +281,7 @@ def news_of(redis: Redis, balancer: Balancer, change: Change, answers: AnswerCac
     return news
 
 
-def counting_of(store: Store, redis: Redis | None) -> tuple[Counting, Book]:
+def counting_of(store: Store, redis: Redis | None, workers: int) -> tuple[Counting, Book]:
     """How limits are counted, and the limits.
 
     Raises:
@@ -278,7 +291,7 @@ def counting_of(store: Store, redis: Redis | None) -> tuple[Counting, Book]:
         ledger = Ledger()
         figures = Figures(store.engine, ledger)
         return figures, Book(ledger, figures)
-    shared = SharedCounting(store.engine, redis, secrets.token_hex(8))
+    shared = SharedCounting(store.engine, redis, secrets.token_hex(8), workers)
     shared.meet(store.others())
     shared.book = Book(shared.ledger, shared)
     return shared, shared.book

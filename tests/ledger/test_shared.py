@@ -19,6 +19,7 @@ from dragoman.config.schema import Store as Settings
 from dragoman.core import Hold, LedgerScope, Redis, Refused
 from dragoman.driver import driven
 from dragoman.errors import StoreError
+from dragoman.ledger import shared as module
 from dragoman.ledger.alone import HeldAlone
 from dragoman.ledger.book import NANO, Asker, Book
 from dragoman.ledger.hold import Shortage
@@ -244,7 +245,7 @@ def test_without_redis_each_process_has_its_share_of_a_rate(process: Start, own:
     limits = {"pace": Limit(requests=10, per="minute"), "soft": Limit(requests=1, per="minute", mode="shadow")}
     one, other = (process(limits, url=own.url, timeout_s=0.05) for _ in range(2))
     for each in (one, other, one):
-        assert each.counting.ledger.beat()
+        assert each.counting._beat()
     own.halt()
     for each in (one, other):
         answers = [each.reserve() for _ in range(8)]
@@ -363,3 +364,83 @@ def test_what_is_not_enforced_waits_for_nobody(process: Start, engine: Engine) -
 
     until(told)
     assert one.spent == [2]
+
+
+def test_before_redis_has_said_how_many_there_are_there_may_be_as_many_as_workers(engine: Engine, own: Valkey) -> None:
+    limits = {"pace": Limit(requests=10, per="minute")}
+    own.halt()
+    redis = Redis(own.url, timeout_s=0.05)
+    one = Process(engine, redis, "x", limits)
+    one.counting = SharedCounting(engine, redis, "p", workers=4)
+    one.book = one.counting.book = Book(one.counting.ledger, one.counting)
+    one.book.declare(limits)
+    one.counting.meet(4)
+    assert [isinstance(one.reserve(), HeldAlone) for _ in range(3)] == [True, True, False]
+    assert "among 5 processes" in one.counting.troubles[0]
+
+
+def test_who_leaves_with_something_held_is_left_to_fall_silent(process: Start) -> None:
+    limits = {"at-once": Limit(concurrent=2)}
+    one, other = process(limits), process(limits)
+    for each in (one, other):
+        each.counting.ledger.freeze(NOW_MS)
+        assert each.counting.ledger.beat()
+    hold = one.held()
+    assert one.counting.ledger.leave()
+    assert hold.is_open
+    other.counting.ledger.freeze(NOW_MS + round(SILENT_S * 1000))
+    assert other.counting.ledger.beat()
+    assert (other.counting.ledger.reaped, other.counting.ledger.held) == (1, 0)
+
+
+def test_others_that_count_elsewhere_are_not_joined(process: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MEET_WITHIN_S", 0.2)
+    one = process(BUDGET)
+    one.counting.meet(0)
+    with pytest.raises(StoreError, match="none of them this Redis"):
+        one.counting.meet(1)
+    other = process(BUDGET)
+    other.counting.meet(0)
+    one.counting.meet(1)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "cure"),
+    [
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+    ],
+)
+def test_a_server_that_takes_nothing_is_none(
+    process: Start, own: Valkey, trouble: tuple[str, ...], cure: tuple[str, ...]
+) -> None:
+    one = process({"at-once": Limit(concurrent=9), **BUDGET}, url=own.url)
+    one.held(1).release()
+    own.say(*trouble)
+    alone = one.reserve(1)
+    assert isinstance(alone, HeldAlone)
+    assert one.counting.redis.reason in ("READONLY", "OOM")
+    alone.settle(cost_nanousd=NANO)
+    own.say(*cure)
+    until(one.counting.ledger.beat)
+    one.held(1).release()
+    until(lambda: one.counting.ledger.held == 0)
+
+
+def test_a_server_that_has_forgotten_the_scripts(process: Start, valkey: str) -> None:
+    one = process(BUDGET)
+    one.held(1).release()
+    say(valkey, "SCRIPT", "FLUSH")
+    one.held(1).release()
+    assert one.counting.redis.failures == 0
+
+
+def test_a_cluster_of_one_has_all_keys_in_one_slot(process: Start, tmp_path: Path) -> None:
+    with Valkey(tmp_path, cluster_enabled="yes") as server:
+        server.say("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        until(lambda: b"cluster_state:ok" in server.say("CLUSTER", "INFO"))
+        one = process({"at-once": Limit(concurrent=9), **BUDGET}, url=server.url)
+        one.held(1).settle(cost_nanousd=NANO)
+        assert one.counting._write()
+        assert one.counting.ledger.beat()
+        assert one.spent == [0, 1]

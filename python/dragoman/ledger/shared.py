@@ -51,7 +51,9 @@ MEET_WITHIN_S = 3.0
 class SharedCounting:
     """Counting in Redis, for one process."""
 
-    def __init__(self, engine: Engine, redis: Redis, process: str) -> None:
+    def __init__(self, engine: Engine, redis: Redis, process: str, workers: int = 1) -> None:
+        self._met = workers  # processes that there are, as far as is known without Redis
+        self._is_heard = False
         self.redis = redis
         self.ledger: SharedLedger = redis.ledger(process)
         self.failures = 0
@@ -78,7 +80,8 @@ class SharedCounting:
             StoreError: none of them does.
         """
         until_s = time.monotonic() + MEET_WITHIN_S
-        while self.ledger.beat() and others and self.ledger.processes == 1:
+        self._met = max(self._met, others + 1)
+        while self._beat() and others and self.ledger.processes == 1:
             if time.monotonic() > until_s:
                 self.ledger.leave()
                 raise StoreError(
@@ -101,7 +104,7 @@ class SharedCounting:
         if self.redis.evicts:
             found.append("Redis may evict what was counted: set its maxmemory-policy to noeviction")
         if not self.redis.is_up:
-            shares = f"rate limits are shared out among {self.ledger.processes} processes"
+            shares = f"rate limits are shared out among {self._processes} processes"
             found.append(f"Redis does not answer ({self.redis.reason}); {shares}, and budgets asked of the database")
         return found
 
@@ -122,7 +125,17 @@ class SharedCounting:
             await OnLoop(self._claim(answer, loop))
         assert self.book is not None  # noqa: S101 - it is told before anything is served
         parts = [Part(number, who, self.book.rule(number)) for number, who in self.book.parts(asker)]
-        return await self.alone.reserve(parts, Amounts(1, tokens, cost_nanousd), self.ledger.processes, loop)
+        return await self.alone.reserve(parts, Amounts(1, tokens, cost_nanousd), self._processes, loop)
+
+    @property
+    def _processes(self) -> int:
+        """How many count here: as Redis said last, or before it said anything, as many as there may be."""
+        return self.ledger.processes if self._is_heard else self._met
+
+    def _beat(self) -> bool:
+        is_up = self.ledger.beat()
+        self._is_heard = self._is_heard or is_up
+        return is_up
 
     async def _claim(self, errands: Sequence[Errand], loop: AbstractEventLoop) -> None:
         await loop.run_in_executor(self._threads, self._run, errands)
@@ -176,7 +189,7 @@ class SharedCounting:
 
     def _beat_often(self) -> None:
         while not self._stopped.wait(BEAT_EVERY_S):
-            is_up = self.ledger.beat()
+            is_up = self._beat()
             if is_up != self._was_up:
                 if is_up:
                     log.warning("Redis answers again")

@@ -16,6 +16,8 @@ local REQUESTS, TOKENS, CONCURRENT, COST = 0, 1, 2, 3
 local CLAIM_MS = 2000
 local RECENT_MS = 1000
 local KEPT_MS = 40 * 86400000
+-- Of so many milliseconds there is one in which keys are kept on that are in use without a new slot.
+local SELDOM = 256
 
 local now = tonumber(ARGV[1])
 if now == 0 then

@@ -131,9 +131,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// Says that this process ends: it is none of those that share any more.
+    /// Says that this process ends: it is none of those that share any more. One that still holds something is left to
+    /// fall silent, so that others end that.
     pub async fn leave(&self) -> Result<(), Trouble> {
         let line = self.shared.line()?;
+        let holds = self.holds_key(&line.epoch, &self.process);
+        let held: u64 = self.shared.command(redis::cmd("HLEN").arg(holds)).await?;
+        if held > 0 {
+            return Ok(());
+        }
         let processes = self.key(&line.epoch, "processes");
         self.shared.command(redis::cmd("ZREM").arg(processes).arg(&self.process)).await
     }

@@ -119,15 +119,16 @@ for place, account in ipairs(accounts) do
   if rule.durable then
     add_durable(fields, account, rule)
   end
-  if account.c ~= slot or not account.f then
+  local is_new = account.c ~= slot or not account.f
+  if is_new then
     for _, field in ipairs({ 'u', account.u, 'f', account.f or slot, 'c', slot }) do
       fields[#fields + 1] = field
     end
+  end
+  redis.call('HSET', key, unpack(fields))
+  if is_new or now % SELDOM == 0 then
     local kept_ms = rule.width > 0 and 2 * (rule.width + rule.span) + 60000 or KEPT_MS
-    redis.call('HSET', key, unpack(fields))
     redis.call('PEXPIRE', key, rule.durable and math.max(kept_ms, KEPT_MS) or kept_ms)
-  else
-    redis.call('HSET', key, unpack(fields))
   end
   lines[place] = { key, slot, rule.amount, rule.measure, rule.durable }
   answer[#answer + 1] = account.u + account.h + rule.amount
