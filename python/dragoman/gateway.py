@@ -16,11 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.access.credentials import check_signature, secret_of
-from dragoman.access.issuers import Issuers
-from dragoman.access.keys import KeyRing
+from dragoman.access.entrance import Entrance
 from dragoman.access.secret import load_pepper
-from dragoman.access.sessions import Sessions
-from dragoman.access.tokens import Tokens
 from dragoman.audit.content import Contents
 from dragoman.audit.housekeeping import Housekeeping
 from dragoman.audit.signing import SEALING, SIGNING, load_key
@@ -29,7 +26,7 @@ from dragoman.audit.trail import Trail
 from dragoman.cache.answers import AnswerCache
 from dragoman.cache.persist import CacheFile
 from dragoman.cache.shared import SharedAnswers
-from dragoman.config.check import check_exposure, is_loopback
+from dragoman.config.check import check_exposure
 from dragoman.core import Balancer, Ledger, Redis, Upstream
 from dragoman.errors import Unauthenticated
 from dragoman.ledger.alerts import Alerts
@@ -99,12 +96,8 @@ class Gateway:
         self.store = open_store(config.store, environ, role="server" if config.redis is None else "sharer")
         try:
             pepper = load_pepper(self.store.directory, environ)
-            loopback = is_loopback(config.server.host)
-            self.keys = KeyRing(self.store.engine, pepper, config.keys, loopback=loopback)
-            self.tokens = Tokens()
-            self.issuers = Issuers(self.tokens, self.upstream, loop)
-            self.sessions = Sessions(self.store.engine, pepper, config.identity.login)
-            self._declare_identity(config)
+            self.entrance = Entrance(self.store.engine, pepper, config, self.upstream, loop)
+            self.keys = self.entrance.keys
             check_exposure(config, self.keys.total)
             self.snapshot: Snapshot = self.builder.build(config, 1)
             self.pepper = pepper
@@ -121,27 +114,18 @@ class Gateway:
         self.change = Change(loop)
         self.answers = AnswerCache(config.cache, None if self.redis is None else SharedAnswers(self.redis, pepper))
         self.news = None if self.redis is None else news_of(self.redis, self.balancer, self.change, self.answers)
-        self.housekeeping = Housekeeping(
-            self.store.engine,
-            self.auditor.trail,
-            self.auditor.subjects,
-            self.auditor.contents,
-            lambda: self.auditor.settings,
-        )
-        self.housekeeping.retains = self.seat.worker == 0
-        # Whose answers these are is not known any more, so all of them go: people are seldom erased.
-        self.housekeeping.on_erased = self._let_go_of_erased
+        self.housekeeping = self._housekeeping()
         self.saved_answers = CacheFile(self.store.directory, pepper, self.seat.worker)
         if config.cache.persist:
             self.saved_answers.load(self.answers)
         spool = Spool(self.store.directory, worker=self.seat.worker, workers=config.server.workers)
         self.writer = UsageWriter(self.store.engine, spool, config.store)
         self.writer.start()
-        self.counting.start()
         self.holds = Holds(self.book, self.counting, loop)
         self.alerts = Alerts(self.book, self.upstream, loop)
         self.alerts.replace(config.ledger.alerts)
         self.counting.on_write = self.alerts.tell
+        self.counting.start()
         self.prompts = StoredPrompts(self.store.engine)
         self.stored_config = StoredConfig(self.store.engine)
         self.loads_config: Callable[[str], Config] = lambda _: self.snapshot.config
@@ -153,7 +137,7 @@ class Gateway:
         check_exposure(config, self.keys.total)
         snapshot = self.builder.build(config, self.snapshot.number + 1)
         self.answers.replace(config.cache)
-        self._declare_identity(config)
+        self.entrance.declare(config)
         self.auditor.replace(config.audit)
         self.auditor.trail.act("config.reload", actor="file", snapshot=snapshot.number, digest=digest_of(config))
         self.book.declare(config.limits)
@@ -165,14 +149,18 @@ class Gateway:
         self.metrics.reloads += 1
         log.info("configuration %d is in force", snapshot.number)
 
+    def _housekeeping(self) -> Housekeeping:
+        auditor = self.auditor
+        parts = (auditor.trail, auditor.subjects, auditor.contents)
+        housekeeping = Housekeeping(self.store.engine, *parts, lambda: auditor.settings)
+        housekeeping.retains = self.seat.worker == 0
+        housekeeping.on_erased = self._let_go_of_erased
+        return housekeeping
+
     def _let_go_of_erased(self) -> None:
+        # Whose answers these are is not known any more, so all of them go: people are seldom erased.
         self.answers.purge([])
         self.responses.forget_recent()
-
-    def _declare_identity(self, config: Config) -> None:
-        self.issuers.replace(config.identity)
-        self.sessions.login = config.identity.login
-        self.keys.declare(config.keys, has_issuers=bool(config.identity.issuers))
 
     def note_problems(self, problems: list[str]) -> None:
         """A new configuration was bad: the old one stays, and readiness says so."""
@@ -194,7 +182,7 @@ class Gateway:
         Raises:
             Unauthenticated: nobody's.
         """
-        principal = self.keys.find(secret, client) or self.tokens.find(secret, self.keys.entities)
+        principal = self.entrance.find(secret, client)
         if principal is None:
             message = "No API key was given." if not secret else "The API key is not valid."
             raise Unauthenticated(f"{message} Send a key of this gateway as 'Authorization: Bearer dgk_...'.")

@@ -192,7 +192,7 @@ class Worker:
     async def _keep_keys_fresh(self) -> None:
         saved_s = time.monotonic()
         while True:
-            self.gateway.issuers.look()
+            self.gateway.entrance.issuers.look()
             await self.gateway.change.within(REFRESH_EVERY_S)
             await asyncio.to_thread(self.gateway.keys.refresh)
             await asyncio.to_thread(self.gateway.prompts.refresh)

@@ -32,7 +32,7 @@ def served(serve: Serve, upstream: Upstream, provider: Provider) -> Served:
     create_entity(served.gateway.store.engine, Organisation(name="acme"), now_ms=1)
     served.gateway.keys.refresh()
     deadline = time.monotonic() + 10
-    while not (served.gateway.issuers.documents and served.gateway.tokens.verifiers["sso"].keys):
+    while not (served.gateway.entrance.issuers.documents and served.gateway.entrance.tokens.verifiers["sso"].keys):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return served

@@ -14,7 +14,6 @@ import msgspec
 
 from dragoman.access.credentials import presented_key
 from dragoman.access.roles import may
-from dragoman.access.sessions import SESSION_PREFIX
 from dragoman.audit.record import AuditRecord
 from dragoman.driver import OnLoop
 from dragoman.endpoints.admin.operation import Answer, Call, Operation
@@ -89,7 +88,7 @@ class AdminApi:
             Forbidden: somebody who may nothing here.
         """
         secret = presented_key(request.headers)
-        principal = self._known(secret, request.client)
+        principal = self.gateway.entrance.find_for_admin(secret, request.client)
         if principal is None:
             words = "is not valid" if secret else "is missing"
             raise Unauthenticated(f"The admin API needs a key of this gateway, and it {words}.")
@@ -97,12 +96,6 @@ class AdminApi:
         if not principal.admin and not principal.permissions:
             raise Forbidden("This key has no role, so it may nothing here.", code="permission_denied")
         return principal
-
-    def _known(self, secret: str, client: str) -> Principal | None:
-        gateway = self.gateway
-        if secret.startswith(SESSION_PREFIX):
-            return gateway.sessions.find(secret, client, gateway.keys.entities, now_ms=_now_ms())
-        return gateway.keys.known(secret, client) or gateway.tokens.find(secret, gateway.keys.entities)
 
     def _answer(
         self, request: Request, principal: Principal, operation: Operation, params: dict[str, str], raw: bytes

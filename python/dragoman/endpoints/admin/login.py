@@ -68,7 +68,7 @@ class Begin:
         """Send the browser there."""
         gateway = self.gateway
         name = dict(parse_qsl(request.query)).get("issuer", "")
-        names = [one for one, verifier in gateway.tokens.verifiers.items() if verifier.settings.client_id]
+        names = [one for one, verifier in gateway.entrance.tokens.verifiers.items() if verifier.settings.client_id]
         name = name or (names[0] if len(names) == 1 else "")
         if name not in names:
             message = (
@@ -80,7 +80,7 @@ class Begin:
         begun = Begun(name, verifier, nonce, digest(cookie), int(time.time()))
         asked = {
             "response_type": "code",
-            "client_id": gateway.tokens.verifiers[name].settings.client_id,
+            "client_id": gateway.entrance.tokens.verifiers[name].settings.client_id,
             "redirect_uri": redirect_uri(gateway),
             "scope": "openid email profile",
             "state": _text(self.sealer.seal(msgspec.json.encode(begun), COOKIE.encode())),
@@ -113,7 +113,7 @@ class Finish:
         told = dict(parse_qsl(request.query))
         begun = self._begun(told.get("state", ""), request.headers.get("cookie", ""))
         document = document_of(gateway, begun.issuer)
-        verifier = gateway.tokens.verifiers[begun.issuer]
+        verifier = gateway.entrance.tokens.verifiers[begun.issuer]
         if told.get("iss", verifier.settings.issuer) != verifier.settings.issuer or (
             document.authorization_response_iss_parameter_supported and "iss" not in told
         ):
@@ -145,7 +145,7 @@ class Finish:
         pairs = dict(one.strip().partition("=")[::2] for one in cookies.split(";"))
         if (
             begun is None
-            or begun.issuer not in self.gateway.tokens.verifiers
+            or begun.issuer not in self.gateway.entrance.tokens.verifiers
             or not hmac.compare_digest(digest(pairs.get(COOKIE, "")), begun.cookie)
         ):
             raise Unauthenticated("This login was not begun here, in this browser.", code="login_failed")
@@ -219,7 +219,7 @@ class Session:
     async def _end(self, principal: Principal, secret: str) -> None:
         self.gateway.auditor.trail.act("session.end", actor=principal.user, key_id=principal.key_id)
         try:
-            await asyncio.to_thread(self.gateway.sessions.end, secret)
+            await asyncio.to_thread(self.gateway.entrance.sessions.end, secret)
         except StoreError:
             raise Overloaded("The session cannot be ended now.", code="store_unavailable", retry_after_s=1) from None
 
@@ -245,7 +245,7 @@ def document_of(gateway: Gateway, name: str) -> Document:
     Raises:
         Overloaded: nothing, as yet.
     """
-    document = gateway.issuers.documents.get(name)
+    document = gateway.entrance.issuers.documents.get(name)
     if document is None or not document.authorization_endpoint or not document.token_endpoint:
         message = f"The issuer {name} cannot be asked now; try again."
         raise Overloaded(message, code="issuer_unavailable", retry_after_s=5)
@@ -270,7 +270,7 @@ def digest(text: str) -> str:
 
 
 def _begin(gateway: Gateway, person: Person, address: str) -> tuple[str, int]:
-    return gateway.sessions.begin(person, address, now_ms=time.time_ns() // 1_000_000)
+    return gateway.entrance.sessions.begin(person, address, now_ms=time.time_ns() // 1_000_000)
 
 
 def _text(raw: bytes) -> str:
