@@ -37,7 +37,7 @@ from dragoman.ledger.shared import SharedCounting
 from dragoman.routing.audited import Auditor
 from dragoman.routing.build import Builder
 from dragoman.routing.waiting import Line
-from dragoman.server.news import Change, News
+from dragoman.server.news import Change, News, tell_of_change
 from dragoman.server.request import read_body
 from dragoman.store.configs import StoredConfig
 from dragoman.store.engine import open_store
@@ -161,6 +161,11 @@ class Gateway:
         # Whose answers these are is not known any more, so all of them go: people are seldom erased.
         self.answers.purge([])
         self.responses.forget_recent()
+
+    def tell_change(self) -> None:
+        """Have the other processes look at the database at once, where there are any."""
+        if self.redis is not None:
+            tell_of_change(self.redis)
 
     def note_problems(self, problems: list[str]) -> None:
         """A new configuration was bad: the old one stays, and readiness says so."""

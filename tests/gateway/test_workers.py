@@ -18,11 +18,13 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL
-from tests.gateway.client import post
+from tests.gateway.client import Client, Response, post
 from tests.gateway.gateway import Gateway, free_port
 from tests.gateway.test_budgets import INPUT, ask, config
 from tests.store import postgres
 from tests.store.valkey import Valkey, new_prefix
+
+from dragoman.access.secret import create_secret
 
 PEPPER = {"DRAGOMAN_PEPPER": "ab" * 32}
 WORKERS = 4
@@ -155,6 +157,7 @@ def test_what_a_killed_worker_held_is_nobody_s(place: Place, say: Callable[[str]
     cost = cost_of_one(place)
     limits = {"money": {"cost_usd": 37 * cost / 1e9, "per": "ever"}, "at-once": {"concurrent": 8}}
     node = place.start(limits)
+    until(lambda: workers_of(node) == set(range(WORKERS)))  # so that others answer when one is gone
     admitted: list[int] = []
     loaded = threading.Thread(target=lambda: admitted.extend(many([node.port], 60, 8)))
     loaded.start()
@@ -282,3 +285,39 @@ def test_another_redis_is_refused(place: Place, tmp_path: Path) -> None:
         place.redis = None  # type: ignore[assignment]
         with pytest.raises(AssertionError, match="another server uses this database"):
             place.start({}, 1)
+
+
+def test_what_is_changed_at_one_node_holds_at_all(place: Place) -> None:
+    root = create_secret()
+    ports = [free_port(), free_port()]
+    keys = {"keys": [{"name": "root", "secret": root, "admin": True}]}
+    nodes = [place.start({}, 2, admin={"enabled": True, "port": port}, **keys) for port in ports]
+
+    def admin(port: int, method: str, path: str, body: dict[str, Any] | None = None) -> Response:
+        with Client(port) as client:
+            headers = {"authorization": f"Bearer {root}"}
+            client.ask(method, f"/admin/v1{path}", b"" if body is None else json.dumps(body).encode(), **headers)
+            return client.read()
+
+    made = admin(ports[0], "POST", "/keys", {"name": "everywhere"})
+    assert made.status == 201, made.body
+    secret, key_id = made.json["secret"], made.json["id"]
+
+    def statuses() -> set[int]:
+        body, bearer = json.dumps(INPUT).encode(), f"Bearer {secret}"
+        return {
+            post(node.port, "/v1/embeddings", body, authorization=bearer).status for node in nodes for _ in range(6)
+        }
+
+    started = time.monotonic()
+    until(lambda: statuses() == {200})
+    assert admin(ports[1], "DELETE", f"/keys/{key_id}").status == 200
+    until(lambda: statuses() == {401})
+    assert time.monotonic() - started < 60
+    # Several workers answer; each of them knows what the others have done.
+    for number in range(6):
+        assert admin(ports[number % 2], "POST", "/teams", {"name": f"t{number}"}).status == 201
+    for port in ports:
+        assert len(admin(port, "GET", "/teams").json["data"]) == 6
+    assert all(node.output.count("Admin key, shown this once") <= 1 for node in nodes)
+    assert sum("Admin key, shown this once" in node.output for node in nodes) == 1

@@ -88,7 +88,9 @@ class ChildKeys:
             self.gateway.auditor.trail.act(
                 "key.create", actor=principal.key_id, name=key.name, parent=principal.key_id, expires=key.expires
             )
-            return create_key(engine, self.gateway.pepper, key, now_ms=now_ms, parent=principal.key_id)
+            made = create_key(engine, self.gateway.pepper, key, now_ms=now_ms, parent=principal.key_id)
+            self.gateway.tell_change()
+            return made
         except ConfigError as error:
             raise InvalidRequest(f"The key cannot be made: {'; '.join(error.problems)}.") from None
         except NameTaken:
@@ -116,6 +118,7 @@ class ChildKeys:
             self.gateway.auditor.trail.act("key.revoke", actor=principal.key_id, key=key_id)
             revoke_key(engine, key_id, now_ms=time.time_ns() // 1_000_000)
             self.gateway.keys.refresh()
+            self.gateway.tell_change()
         except StoreError:
             raise Overloaded("Keys cannot be ended now.", code="store_unavailable", retry_after_s=1) from None
         return True

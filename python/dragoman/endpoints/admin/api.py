@@ -104,7 +104,10 @@ class AdminApi:
             _check_permission(principal, operation)
             call = self._call(request, principal, operation, params, raw)
             chosen = request.headers.get(IDEMPOTENCY, "") if request.method == "POST" else ""
-            return self._once(call, operation, chosen, raw) if chosen else (operation.status, operation.run(call))
+            done = self._once(call, operation, chosen, raw) if chosen else (operation.status, operation.run(call))
+            if request.method != "GET":
+                self.gateway.tell_change()
+            return done
         except StoreError as error:
             message = f"{str(error)[:1].upper()}{str(error)[1:]}."
             raise Overloaded(message, code="store_unavailable", retry_after_s=1) from None

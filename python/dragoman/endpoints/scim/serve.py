@@ -89,7 +89,9 @@ class Scim:
         except StoreError as error:
             raise ScimError(f"{error}.", 503) from None
         finally:
-            self.gateway.keys.refresh()
+            if request.method != "GET":
+                self.gateway.keys.refresh()
+                self.gateway.tell_change()
 
 
 def _dispatched(resources: Users | Groups, request: Request, name: str, raw: bytes) -> Answered:
