@@ -229,27 +229,27 @@ impl Ledger {
     /// Puts what was used in the place of what was held.
     pub fn settle(&mut self, hold: Hold, used: Amounts) {
         for line in hold.lines {
-            let Some((rule, account)) = pair(&self.rules, &mut self.accounts, line.account) else { continue };
-            let crossed = account.end(rule, line.slot_ms, line.amount, rule.spent(used));
-            account.refs = account.refs.saturating_sub(1);
-            let reached = rule.levels.get(crossed).unwrap_or_default();
-            for &level in reached {
-                let (who, spent) = (account.who.to_string(), account.spent());
-                self.crossings.push(Crossing { rule: account.rule, who, level, spent });
-            }
-            self.list_one(line.account);
+            self.end(line, |rule| rule.spent(used));
         }
     }
 
     /// Settles at what was held: what a request came to is not known.
     pub fn keep(&mut self, hold: Hold) {
         for line in hold.lines {
-            let Some((rule, account)) = pair(&self.rules, &mut self.accounts, line.account) else { continue };
-            let spent = if rule.measure == Measure::Concurrent { 0 } else { line.amount };
-            account.end(rule, line.slot_ms, line.amount, spent);
-            account.refs = account.refs.saturating_sub(1);
-            self.list_one(line.account);
+            self.end(line, |rule| if rule.measure == Measure::Concurrent { 0 } else { line.amount });
         }
+    }
+
+    fn end(&mut self, line: Line, spent: impl Fn(&Rule) -> i64) {
+        let Some((rule, account)) = pair(&self.rules, &mut self.accounts, line.account) else { return };
+        let crossed = account.end(rule, line.slot_ms, line.amount, spent(rule));
+        account.refs = account.refs.saturating_sub(1);
+        let reached = rule.levels.get(crossed).unwrap_or_default();
+        for &level in reached {
+            let (who, spent) = (account.who.to_string(), account.spent());
+            self.crossings.push(Crossing { rule: account.rule, who, level, spent });
+        }
+        self.list_one(line.account);
     }
 
     /// What the accounts of a scope stand at, in their order.

@@ -113,7 +113,7 @@ local function opened(key, rule)
     end
     first = rule.width > 0 and first + rule.width or math.max(rule.slot, first + 1)
   end
-  account.f = math.min(first, account.slot)
+  account.f = first > (latest or account.f) and account.slot or first
   redis.call('HSET', key, 'u', account.u, 'h', account.h, 'f', account.f)
   if rule.durable then
     redis.call('SADD', DIRTY, key)
