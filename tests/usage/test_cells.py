@@ -13,8 +13,9 @@ from dragoman.usage.cells import (
     SERIES,
     STEPS_S,
     TAG,
-    Cell,
+    Counted,
     Place,
+    added_up,
     cells_of,
     names_of,
     series_of,
@@ -72,7 +73,7 @@ def test_a_row_is_in_a_minute_an_hour_and_a_day_and_its_names_in_the_larger_two(
         *(Place(step_s, SERIES, starts[step_s], 5, "") for step_s in STEPS_S),
         *(Place(step_s, TAG, starts[step_s], 5, "a") for step_s in (HOUR_S, DAY_S)),
     }
-    assert {cell.stored()[: len(COUNTED)] for cell in cells.values()} == {counts_of(row)}
+    assert {added_up(some, None)[: len(COUNTED)] for some in cells.values()} == {counts_of(row)}
 
 
 def test_larger_steps_are_the_sums_of_smaller_ones(make_row: MakeRow) -> None:
@@ -81,7 +82,7 @@ def test_larger_steps_are_the_sums_of_smaller_ones(make_row: MakeRow) -> None:
     cells = cells_of([(row, 1, []) for row in rows])
     assert sum(place.step_s == MINUTE_S for place in cells) == len(rows)
     for step_s in STEPS_S:
-        parts = [cell.stored() for place, cell in cells.items() if place.step_s == step_s]
+        parts = [added_up(some, None) for place, some in cells.items() if place.step_s == step_s]
         assert sum(int(part[0]) for part in parts) == len(rows)
         sketch = Quantiles()
         for part in parts:
@@ -91,20 +92,18 @@ def test_larger_steps_are_the_sums_of_smaller_ones(make_row: MakeRow) -> None:
 
 
 def test_what_is_stored_is_added_to(make_row: MakeRow) -> None:
-    first, second = Cell(), Cell()
-    for cell, ms in ((first, 10.0), (second, 500.0)):
-        row = make_row(total_ms=ms, first_token_ms=ms)
-        cell.count(counts_of(row), row)
-    *counts, latency, first_token = first.stored()
-    second.store_upon(counts, latency, first_token)  # type: ignore[arg-type]
-    stored = second.stored()
-    assert stored[0] == 2
-    assert [Quantiles(part).count for part in stored[-2:] if isinstance(part, bytes)] == [2, 2]
+    first, second = (Counted(make_row(total_ms=ms, first_token_ms=ms)) for ms in (10.0, 500.0))
+    found = added_up([second], added_up([first], None))
+    assert found == added_up([first, second], None)
+    assert found[0] == 2
+    assert [Quantiles(part).count for part in found[-2:] if isinstance(part, bytes)] == [2, 2]
+
+
+def test_without_a_first_token_none_is_counted(make_row: MakeRow) -> None:
+    assert added_up([Counted(make_row())], None)[-1] == b""
 
 
 def test_no_sum_is_larger_than_a_database_takes(make_row: MakeRow) -> None:
-    row = make_row(input_tokens=5)
-    cell = Cell()
-    cell.count(counts_of(row), row)
-    cell.store_upon([LARGEST_SUM] * len(COUNTED), b"", b"")
-    assert max(count for count in cell.stored() if isinstance(count, int)) == LARGEST_SUM
+    stored = (*[LARGEST_SUM] * len(COUNTED), b"", b"")
+    found = added_up([Counted(make_row(input_tokens=5))], stored)
+    assert max(count for count in found if isinstance(count, int)) == LARGEST_SUM

@@ -108,72 +108,67 @@ def start_of(at_ms: int, step_s: int) -> int:
     return at_ms - at_ms % (step_s * 1000)
 
 
-class Cell:
-    """What a cell comes to."""
-
-    __slots__ = ("_first_token_ms", "_first_token_stored", "_latency_ms", "_latency_stored", "_parts")
-
-    def __init__(self) -> None:
-        self._parts: list[Sequence[int]] = []  # to be added up at once, which is three times as fast
-        self._latency_ms: list[float] = []
-        self._first_token_ms: list[float] = []
-        self._latency_stored = b""
-        self._first_token_stored = b""
-
-    def count(self, counts: Sequence[int], row: UsageRow) -> None:
-        """Add a row, of which ``counts`` are the figures."""
-        self._parts.append(counts)
-        self._latency_ms.append(row.total_ms)
-        if row.first_token_ms is not None:
-            self._first_token_ms.append(row.first_token_ms)
-
-    def include(self, part: Cell) -> None:
-        """Add a cell of rows that are not yet stored."""
-        self._parts.append(part._counts())
-        self._latency_ms += part._latency_ms
-        self._first_token_ms += part._first_token_ms
-
-    def store_upon(self, counts: Sequence[int], latency: bytes, first_token: bytes) -> None:
-        """Add what is stored already."""
-        self._parts.append(counts)
-        self._latency_stored, self._first_token_stored = latency, first_token
-
-    def stored(self) -> tuple[int | bytes, ...]:
-        """The columns, in their order."""
-        counts = self._counts()
-        if max(counts) > LARGEST_SUM or min(counts) < -LARGEST_SUM:
-            counts = [max(-LARGEST_SUM, min(LARGEST_SUM, count)) for count in counts]
-        latency = _sketch(self._latency_stored, self._latency_ms)
-        return *counts, latency, _sketch(self._first_token_stored, self._first_token_ms)
-
-    def _counts(self) -> Sequence[int]:
-        if len(self._parts) > 1:
-            self._parts = [tuple(map(sum, zip(*self._parts, strict=True)))]
-        return self._parts[0]
+Columns = tuple[int | bytes, ...]
 
 
-Cells = dict[Place, Cell]
+class Counted:
+    """What a row adds to each cell that it counts in."""
+
+    __slots__ = ("_alone", "counts", "first_token_ms", "total_ms")
+
+    def __init__(self, row: UsageRow) -> None:
+        self.counts = counts_of(row)
+        self.total_ms = row.total_ms
+        self.first_token_ms = row.first_token_ms
+        self._alone: Columns | None = None
+
+    def alone(self) -> Columns:
+        """The columns of a cell that has no other row. A row with names is alone in several, so it is kept."""
+        if self._alone is None:
+            first_ms = [] if self.first_token_ms is None else [self.first_token_ms]
+            self._alone = (*self.counts, _sketch(b"", [self.total_ms]), _sketch(b"", first_ms))
+        return self._alone
+
+
+# The rows of each cell: shared between a minute, its hour and its day, which costs less than to add up three times.
+Cells = dict[Place, list[Counted]]
 
 
 def cells_of(rows: Iterable[tuple[UsageRow, int, list[tuple[int, str]]]]) -> Cells:
     """The cells that rows count in, each row given with the number of its series and its names, bounded as they are."""
-    minutes: defaultdict[tuple[int, int], Cell] = defaultdict(Cell)
-    hours: defaultdict[Place, Cell] = defaultdict(Cell)
-    days: defaultdict[Place, Cell] = defaultdict(Cell)
+    minutes: defaultdict[tuple[int, int], list[Counted]] = defaultdict(list)
+    hours: defaultdict[Place, list[Counted]] = defaultdict(list)
+    days: defaultdict[Place, list[Counted]] = defaultdict(list)
     for row, series, names in rows:
-        counts = counts_of(row)
-        minutes[row.started_at_ms // (MINUTE_S * 1000), series].count(counts, row)
+        counted = Counted(row)
+        minutes[row.started_at_ms // (MINUTE_S * 1000), series].append(counted)
         for kind, name in names:
-            hours[Place(HOUR_S, kind, start_of(row.started_at_ms, HOUR_S), series, name)].count(counts, row)
+            hours[Place(HOUR_S, kind, start_of(row.started_at_ms, HOUR_S), series, name)].append(counted)
     cells = {
-        Place(MINUTE_S, SERIES, minute * MINUTE_S * 1000, series, ""): cell
-        for (minute, series), cell in minutes.items()
+        Place(MINUTE_S, SERIES, minute * MINUTE_S * 1000, series, ""): counted
+        for (minute, series), counted in minutes.items()
     }
-    for place, cell in cells.items():
-        hours[place.within(HOUR_S)].include(cell)
-    for place, cell in hours.items():
-        days[place.within(DAY_S)].include(cell)
+    for place, some in cells.items():
+        hours[place.within(HOUR_S)] += some
+    for place, some in hours.items():
+        days[place.within(DAY_S)] += some
     return cells | hours | days
+
+
+def added_up(rows: Sequence[Counted], stored: Columns | None) -> Columns:
+    """The columns of a cell, in their order: what is stored of it already, if anything, and rows that are not."""
+    if stored is None and len(rows) == 1:
+        return rows[0].alone()
+    parts: list[tuple[int, ...]] = [row.counts for row in rows]
+    latency = first_token = b""
+    if stored is not None:
+        *counts, latency, first_token = stored  # type: ignore[assignment]
+        parts.append(tuple(counts))  # type: ignore[arg-type]
+    total = tuple(map(sum, zip(*parts, strict=True)))
+    if max(total) > LARGEST_SUM or min(total) < -LARGEST_SUM:
+        total = tuple(max(-LARGEST_SUM, min(LARGEST_SUM, count)) for count in total)
+    first_ms = [row.first_token_ms for row in rows if row.first_token_ms is not None]
+    return *total, _sketch(latency, [row.total_ms for row in rows]), _sketch(first_token, first_ms)
 
 
 def _sketch(stored: bytes, values_ms: list[float]) -> bytes:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Dialect, and_, delete, func, or_, select, update
 
@@ -28,8 +28,10 @@ from dragoman.usage.cells import (
     MINUTE_S,
     NAMED_KINDS,
     SERIES,
+    Columns,
     Place,
     Series,
+    added_up,
     cells_of,
     names_of,
     series_of,
@@ -49,7 +51,7 @@ _DAYS_REMEMBERED = 64  # of each kind of cells: how many entries every key has
 _SLICE_S = {MINUTE_S: 10 * MINUTE_S, HOUR_S: HOUR_S, DAY_S: DAY_S}
 _KINDS = tuple(sorted({SERIES, ERASED, *NAMED_KINDS.values(), *(-kind for kind in NAMED_KINDS.values())}))
 T = TypeVar("T")
-Stored = dict[Place, Any]  # cells as they are in the database, and None for those that are not
+Stored = dict[Place, Columns | None]  # cells as they are in the database, and None for those that are not
 
 
 class Rollup:
@@ -95,22 +97,17 @@ class Rollup:
         cells = cells_of(self._bounded(connection, rows, stored))
         # What has no day has no hour and no minute either.
         self._read(connection, (at for at in cells if at not in stored and stored.get(at.within(DAY_S), True)), stored)
-        for place, cell in cells.items():
-            before = stored.get(place)
-            if before is not None:
-                *counts, latency, first_token = before[len(place) :]
-                cell.store_upon(counts, latency, first_token)
-        changed = [(*place, *cell.stored()) for place, cell in cells.items()]
+        changed = [(*place, *added_up(counted, stored.get(place))) for place, counted in cells.items()]
         for statement, part in _batches(self._writes, changed):
             connection.exec_driver_sql(statement, _flat(part))
 
     def _read(self, connection: Connection, places: Iterable[Place], stored: Stored) -> None:
         """Look cells up, and note also those that there are not."""
-        asked = list(places)
+        asked, width = list(places), len(Place._fields)
         stored |= dict.fromkeys(asked)
         for statement, part in _batches(self._reads, asked):
             for row in connection.exec_driver_sql(statement, _flat(part)).all():
-                stored[Place._make(row[: len(Place._fields)])] = row
+                stored[Place._make(row[:width])] = row[width:]
 
     def _bounded(
         self, connection: Connection, rows: Sequence[UsageRow], stored: Stored

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from dragoman.usage.cells import MINUTE_S, Place, Series, cells_of, names_of, series_of, start_of
+from dragoman.usage.cells import MINUTE_S, Columns, Place, Series, added_up, cells_of, names_of, series_of, start_of
 from dragoman.usage.row import UsageRow
 from dragoman.usage.sums import COUNTED
 
@@ -62,19 +62,15 @@ def upgrade() -> None:
 def _fill(connection: sa.Connection, rollups: sa.Table, series: sa.Table) -> None:
     """Add rows up in the order of time, and write what is over: an hour, a day."""
     last_days: dict[Series, int] = {}
-    unwritten: dict[Place, tuple[int | bytes, ...]] = {}
+    unwritten: dict[Place, Columns] = {}
     newest_ms = None
     for rows in _rows(connection):
         newest_ms = rows[-1].started_at_ms
         last_days |= {series_of(row): start_of(row.started_at_ms, 86_400) for row in rows}
         counted = ((row, series_of(row).id, names_of(row)) for row in rows)
-        for place, cell in cells_of(counted).items():
-            if place.step_s == MINUTE_S:
-                continue
-            if place in unwritten:
-                *counts, latency, first_token = unwritten[place]
-                cell.store_upon(counts, latency, first_token)  # type: ignore[arg-type]
-            unwritten[place] = cell.stored()
+        for place, some in cells_of(counted).items():
+            if place.step_s != MINUTE_S:
+                unwritten[place] = added_up(some, unwritten.get(place))
         over = [place for place in unwritten if place.start_ms + place.step_s * 1000 <= newest_ms]
         _write(connection, rollups, {place: unwritten.pop(place) for place in over})
     _write(connection, rollups, unwritten)
@@ -103,7 +99,7 @@ def _rows(connection: sa.Connection) -> Iterator[list[UsageRow]]:
         yield [UsageRow(**{name: row[name] for name in _READ[1:]}) for row in found]
 
 
-def _write(connection: sa.Connection, rollups: sa.Table, cells: dict[Place, tuple[int | bytes, ...]]) -> None:
+def _write(connection: sa.Connection, rollups: sa.Table, cells: dict[Place, Columns]) -> None:
     columns = (*Place._fields, *COUNTED, "latency", "first_token")
     rows = [dict(zip(columns, (*place, *stored), strict=True)) for place, stored in cells.items()]
     kept = [column.name for column in rollups.c]
