@@ -11,6 +11,7 @@ from tests.usage.traffic import assert_rolled, write
 from dragoman.errors import StoreError
 from dragoman.store.engine import Store
 from dragoman.store.tables import usage_rollups, usage_series
+from dragoman.usage import rollup
 from dragoman.usage.cells import DAY_S, HOUR_S, MINUTE_S
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.question import Question
@@ -57,6 +58,19 @@ def test_what_is_undone_with_its_transaction_is_not_counted(store: Store, make_r
         connection.rollback()
     assert_rolled(store.engine)
     write(store.engine, rows, rollup=kept)
+    assert_rolled(store.engine)
+
+
+def test_what_is_undone_takes_no_room(store: Store, make_row: MakeRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollup, "NAMES_A_DAY", 1)
+    kept = Rollup(store.engine.dialect)
+    row = make_row(end_user="e")
+    for _ in range(3):
+        with store.engine.connect() as connection:
+            kept.add(connection, [row])
+            connection.rollback()
+        kept.undone()
+    write(store.engine, [row], rollup=kept)
     assert_rolled(store.engine)
 
 

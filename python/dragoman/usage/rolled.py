@@ -40,10 +40,11 @@ def steps_for(connection: Connection, question: Question) -> list[Step]:
     # Several names at once are in no rollup, nor how many requests have one of several tags.
     if asked & set(ROWS_ONLY) or len(named) > 1 or len(question.where.get("tag", ())) > 1:
         return []
-    if _is_folded(connection, question, NAMED_KINDS[named.pop()] if named else SERIES):
+    kind = NAMED_KINDS[named.pop()] if named else SERIES
+    if _is_folded(connection, question, kind):
         return []
     steps = [Step(DAY_S), Step(HOUR_S)]
-    if not asked & NAMED_KINDS.keys():
+    if kind == SERIES:
         steps.append(Step(MINUTE_S, minutes_from_ms(connection)))
     finest_s = min((TIME_STEPS_S[name] for name in question.by if name in TIME_STEPS_S), default=DAY_S)
     return [step for step in steps if step.step_s <= finest_s]

@@ -101,6 +101,10 @@ class Rollup:
         for statement, part in _batches(self._writes, changed):
             connection.exec_driver_sql(statement, _flat(part))
 
+    def undone(self) -> None:
+        """Say that a transaction was undone: how much room there is, is found out anew."""
+        self._entries.clear()
+
     def _read(self, connection: Connection, places: Iterable[Place], stored: Stored) -> None:
         """Look cells up, and note also those that there are not."""
         asked, width = list(places), len(Place._fields)
@@ -163,10 +167,7 @@ class Rollup:
             names[at] = list(dict.fromkeys(bounded))
 
     def _has_room(self, connection: Connection, day_ms: int, kind: int, key_id: str, most: int) -> bool:
-        """Whether a key may have one more entry of this kind on a day; if so, it is counted.
-
-        A transaction that is undone leaves it counted: room is then a little less, and nothing is wrong.
-        """
+        """Whether a key may have one more entry of this kind on a day; if so, it is counted."""
         entries = self._entries.get((day_ms, kind))
         if entries is None:
             if len(self._entries) >= _DAYS_REMEMBERED:

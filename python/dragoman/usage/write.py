@@ -197,6 +197,7 @@ class UsageWriter:
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
         self._failing += 1
+        self._rollup.undone()
         if self._failing == 1:
             _log.warning("the database refuses usage rows, which wait in memory: %s", _reason(error))
 
