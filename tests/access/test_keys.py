@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.access.keys import TRUSTED_FOR_S, KeyRing
+from dragoman.access.keys import FORGET_EVERY_S, TRUSTED_FOR_S, KeyRing
 from dragoman.access.principal import ANONYMOUS
 from dragoman.access.secret import create_secret, hash_secret
-from dragoman.access.stored import create_key, list_keys, revoke_key
+from dragoman.access.stored import CHILDREN_KEPT_MS, create_key, list_keys, revoke_key
 from dragoman.config.schema import Key
 from dragoman.errors import ConfigError, StoreError
 from dragoman.store.engine import Store
@@ -231,3 +231,26 @@ def test_the_look_up_is_by_the_keyed_hash(store: Store) -> None:
     assert keys.find(secret) is not None
     other = KeyRing(store.engine, bytes(32), [Key(name="a", hash=hash_secret(secret, PEPPER).hex())], loopback=True)
     assert other.find(secret) is None
+
+
+def test_children_that_are_long_over_are_forgotten(store: Store) -> None:
+    clock = Clock()
+    now_ms = int(clock.wall * 1000)
+    parent = create_key(store.engine, PEPPER, Key(name="p"), now_ms=1).key.id
+    week_ms, moment = CHILDREN_KEPT_MS, "2020-01-01T00:00:00Z"
+    for name, expires, maker in (
+        ("gone", moment, parent),
+        ("own", moment, ""),
+        ("living", "2100-01-01T00:00:00Z", parent),
+        ("ended", "2100-01-01T00:00:00Z", parent),
+        ("just ended", "2100-01-01T00:00:00Z", parent),
+    ):
+        create_key(store.engine, PEPPER, Key(name=name, expires=expires), now_ms=1, parent=maker)
+    revoke_key(store.engine, "ended", now_ms=now_ms - week_ms - 1)
+    revoke_key(store.engine, "just ended", now_ms=now_ms - week_ms + 1)
+    keys = ring(store, clock=clock)
+    assert keys.save_last_used()
+    assert len(list_keys(store.engine)) == 6
+    clock.monotonic += FORGET_EVERY_S
+    assert keys.save_last_used()
+    assert {key.name for key in list_keys(store.engine)} == {"p", "own", "living", "just ended"}

@@ -17,12 +17,13 @@ from dragoman.access.declared import declared_principals
 from dragoman.access.principal import ANONYMOUS, Principal
 from dragoman.access.rights import Entities, within
 from dragoman.access.secret import secret_hasher
-from dragoman.access.stored import load_keys, read_generation, save_last_used
+from dragoman.access.stored import forget_children, load_keys, read_generation, save_last_used
 from dragoman.config.schema import Key
 from dragoman.errors import StoreError
 
 REFRESH_EVERY_S = 2.0
 TRUSTED_FOR_S = 300.0
+FORGET_EVERY_S = 3600.0
 _MAX_SECRET_LENGTH = 512
 _log = logging.getLogger("dragoman.access")
 
@@ -59,6 +60,7 @@ class KeyRing:
         self._fresh_at_s = monotonic_s()
         self._trusted = True
         self._used: set[str] = set()
+        self._forget_due_s = monotonic_s() + FORGET_EVERY_S
         self._by_hash: dict[bytes, Principal] = {}
         self.has_issuers = False  # whose tokens are taken as well
         self.is_open = False
@@ -141,11 +143,17 @@ class KeyRing:
         return True
 
     def save_last_used(self) -> bool:
-        """Write down which keys were used since the last time. False: it did not work, and is tried again."""
+        """Write down which keys were used since the last time, and forget children that are long over, now and then.
+
+        False: it did not work, and is tried again.
+        """
         used, self._used = self._used, set()
         stored = {principal.key_id for principal in self._loaded.principals.values()}
         try:
             save_last_used(self._engine, sorted(used & stored), now_ms=int(self._wall_s() * 1000))
+            if self._monotonic_s() >= self._forget_due_s:
+                self._forget_due_s = self._monotonic_s() + FORGET_EVERY_S
+                forget_children(self._engine, now_ms=int(self._wall_s() * 1000))
         except StoreError:
             self._used |= used
             return False

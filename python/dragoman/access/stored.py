@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from dragoman.access.declared import STORED_ID_PREFIX, key_problems, principal_of
@@ -32,6 +32,7 @@ from dragoman.store.tables import keys
 
 _PEPPER_CHECK = "pepper_check"
 KEYS_A_READ = 200
+CHILDREN_KEPT_MS = 7 * 86_400_000
 BOOTSTRAP = "bootstrap"
 """The name of the key that the first start makes. It is for the admin API alone, and shuts nobody else out."""
 _LISTS = ("allow", "tags", "ip_ranges", "surfaces", "models", "providers", "without_guardrails")  # JSON in the table
@@ -287,6 +288,20 @@ def count_children(engine: Engine, parent: str, *, now_ms: int) -> int:
             return connection.execute(select(func.count()).select_from(keys).where(living)).scalar_one()
     except SQLAlchemyError as error:
         raise _unreadable(error) from error
+
+
+def forget_children(engine: Engine, *, now_ms: int) -> int:
+    """Delete keys that keys have made and that are over for a week; how many. Nobody's rights change.
+
+    Raises ``StoreError``.
+    """
+    before_ms = now_ms - CHILDREN_KEPT_MS
+    over = (keys.c.expires_at_ms < before_ms) | (keys.c.revoked_at_ms < before_ms)
+    try:
+        with engine.begin() as connection:
+            return connection.execute(delete(keys).where(keys.c.parent != "", over)).rowcount
+    except SQLAlchemyError as error:
+        raise StoreError(f"keys that are over cannot be deleted: {error}") from error
 
 
 def is_child(engine: Engine, key_id: str, parent: str) -> bool:
