@@ -42,7 +42,11 @@ def excess(maker: Principal, key: Key) -> list[str]:
         found.append(f"budget_usd: your own key has {maker.budget_usd:g} a {maker.budget_per}")
     if maker.ip_ranges and not (key.ip_ranges and all(_is_in(one, maker.ip_ranges) for one in key.ip_ranges)):
         found.append(f"ip_ranges: your own key may be used from {', '.join(maker.ip_ranges)} alone")
-    if maker.expires_at_ms is not None and (not key.expires or parse_time_ms(key.expires) > maker.expires_at_ms):
+    if (
+        maker.expires_at_ms is not None
+        and not maker.is_login
+        and (not key.expires or parse_time_ms(key.expires) > maker.expires_at_ms)
+    ):
         found.append("expires: later than your own key")
     if _LOSSY.index(key.lossy) < _LOSSY.index(maker.lossy):
         found.append(f"lossy: your own key has {maker.lossy}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dragoman.config.limiting import Per
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOGIN_ID_PREFIX = "jwt:"
 _MAX_REMEMBERED = 1024  # aliases come from clients: what is remembered of them is bounded
 
 
@@ -77,6 +78,11 @@ class Principal(Struct, frozen=True, kw_only=True):
             derived["_spared"] = spared or re.compile(".*")
         for name, value in derived.items():
             msgspec.structs.force_setattr(self, name, value)
+
+    @property
+    def is_login(self) -> bool:
+        """Whether it is a token or a session, whose end is not that of what its person may do."""
+        return self.key_id.startswith(LOGIN_ID_PREFIX)
 
     @property
     def tenant(self) -> str:

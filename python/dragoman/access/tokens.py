@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from dragoman.access.principal import Principal
+from dragoman.access.principal import LOGIN_ID_PREFIX, Principal
 from dragoman.access.rights import Entities, role_of, within
 from dragoman.access.roles import permissions_of
 from dragoman.errors import Unauthenticated
@@ -190,7 +190,7 @@ def principal_of_claims(name: str, settings: Issuer, claims: dict[str, Any], ent
     known = entities.find("user", organisation, user)
     role = mapped or (role_of(known, team) if known is not None else settings.role)
     principal = Principal(
-        key_id=f"jwt:{name}:{subject}",
+        key_id=f"{LOGIN_ID_PREFIX}{name}:{subject}",
         name=user or subject,
         organisation=organisation,
         team=team,

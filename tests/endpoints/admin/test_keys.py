@@ -73,6 +73,10 @@ def test_members_make_keys_of_their_own(office: Office) -> None:
     assert (made.status, made.json["user"], made.json["role"]) == (201, "member-user", "")
     assert office.ask("member", "PATCH", f"/keys/{made.json['id']}", {"allow": ["demo"]}).status == 200
     assert office.ask("member", "POST", "/keys", {"name": "x", "user": "eve"}).status == 404
+    assert office.ask("member", "POST", "/keys", {"name": "x", "team": "lab"}).code == "team_not_found"
+    assert office.ask("member", "PATCH", f"/keys/{made.json['id']}", {"team": "lab"}).code == "team_not_found"
+    office.ask("owner", "PATCH", "/users/member-user", {"teams": {"lab": "member"}})
+    assert office.ask("member", "POST", "/keys", {"name": "in-lab", "team": "lab"}).status == 201
     for field, value in (("role", "member"), ("admin", True), ("without_guardrails", ["*"]), ("allow_no_log", True)):
         refused = office.ask("member", "POST", "/keys", {"name": "x", field: value})
         assert (refused.status, refused.json["error"]["param"]) == (403, field)
@@ -116,6 +120,16 @@ def test_a_role_without_money_sets_no_budget(office: Office) -> None:
     assert office.ask("locksmith", "POST", "/keys", {"name": "x"}).status == 201
     refused = office.ask("locksmith", "POST", "/keys", {"name": "y", "budget_usd": 5})
     assert (refused.code, refused.json["error"]["param"]) == ("field_not_allowed", "budget_usd")
+
+
+def test_who_sets_budgets_gives_keys_to_nobody(office: Office) -> None:
+    office.ask("owner", "POST", "/roles", {"name": "purser", "permissions": ["keys.own", "keys.read", "limits.write"]})
+    office.keys["purser"] = office.make_key(Key(name="purser", organisation="acme", role="purser"))
+    theirs = office.keys["nobody"].key.id
+    assert office.ask("purser", "PATCH", f"/keys/{theirs}", {"budget_usd": 5}).status == 200
+    for fields in ({"user": "eve"}, {"team": "lab"}, {"app": "bench"}):
+        assert office.ask("purser", "PATCH", f"/keys/{theirs}", fields).status in (403, 404), fields
+        assert office.ask("purser", "POST", "/keys", {"name": "x"} | fields).status == 404, fields
 
 
 def test_keys_are_of_what_is_there(office: Office) -> None:

@@ -83,6 +83,8 @@ def test_a_person_logs_in_acts_and_logs_out(served: Served) -> None:
     made = served.administer("POST", "/admin/v1/teams", {"name": "shop"}, authorization=f"Bearer {secret}")
     assert (made.status, made.json["organisation"]) == (201, "acme")
     assert ask(served, secret, "/organisations/acme").status == 200
+    key = served.administer("POST", "/admin/v1/keys", {"name": "lasting"}, authorization=f"Bearer {secret}")
+    assert (key.status, key.json["expires"]) == (201, "")  # it outlives the session
     assert served.chat({"authorization": f"Bearer {secret}"}).status == 401  # it is for the admin API
     assert ask(served, secret, method="DELETE").json["ended"] is True
     assert ask(served, secret).status == 401

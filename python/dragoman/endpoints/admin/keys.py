@@ -145,7 +145,7 @@ def _change(call: Call) -> Answer:
     if disabled not in (None, True, False):
         raise InvalidRequest("disabled: true or false.", param="disabled")
     was = key_of(before)
-    key = _placed(call, msgspec.to_builtins(was) | fields)
+    key = _placed(call, msgspec.to_builtins(was) | fields, was)
     if key.organisation != was.organisation:
         raise InvalidRequest("organisation: cannot be changed; make another key.", param="organisation")
     if key != was:
@@ -245,7 +245,18 @@ def _check_fields(call: Call, fields: dict[str, Any]) -> None:
         raise Forbidden(f"You may not write {refused[0]!r} of a key.", code="field_not_allowed", param=refused[0])
 
 
-def _placed(call: Call, fields: dict[str, Any]) -> Key:
+def _check_own(call: Call, before: Key | None, key: Key) -> None:
+    """See that whoever makes keys of their own gives them to nobody else, and takes no other team's purse."""
+    principal = call.principal
+    user = call.gateway.keys.entities.find("user", principal.organisation, principal.user)
+    teams = ("", principal.team, *(user.teams if user is not None else ()))
+    for name, own in (("user", (principal.user,)), ("app", (principal.app,)), ("team", teams)):
+        value = getattr(key, name)
+        if value not in own and (before is None or value != getattr(before, name)):
+            raise missing(name, value)
+
+
+def _placed(call: Call, fields: dict[str, Any], before: Key | None = None) -> Key:
     """A key where whoever asks may have one."""
     principal = call.principal
     fields["organisation"] = call.organisation(fields.get("organisation"))
@@ -259,9 +270,7 @@ def _placed(call: Call, fields: dict[str, Any]) -> Key:
     if not is_within(principal, key.organisation, (key.team,) if key.team else ()):
         raise missing("team", key.team)
     if not may(principal, "keys.write"):
-        for name in ("user", "app"):
-            if getattr(key, name) != getattr(principal, name) and not _may_set_some(call):
-                raise missing(name, getattr(key, name))
+        _check_own(call, before, key)
     problems = places_missing(call.gateway.store.engine, key)
     if problems:
         raise InvalidRequest(f"{'; '.join(problems)}.", code="not_found", param=problems[0].partition(":")[0])
