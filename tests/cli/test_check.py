@@ -149,3 +149,26 @@ def test_limits_and_the_audit_log(tmp_path: Path, audit: str, said: str | None) 
     assert "  each: $2 a month for each key" in lines
     assert "  k: may use *; $5 a month" in lines
     assert [line for line in lines if "audit log" in line] == ([] if said is None else [said])
+
+
+SHARED = """
+server: {workers: 3}
+store: {url: "postgresql+psycopg://dragoman@db/dragoman"}
+redis: {url: "redis://valkey"}
+providers: {openai: {api_key: hunter2}}
+identity:
+  issuers:
+    sso: {issuer: "https://login.acme.example", audience: [dragoman, x], client_id: c, client_secret: hunter4}
+"""
+
+
+def test_what_is_shared_and_who_logs_in(file: Path) -> None:
+    file.write_text(SHARED)
+    result = run(str(file))
+    lines = result.stdout.splitlines()
+    assert lines[1:3] == [
+        "listens on 127.0.0.1:8080 with 3 workers",
+        "counts limits in Redis, together with all servers there",
+    ]
+    assert "  sso: https://login.acme.example, for dragoman, x, and people log in with it" in lines
+    assert "hunter" not in result.output

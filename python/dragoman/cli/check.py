@@ -17,6 +17,7 @@ from dragoman.config.guards import Guardrail
 from dragoman.config.prompting import Parameters, Prompting, Settings
 from dragoman.config.resolve import REHEARSAL
 from dragoman.config.schema import Config, Deployment, Key, Provider, Route
+from dragoman.config.signing_in import Issuer
 
 
 @click.command(short_help="Say what a configuration means, or what is wrong with it.")
@@ -49,7 +50,10 @@ def check(file: Path | None, config_path: Path | None, schema: bool) -> None:  #
 
 def describe(config: Config) -> Iterator[str]:
     """The configuration, a line a thing."""
-    yield f"listens on {config.server.host}:{config.server.port}"
+    workers = f" with {config.server.workers} workers" if config.server.workers > 1 else ""
+    yield f"listens on {config.server.host}:{config.server.port}{workers}"
+    if config.redis is not None:
+        yield "counts limits in Redis, together with all servers there"
     yield from _section("providers", (_provider(name, provider) for name, provider in config.providers.items()))
     if config.rehearsal.enabled:
         yield f"  {REHEARSAL}: answers without a network"
@@ -58,10 +62,17 @@ def describe(config: Config) -> Iterator[str]:
     yield from _section("guardrails", (_guardrail(name, one) for name, one in config.guardrails.items()))
     yield from _section("prompts", _prompts(config.prompts))
     yield from _section("limits", (f"{name}: {described(limit)}" for name, limit in config.limits.items()))
+    issuers = config.identity.issuers
+    yield from _section("issuers of tokens", (_issuer(name, one) for name, one in issuers.items()))
     yield from _section("keys", (_key(key) for key in config.keys))
     if config.cache.mode == "on":
         yield f"keeps answers for {config.cache.ttl_s:g} s, to be given again within one {config.cache.scope}"
     yield from _audit(config.audit)
+
+
+def _issuer(name: str, issuer: Issuer) -> str:
+    logins = ", and people log in with it" if issuer.client_id else ""
+    return f"{name}: {issuer.issuer}, for {', '.join(issuer.audience)}{logins}"
 
 
 def _audit(audit: Audit) -> Iterator[str]:
