@@ -43,7 +43,8 @@ SILENT_S = 15.0
 """Of Rust's: a process that has not been heard of for so long has ended."""
 # Requests that wait for the database at the same time.
 CLAIMING_THREADS = 4
-MOST_CLAIMS = 100
+# What is granted may be spent by others before it is held: a request does not ask for longer.
+PATIENCE_S = 3.0
 # Others say that they live every second, also to a Redis that has forgotten it.
 MEET_WITHIN_S = 3.0
 
@@ -116,13 +117,15 @@ class SharedCounting:
         Raises:
             StoreError: the database does not grant what is needed for it.
         """
-        for _ in range(MOST_CLAIMS):
+        until_s = time.monotonic() + PATIENCE_S
+        claimed = [True]
+        while claimed[-1] and time.monotonic() < until_s:
             answer = await self.ledger.reserve(scope, tokens=tokens, cost_nanousd=cost_nanousd)
             if answer is None:
                 break
             if not isinstance(answer, list):
                 return answer
-            await OnLoop(self._claim(answer, loop))
+            await OnLoop(self._claim(answer, claimed, loop))
         assert self.book is not None  # noqa: S101 - it is told before anything is served
         parts = [Part(number, who, self.book.rule(number)) for number, who in self.book.parts(asker)]
         return await self.alone.reserve(parts, Amounts(1, tokens, cost_nanousd), self._processes, loop)
@@ -137,11 +140,11 @@ class SharedCounting:
         self._is_heard = self._is_heard or is_up
         return is_up
 
-    async def _claim(self, errands: Sequence[Errand], loop: AbstractEventLoop) -> None:
-        await loop.run_in_executor(self._threads, self._run, errands)
+    async def _claim(self, errands: Sequence[Errand], claimed: list[bool], loop: AbstractEventLoop) -> None:
+        claimed.append(await loop.run_in_executor(self._threads, self._run, errands))
 
-    def _run(self, errands: Sequence[Errand]) -> None:
-        """Ask the database, and tell Redis what it says.
+    def _run(self, errands: Sequence[Errand]) -> bool:
+        """Ask the database, and tell Redis what it says. False: Redis does not take it.
 
         Raises:
             StoreError: it says nothing.
@@ -157,7 +160,7 @@ class SharedCounting:
                 self._undo(errands)
             raise StoreError("the limits' figures cannot be written") from error
         self._failing = False
-        self.ledger.grant(granted)
+        return self.ledger.grant(granted)
 
     def _undo(self, errands: Sequence[Errand]) -> None:
         """Nothing was written: what was to be given back is not."""

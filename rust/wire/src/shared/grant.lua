@@ -23,7 +23,7 @@ for place = 3, #KEYS do
         granted = number(known[1]) + more
       end
       local elsewhere = math.max(granted - number(known[1]) - more, -number(known[2]))
-      local left = redis.call('HINCRBY', key, 'r' .. slot, -told)
+      local left = redis.call('HINCRBY', key, 'r' .. slot, 0 - told)  -- never "-0", which is no integer to Redis
       waiting = waiting or left ~= 0
       if ends == 0 or ends > now then
         redis.call('HSET', key, 'g' .. slot, granted, 's' .. slot, number(known[2]) + elsewhere, 'e' .. slot, ends)
