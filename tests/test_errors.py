@@ -79,7 +79,14 @@ def test_each_is_what_the_table_says(name: str) -> None:
 def test_every_error_is_drawn_in_the_tree() -> None:
     drawn = dict(re.findall(r"[├└]── (\w+)(?: +([0-9x]+|[a-z].*))?", errors.__doc__ or ""))
     branches = {"ClientError", "GatewayError", "UpstreamError"}
-    assert drawn.keys() == TABLE.keys() | {"ConfigError", "StoreError", "NameTaken", "StillUsed", "RequestError"}
+    assert drawn.keys() == TABLE.keys() | {
+        "ConfigError",
+        "StoreError",
+        "NameTaken",
+        "NotThere",
+        "StillUsed",
+        "RequestError",
+    }
     for name in TABLE.keys() - branches - {"UpstreamRejected"}:
         assert drawn[name].startswith(str(TABLE[name][0])), name
 
@@ -94,7 +101,7 @@ def test_what_an_operator_sees_never_reaches_a_client() -> None:
     assert {error.__name__ for error in DragomanError.__subclasses__()} == {"ConfigError", "StoreError", "RequestError"}
     assert str(ConfigError(["one", "two"])) == "one\ntwo"
     assert issubclass(StoreError, DragomanError)
-    assert {error.__name__ for error in StoreError.__subclasses__()} == {"NameTaken", "StillUsed"}
+    assert {error.__name__ for error in StoreError.__subclasses__()} == {"NameTaken", "NotThere", "StillUsed"}
 
 
 def test_a_rejection_keeps_the_provider_s_words() -> None:

@@ -6,6 +6,7 @@
     ├── ConfigError                 the operator's file; never reaches a client
     ├── StoreError                  the database cannot be used; never reaches a client
     │   ├── NameTaken               something else has the name
+    │   ├── NotThere                what something is to be in is not there
     │   └── StillUsed               something else refers to it
     └── RequestError                has a status, a fault and an OpenAI-shaped body
         ├── ClientError             fault: client
@@ -72,6 +73,10 @@ class StoreError(DragomanError):
 
 class NameTaken(StoreError):
     """Something else has the name."""
+
+
+class NotThere(StoreError):
+    """What something is to be in, such as a team, is not there."""
 
 
 class StillUsed(StoreError):

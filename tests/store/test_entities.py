@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from dragoman.access.stored import create_key, read_generation, revoke_key
 from dragoman.config.entities import App, Entity, Grants, Kind, Organisation, Role, Team, User
 from dragoman.config.schema import Key
-from dragoman.errors import NameTaken, StillUsed, StoreError
+from dragoman.errors import NameTaken, NotThere, StillUsed, StoreError
 from dragoman.store.engine import Store
 from dragoman.store.entities import (
     change_entity,
@@ -96,7 +96,7 @@ def test_lists_go_on_where_they_stopped(engine: Engine) -> None:
 )
 def test_what_it_is_in_must_be_there(engine: Engine, entity: Any) -> None:
     made(engine, Organisation(name="acme"), Team(name="t", organisation="acme"))
-    with pytest.raises(StillUsed, match=r"there is no (team|organisation) 'nowhere'"):
+    with pytest.raises(NotThere, match=r"there is no (team|organisation) 'nowhere'"):
         made(engine, entity)
     assert find_entity(engine, "user", "acme", "n") is None
 

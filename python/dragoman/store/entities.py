@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, 
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from dragoman.config.entities import KINDS, App, Entity, Kind, Organisation, Team, User, kind_of, organisation_of
-from dragoman.errors import NameTaken, StillUsed, StoreError
+from dragoman.errors import NameTaken, NotThere, StillUsed, StoreError
 from dragoman.store.generation import count_up
 from dragoman.store.tables import entities, keys
 
@@ -65,7 +65,7 @@ def create_entity(engine: Engine, entity: Entity, *, now_ms: int) -> None:
 
     Raises:
         NameTaken: there is one of that name already.
-        StillUsed: what it is to be in is not there.
+        NotThere: what it is to be in is not there.
         StoreError: the database does not take it.
     """
     kind, organisation = kind_of(entity), organisation_of(entity)
@@ -85,7 +85,7 @@ def change_entity(engine: Engine, before: Entity, entity: Entity, *, now_ms: int
     """Put one in the place of another of its name. False: that is not there, or was changed meanwhile.
 
     Raises:
-        StillUsed: what it is to be in is not there.
+        NotThere: what it is to be in is not there.
         StoreError: the database does not take it.
     """
     kind = kind_of(entity)
@@ -146,7 +146,7 @@ def _check_places(connection: Connection, entity: Entity) -> None:
         names = [{"team": team} for team in entity.teams] or [{}]
     missing = [problem for named in names for problem in missing_places(connection, entity.organisation, **named)]
     if missing:
-        raise StillUsed("; ".join(dict.fromkeys(missing)))
+        raise NotThere("; ".join(dict.fromkeys(missing)))
 
 
 def _check_tenant(connection: Connection, other: Kind, name: str) -> None:

@@ -14,7 +14,7 @@ from dragoman.access.roles import PERMISSIONS, ROLES, is_within, permissions_of,
 from dragoman.config.entities import KINDS, App, Entity, Kind, Role, Team, User, organisation_of
 from dragoman.endpoints.admin.operation import Answer, Call, Deleted, Operation, Page, Place, etag_of, missing
 from dragoman.endpoints.admin.pages import Cursor, converted, list_type, listed
-from dragoman.errors import Conflict, Forbidden, InvalidRequest, NameTaken, PreconditionFailed, StillUsed
+from dragoman.errors import Conflict, Forbidden, InvalidRequest, NameTaken, NotThere, PreconditionFailed, StillUsed
 from dragoman.store.entities import change_entity, create_entity, find_entity, list_entities, remove_entity
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _create(kind: Kind, call: Call) -> Answer:
         create_entity(call.gateway.store.engine, entity, now_ms=time.time_ns() // 1_000_000)
     except NameTaken as error:
         raise Conflict(f"{_sentence(error)}.", code="name_taken", param="name") from None
-    except StillUsed as error:
+    except NotThere as error:
         raise InvalidRequest(f"{_sentence(error)}.", code="not_found", param=str(error).partition(":")[0]) from None
     call.gateway.keys.refresh()
     return Answer(shown(kind, entity), etag_of(shown(kind, entity)))
@@ -152,7 +152,7 @@ def _change(kind: Kind, call: Call) -> Answer:
     try:
         if not change_entity(call.gateway.store.engine, before, entity, now_ms=time.time_ns() // 1_000_000):
             raise PreconditionFailed("It was changed by another meanwhile; read it again.")
-    except StillUsed as error:
+    except NotThere as error:
         raise InvalidRequest(f"{_sentence(error)}.", code="not_found", param=str(error).partition(":")[0]) from None
     call.gateway.keys.refresh()
     return Answer(shown(kind, entity), etag_of(shown(kind, entity)))
