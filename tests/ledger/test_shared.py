@@ -19,6 +19,7 @@ from dragoman.config.schema import Store as Settings
 from dragoman.core import Hold, LedgerScope, Redis, Refused
 from dragoman.driver import driven
 from dragoman.errors import StoreError
+from dragoman.ledger import alone as alone_module
 from dragoman.ledger import shared as module
 from dragoman.ledger.alone import HeldAlone
 from dragoman.ledger.book import NANO, Asker, Book
@@ -444,3 +445,29 @@ def test_a_cluster_of_one_has_all_keys_in_one_slot(process: Start, tmp_path: Pat
         assert one.counting._write()
         assert one.counting.ledger.beat()
         assert one.spent == [0, 1]
+
+
+def test_a_database_that_hangs_is_not_waited_for(
+    process: Start, engine: Engine, own: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(alone_module, "PATIENCE_S", 0.2)
+    one = process(BUDGET, url=own.url, timeout_s=0.05)
+    with engine.connect() as connection:
+        connection.execute(text("LOCK TABLE ledger"))
+        with pytest.raises(StoreError, match="does not answer"):
+            one.reserve(1)
+        own.halt()
+        with pytest.raises(StoreError, match="does not answer"):
+            one.reserve(1)
+        connection.rollback()
+
+    def told() -> bool:
+        one.counting._write()
+        return written(engine)[1] in (0, 2 * NANO)  # of the first, what was wanted, if it was granted in time
+
+    until(told)
+    own.go_on()
+    until(one.counting.ledger.beat)
+    until(lambda: isinstance(one.reserve(0), Hold))  # once the first has had its time with the database
+    one.held(1).release()

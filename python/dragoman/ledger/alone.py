@@ -8,9 +8,12 @@ counted. When Redis is back, what was counted here is not counted there: of a mi
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import deque
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dragoman.ledger")
 MOST_WAITING = 100_000
+# A database may hang: no request waits for longer.
+PATIENCE_S = 3.0
 
 
 class Part(NamedTuple):
@@ -119,7 +124,12 @@ class Alone:
             short: list[Short | None] = []
 
             async def take() -> None:
-                short.append(await loop.run_in_executor(self._thread, self._take, lines, now_ms))
+                taking = self._thread.submit(self._take, lines, now_ms)
+                try:
+                    short.append(await asyncio.wait_for(asyncio.wrap_future(taking, loop=loop), PATIENCE_S))
+                except TimeoutError:
+                    taking.add_done_callback(partial(self._give_back, lines))
+                    raise StoreError("the database does not answer") from None
 
             try:
                 await OnLoop(take())
@@ -131,6 +141,11 @@ class Alone:
                 return _shortage(short[0])
         self.served += 1
         return HeldAlone(self, here, lines)
+
+    def _give_back(self, lines: list[Line], taken: Future[Short | None]) -> None:
+        """What was granted after all, to a request that was not served."""
+        if not taken.cancelled() and taken.exception() is None and taken.result() is None:
+            self.end((line, 0) for line in lines)
 
     def _hold_here(self, parts: list[Part], amounts: Amounts, processes: int) -> Hold | Shortage | None:
         if not parts:

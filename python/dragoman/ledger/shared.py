@@ -10,6 +10,7 @@ requests came to nobody knows, and they may have been sent.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -43,7 +44,7 @@ SILENT_S = 15.0
 """Of Rust's: a process that has not been heard of for so long has ended."""
 # Requests that wait for the database at the same time.
 CLAIMING_THREADS = 4
-# What is granted may be spent by others before it is held: a request does not ask for longer.
+# What is granted may be spent by others before it is held, and a database may hang: no request waits for longer.
 PATIENCE_S = 3.0
 # Others say that they live every second, also to a Redis that has forgotten it.
 MEET_WITHIN_S = 3.0
@@ -141,7 +142,11 @@ class SharedCounting:
         return is_up
 
     async def _claim(self, errands: Sequence[Errand], claimed: list[bool], loop: AbstractEventLoop) -> None:
-        claimed.append(await loop.run_in_executor(self._threads, self._run, errands))
+        running = asyncio.wrap_future(self._threads.submit(self._run, errands), loop=loop)
+        try:
+            claimed.append(await asyncio.wait_for(running, PATIENCE_S))
+        except TimeoutError:  # what it is granted yet is there for the next
+            raise StoreError("the database does not answer") from None
 
     def _run(self, errands: Sequence[Errand]) -> bool:
         """Ask the database, and tell Redis what it says. False: Redis does not take it.
