@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, text
+from tests.gateway.gateway import free_port
 from tests.store import postgres
 from tests.store.valkey import Valkey, new_prefix, say
 
@@ -437,7 +438,7 @@ def test_a_server_that_has_forgotten_the_scripts(process: Start, valkey: str) ->
 
 
 def test_a_cluster_of_one_has_all_keys_in_one_slot(process: Start, tmp_path: Path) -> None:
-    with Valkey(tmp_path, cluster_enabled="yes") as server:
+    with Valkey(tmp_path, cluster_enabled="yes", cluster_port=str(free_port())) as server:
         server.say("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
         until(lambda: b"cluster_state:ok" in server.say("CLUSTER", "INFO"))
         one = process({"at-once": Limit(concurrent=9), **BUDGET}, url=server.url)

@@ -71,6 +71,7 @@ class Valkey:
                 if self.say("PING").startswith(b"+PONG"):
                     return
             time.sleep(0.01)
+        self.kill()
         raise AssertionError("the server does not answer")
 
     def kill(self) -> None:
