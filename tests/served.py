@@ -272,7 +272,7 @@ class Served:
             self._stop()
             raise
         self.app = App(self.gateway, build_router(self.gateway), self.loop)
-        self.admin = App(self.gateway, build_admin_router(self.gateway), self.loop)
+        self.admin = App(self.gateway, build_admin_router(self.gateway), self.loop, has_sessions=False)
         self.gateway.is_draining = lambda: self.app.draining
         self.gateway.loads_config = lambda stored: load_config(self.path, {}, kinds=rows(), stored=stored)
         self.gateway.stored_config.changed = self._replace

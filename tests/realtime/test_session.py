@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -19,7 +20,7 @@ import pytest
 import trustme
 from google import genai
 from google.genai import types
-from tests.gateway.gateway import SECRET, Gateway
+from tests.gateway.gateway import SECRET, Gateway, free_port
 from tests.realtime.provider import Sessions
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -308,3 +309,18 @@ def test_a_gateway_that_stops_says_so(provider: Sessions, tmp_path: Any) -> None
             with pytest.raises(ConnectionClosed) as raised:
                 session.recv(PATIENCE_S)
         assert raised.value.rcvd is not None
+
+
+def test_x30_the_admin_listener_opens_no_session(provider: Sessions, tmp_path: Path) -> None:
+    port = free_port()
+    config = configuration(provider.base_url) | {"admin": {"enabled": True, "port": port}}
+    with Gateway(config, tmp_path):
+        for path in ("/v1/realtime?model=voice", "/admin/v1/keys"):
+            with pytest.raises(InvalidStatus) as raised:
+                connect(
+                    f"ws://127.0.0.1:{port}{path}",
+                    additional_headers={"Authorization": f"Bearer {KEY}"},
+                    open_timeout=PATIENCE_S,
+                )
+            assert raised.value.response.status_code == 404
+    assert provider.opened == []

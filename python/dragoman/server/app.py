@@ -22,6 +22,7 @@ from dragoman.errors import (
     ClientGone,
     HeadersTooLarge,
     Internal,
+    NotFound,
     Overloaded,
     RequestError,
     ShuttingDown,
@@ -47,10 +48,13 @@ WATCH_AFTER_S = 0.3
 class App:
     """What the worker serves."""
 
-    def __init__(self, gateway: Gateway, router: Router, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, gateway: Gateway, router: Router, loop: asyncio.AbstractEventLoop, *, has_sessions: bool = True
+    ) -> None:
         self.gateway = gateway
         self.router = router
         self.loop = loop
+        self.has_sessions = has_sessions  # by WebSockets, beside what the router has
         self.in_flight: set[Request] = set()
         self.draining = False
 
@@ -98,6 +102,8 @@ class App:
 
         request.watched = True  # whoever reads from the client sees it leave
         self._take(request, scope)
+        if not self.has_sessions:
+            raise NotFound(f"There is no session at {request.path}.")
         self._check_room(request, always=False)
         await OnLoop(serve_session(self.gateway, request, ClientSocket(proto, self.loop)))
 

@@ -82,7 +82,7 @@ class Worker:
         self.gateway.is_draining = lambda: self.app.draining
         if spec.admin_port and config.admin.bootstrap:
             self._say_first_key()
-        self.admin = App(self.gateway, build_admin_router(self.gateway), loop)
+        self.admin = App(self.gateway, build_admin_router(self.gateway), loop, has_sessions=False)
         self.stopped = asyncio.Event()
         self.signals: list[Any] = []  # one a listener: when set, it ends
         self.watcher = ConfigWatcher(
