@@ -95,7 +95,7 @@ NOTES = """
     def handle(number, frame):
         note("signals", number)
         if number in {signal.SIGTERM, signal.SIGQUIT}:
-            sys.exit(0)
+            os._exit(0)  # an exception would be lost where the signal comes while something is thrown away
 
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, handle)
