@@ -183,7 +183,10 @@ def place_calls(place: Place) -> list[int]:
 
 def held(place: Place, node: Gateway) -> int:
     """What is held, as any worker sees it."""
-    limits = node.get("/v1/usage").json["limits"]
+    try:
+        limits = node.get("/v1/usage").json["limits"]
+    except ConnectionError:  # it was waiting for the worker that is gone
+        return 1
     return int(sum(float(limit["held"]) > 0 for limit in limits))
 
 
