@@ -468,6 +468,12 @@ class Exchange(Awaitable[Outcome]):
         """Call back when the attempt is over, on the thread that ends it."""
     def cancel(self, msg: object = None) -> bool:
         """End the attempt; the outcome follows. False: it is over already."""
+    def on_generated(self, bytes: int, callback: Callable[[str, int], object]) -> None:
+        """Call back once when a stream has generated that much text, in a lane ``stream...`` or ``raw``.
+
+        The callback gets what is kept of the text (its first 256 KiB) and how many bytes there are in all, as the
+        stream escapes them, on the thread that relays the stream. The last one that was set holds.
+        """
     def next_batch(self) -> Batch:
         """The next events of an attempt in one of the lanes ``events:...`` and ``relay:...``."""
     def batch_raw(self) -> bytes:

@@ -12,7 +12,7 @@ from dragoman.config.limiting import Accounting
 from dragoman.config.schema import Hedge
 from dragoman.core import RequestBody, TokenCount, TokenCounter
 from dragoman.dialects.dialect import Path, Target
-from dragoman.ledger.bound import Bound, bound_of
+from dragoman.ledger.bound import Bound, bound_of, ceiling_cost
 from dragoman.routing.call import Call
 from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
 from dragoman.routing.surface import Surface
@@ -136,7 +136,7 @@ def test_the_highest_price_that_a_token_may_have() -> None:
 
 def test_two_beside_each_other_both_count() -> None:
     hedged = plan(deployment(), hedge=Hedge())
-    assert bound_of(call(max_tokens=1, stream=True), hedged, counted(10), ACCOUNTING) == Bound(22, 2, 26)
+    assert bound_of(call(max_tokens=1, stream=True), hedged, counted(10), ACCOUNTING) == Bound(22, 2, 26, 2)
     assert bound_of(call(max_tokens=1), hedged, counted(10), ACCOUNTING) == Bound(11, 1, 13)
 
 
@@ -149,3 +149,8 @@ def test_what_is_passed_through_has_no_bound(serve: Serve, upstream: Upstream) -
     served = serve(config_for(upstream.base_url, limits={"x": {"cost_usd": 1}}))
     refused = served.ask("POST", "/v1/moderations", b'{"model": "up0/omni", "input": "x"}')
     assert (refused.status, refused.code) == (403, "unpriced_model")
+
+
+def test_what_a_token_without_a_price_counts() -> None:
+    assert ceiling_cost(10, Accounting(unpriced="ceiling", ceiling_usd_mtok=3)) == 30_000
+    assert ceiling_cost(10, Accounting(unpriced="allow")) == 0

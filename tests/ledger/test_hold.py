@@ -13,8 +13,7 @@ from tests.served import Serve, Served
 from tests.store.valkey import new_prefix
 
 from dragoman.access.secret import create_secret
-from dragoman.config.limiting import Accounting, Limit
-from dragoman.ledger.hold import ceiling_cost
+from dragoman.config.limiting import Limit
 
 CHAT = "/v1/chat/completions"
 PRICE = {"input_usd_mtok": 1.0, "output_usd_mtok": 10.0}
@@ -234,11 +233,6 @@ def test_a_provider_s_limits_are_told_beside_a_shadow(limited: Limited) -> None:
     second = served.chat()
     assert second.headers["x-dragoman-limits-shadowed"] == "soft"
     assert second.headers["x-ratelimit-remaining-requests"] == "7"
-
-
-def test_what_a_token_without_a_price_counts() -> None:
-    assert ceiling_cost(10, Accounting(unpriced="ceiling", ceiling_usd_mtok=3)) == 30_000
-    assert ceiling_cost(10, Accounting(unpriced="allow")) == 0
 
 
 def test_the_answer_in_these_tests() -> None:

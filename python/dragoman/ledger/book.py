@@ -34,7 +34,7 @@ _AMOUNTS: tuple[tuple[Measure, str], ...] = (
 )
 
 
-_Key = tuple[int, str, tuple[str, ...], str, str]
+_Key = tuple[int, str, tuple[str, ...], str, str, bool]
 
 
 class Rule(Struct, frozen=True):
@@ -67,6 +67,7 @@ class Asker(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     end_user: str = ""
     run: str = ""
+    wants_more: bool = False  # for a request that is held for already: of tokens and money alone
 
 
 def rules_of(name: str, limit: Limit) -> list[Rule]:
@@ -160,10 +161,17 @@ class Book:
             asker.tags if "tag" in told else (),
             asker.end_user if "end_user" in told else "",
             asker.run if "run" in told else "",
+            asker.wants_more,
         )
 
     def parts(self, asker: Asker) -> Iterator[tuple[int, str]]:
         """The rules that a request falls under, and for whom it counts there."""
+        found = self._parts(asker)
+        if asker.wants_more:
+            found = ((number, who) for number, who in found if self._rules[number].measure in ("tokens", "cost"))
+        return found
+
+    def _parts(self, asker: Asker) -> Iterator[tuple[int, str]]:
         key: Principal | None = asker.principal
         while key is not None:  # a key that a key has made is held to the limits of both
             for rule in rules_of_key(key):

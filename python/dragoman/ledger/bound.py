@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.guardrails.prompts.fields import FIELDS
+from dragoman.ledger.book import NANO
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ DOUBT = 1.25
 # No token is shorter than a byte, and hardly any text has one for every two.
 BYTES_A_TOKEN = 2
 MOST_CHOICES = 128
+_MTOK = 1_000_000
 # Parts of a body that speak of what has prices of its own.
 CACHED = (b"cache_control", b"cachePoint", b"cachedContent", b"cached_content")
 
@@ -38,6 +40,12 @@ class Bound(Struct, frozen=True):
     tokens: int
     output_tokens: int  # of tokens
     cost_nanousd: int | None
+    legs: int = 1  # attempts beside each other
+
+    @property
+    def longest(self) -> int:
+        """Tokens of one answer."""
+        return self.output_tokens // self.legs
 
 
 def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Accounting) -> Bound:
@@ -60,7 +68,12 @@ def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Acc
         else:
             dearest = max(dearest, rates.most(Tokens(given, length), cached=cached, heard=heard))
     legs = 2 if plan.hedge is not None and call.stream else 1
-    return Bound((given + longest) * legs, longest * legs, dearest * legs if is_priced else None)
+    return Bound((given + longest) * legs, longest * legs, dearest * legs if is_priced else None, legs)
+
+
+def ceiling_cost(tokens: int, accounting: Accounting) -> int:
+    """What tokens count for that have no price."""
+    return round(tokens * accounting.ceiling_usd_mtok * NANO / _MTOK) if accounting.unpriced == "ceiling" else 0
 
 
 def _deployments(plan: Plan) -> Iterator[Deployment]:

@@ -6,13 +6,15 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dragoman.core import Refused
 from dragoman.dialects.limits import limit_headers
 from dragoman.driver import driven
 from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
+from dragoman.ledger.allowance import Allowance
 from dragoman.ledger.book import NANO, Asker, shown
-from dragoman.ledger.bound import bound_of
+from dragoman.ledger.bound import bound_of, ceiling_cost
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from dragoman.routing.run import Run
     from dragoman.usage.row import Tokens
 
-_MTOK = 1_000_000
 SHADOWED = "x-dragoman-limits-shadowed"
 
 
@@ -101,13 +102,16 @@ class Holds:
         return run.principal.max_request_usd is not None or self._scope(run) is not None
 
     def _scope(self, run: Run) -> LedgerScope | None:
+        return self._scope_of(asker_of(run))
+
+    def _scope_of(self, asker: Asker) -> LedgerScope | None:
         """The accounts that a request falls under.
 
         Raises:
             Overloaded: limits are counted for too many names.
         """
         try:
-            return self.book.scope(asker_of(run))
+            return self.book.scope(asker)
         except OverflowError as error:
             raise Overloaded(f"No more can be counted: {error}.", code="ledger_full", retry_after_s=60) from None
 
@@ -119,9 +123,13 @@ class Holds:
             Forbidden: what it may come to is not known, or is more than the key may ask for.
             Overloaded: it cannot be counted or written down.
         """
-        await self._hold(run, bound_of(call, plan, counted, accounting), accounting)
+        scope, bound = self._scope(run), bound_of(call, plan, counted, accounting)
+        cost_nanousd = self._cost(run, scope, bound, accounting)
+        await self._hold(run, scope, bound.tokens, cost_nanousd)
         if run.hold is not None:
             tell(run, run.hold, call.dialect)
+        if call.stream and bound.longest and _counts_length(run, scope):
+            run.allowance = Allowance(self, run, bound.longest, cost_nanousd, accounting, self._loop)
 
     async def take_on_loop(self, run: Run, bound: Bound, accounting: Accounting) -> None:
         """Hold so much, or refuse it; for what runs on the event loop.
@@ -129,21 +137,41 @@ class Holds:
         Raises:
             RequestError: as :meth:`take`.
         """
-        await driven(self._hold(run, bound, accounting), self._loop)
-
-    async def _hold(self, run: Run, bound: Bound, accounting: Accounting) -> None:
         scope = self._scope(run)
         cost_nanousd = self._cost(run, scope, bound, accounting)
+        await driven(self._hold(run, scope, bound.tokens, cost_nanousd), self._loop)
+
+    async def more(self, run: Run, tokens: int, cost_nanousd: int) -> Held | None:
+        """Hold so much more for a request that is under way; ``None``: nothing counts it. On the event loop.
+
+        Raises:
+            LimitExceeded: a limit is reached.
+            Overloaded: it cannot be counted or written down.
+        """
+        asker = replace(asker_of(run), wants_more=True)
+        scope, found = self._scope_of(asker), list[Held]()
         if scope is None:
-            return
+            return None
+
+        async def hold() -> None:
+            found.append(await self._reserve(asker, scope, tokens, cost_nanousd))
+
+        await driven(hold(), self._loop)
+        return found[0]
+
+    async def _hold(self, run: Run, scope: LedgerScope | None, tokens: int, cost_nanousd: int) -> None:
+        if scope is not None:
+            run.hold = await self._reserve(asker_of(run), scope, tokens, cost_nanousd)
+            self._note_shadowed(run, run.hold)
+
+    async def _reserve(self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int) -> Held:
         try:
-            answer = await self._counting.reserve(asker_of(run), scope, bound.tokens, cost_nanousd, self._loop)
+            answer = await self._counting.reserve(asker, scope, tokens, cost_nanousd, self._loop)
         except StoreError:
             raise _unwritten() from None
         if isinstance(answer, Refused | Shortage):
             raise self._refusal(answer)
-        run.hold = answer
-        self._note_shadowed(run, answer)
+        return answer
 
     def _cost(self, run: Run, scope: LedgerScope | None, bound: Bound, accounting: Accounting) -> int:
         cost_nanousd, most_usd = bound.cost_nanousd, run.principal.max_request_usd
@@ -177,6 +205,11 @@ class Holds:
         return error
 
 
+def _counts_length(run: Run, scope: LedgerScope | None) -> bool:
+    counts = scope is not None and (scope.counts_tokens or scope.counts_cost)
+    return counts or run.principal.max_request_usd is not None
+
+
 def tell(run: Run, hold: Held, dialect: str) -> None:
     """Have the answer's headers say what is left: of several limits, of the one with the least."""
     if hold.requests_left is not None:
@@ -204,11 +237,8 @@ def close(run: Run, hold: Held, tokens: Tokens, cost_nanousd: int | None, accoun
         cost_nanousd = ceiling_cost(used, accounting)
     requests = 0 if isinstance(run.error, GatewayError) and not run.notes else 1
     hold.settle(tokens=used, cost_nanousd=cost_nanousd, requests=requests)
-
-
-def ceiling_cost(tokens: int, accounting: Accounting) -> int:
-    """What tokens count for that have no price."""
-    return round(tokens * accounting.ceiling_usd_mtok * NANO / _MTOK) if accounting.unpriced == "ceiling" else 0
+    if run.allowance is not None:
+        run.allowance.close()
 
 
 def told(rule: Rule, refused: Refused | Shortage) -> str:

@@ -69,6 +69,10 @@ class Attempt:
         terms = self._terms(sending, remaining_s, limits)
         self.exchange: Exchange = member.send(request.reply, parcel, terms, spoken=sending.spoken, method=call.method)
         request.exchanges.append(self.exchange)
+        if run.allowance is not None:
+            length = run.allowance.follow(self.exchange, member.deployment)
+            if self.translation is not None:
+                self.translation.length = length
         request.stage = "sending"
         if request.is_abandoned or request.stopping:  # said by another thread since it was looked at
             self.exchange.cancel()
@@ -151,6 +155,8 @@ class Attempt:
         spoken = DIALECTS[self.call.dialect] if translation is None else translation.provider
         error = None if translation is None else self._translated(translation, outcome)
         error = error or error_of(outcome, provider, spoken)
+        if isinstance(error, ClientGone) and self.run.allowance is not None and self.run.allowance.refusal is not None:
+            return self.run.allowance.refusal
         if isinstance(error, ClientGone) and self.run.request.stopping:
             return ShuttingDown("The gateway is shutting down.", retry_after_s=1)
         if isinstance(error, UpstreamTimeout) and monotonic() > self.call.deadline_s - LEAST_S:

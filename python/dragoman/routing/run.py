@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dragoman.core import Outcome, Recording, TokenCount
     from dragoman.errors import RequestError
     from dragoman.guardrails.guarding import Guarding
+    from dragoman.ledger.allowance import Allowance
     from dragoman.ledger.hold import Held
     from dragoman.routing.plan import Deployment, Member
     from dragoman.routing.translation import Translation
@@ -49,6 +50,7 @@ class Run:
     __slots__ = (
         "adjusted",
         "alias",
+        "allowance",
         "before_end",
         "body",
         "cache",
@@ -114,6 +116,7 @@ class Run:
         self.lossy = ""  # what its request lost on the way
         self.guarding: Guarding | None = None
         self.hold: Held | None = None  # of what it may come to, where it is limited
+        self.allowance: Allowance | None = None  # of how long its stream may be, where that is limited
         self.limits: list[tuple[str, str]] = []  # headers that say how much of them is left
         self.prompt = ""  # the template that was called, and its version
         self.adjusted = ""  # parameters that are not as they were asked

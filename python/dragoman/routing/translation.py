@@ -39,6 +39,7 @@ from dragoman.guardrails.window import NATIVE_STOP
 if TYPE_CHECKING:
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.outgoing import OutgoingStream
+    from dragoman.ledger.allowance import Length
     from dragoman.routing.call import Call
     from dragoman.routing.reading import Reading
     from dragoman.routing.run import Run
@@ -68,6 +69,8 @@ class Translation:
         self.finish_reason = ""
         self.unfinished = False  # made in the background: nothing is known of it yet
         self.text = ""
+        self.length: Length | None = None  # where it is limited
+        self.generated_bytes = 0
         self.gatherer = Gatherer()
         self.said = False  # whether anything but text has come
         self.report: Report | None = None  # an error that the provider reported inside its answer
@@ -243,7 +246,10 @@ class Translation:
 
     def _read(self, reader: EventReader, frames: list[tuple[str, bytes]]) -> list[Event]:
         try:
-            return self._noted(self._listened(reader.read(frames)))
+            events = self._noted(self._listened(reader.read(frames)))
+            if self.length is not None:
+                self.length.note(self.text, self.generated_bytes)
+            return events
         except Unreadable as error:
             self.error = UpstreamProtocol(f"The stream of {self.target.provider} cannot be read: {error.message}")
             return []
@@ -267,6 +273,7 @@ class Translation:
         for event in events:
             kind = type(event)
             if kind is Delta:
+                self.generated_bytes += _bytes(event.text)  # type: ignore[union-attr]
                 if len(self.text) < TEXT_CHARS:
                     self.text += event.text  # type: ignore[union-attr]
                 if self.gatherer.thinks:
@@ -300,6 +307,10 @@ class Translation:
     def failed(self) -> bool:
         """Whether the answer is none, or none that can be read on."""
         return self.report is not None or self.error is not None
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _has_content(events: list[Event]) -> bool:

@@ -46,6 +46,8 @@ pub trait Reply: Send {
     fn ready(&mut self) -> impl Future<Output = bool> + Send;
     /// Ends the body.
     fn finish(&mut self);
+    /// Hears how much text was generated so far, and what of it is kept.
+    fn generated(&mut self, bytes: u64, text: &str);
 }
 
 /// Relays server-sent events.
@@ -118,6 +120,8 @@ impl Relay {
             }
             let Some(data) = next? else { return self.end_of_body(progress) };
             let taken = self.take(&data, progress);
+            let summary = self.tap.summary();
+            reply.generated(summary.generated_bytes, &summary.text);
             if matches!(taken, Ok(true)) {
                 silent_by = Instant::now() + upstream.idle;
             }

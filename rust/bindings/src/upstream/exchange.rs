@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tokio::sync::Notify;
 
+use super::alarm::Alarm;
 use super::batch::{Batch, Events};
 use super::outcome::Outcome;
 use super::reply::Reply;
@@ -25,6 +26,7 @@ pub struct Exchange {
     state: Mutex<State>,
     cancel: Arc<Notify>,
     events: Arc<Events>,
+    alarm: Arc<Alarm>,
     reply: Py<Reply>,
     answer_headers: Py<PyList>,
 }
@@ -48,6 +50,7 @@ impl Exchange {
             state: Mutex::new(State::default()),
             cancel: Arc::default(),
             events: Arc::default(),
+            alarm: Arc::default(),
             reply,
             answer_headers,
         }
@@ -60,6 +63,10 @@ impl Exchange {
 
     pub fn events(&self) -> Arc<Events> {
         self.events.clone()
+    }
+
+    pub fn alarm(&self) -> Arc<Alarm> {
+        self.alarm.clone()
     }
 
     /// Gives the outcome to whoever waits.
@@ -117,6 +124,11 @@ impl Exchange {
         drop(msg);
         self.cancel.notify_one();
         Ok(!self.done()?)
+    }
+
+    /// Calls `callback(text, bytes)` once the stream has generated that much.
+    fn on_generated(&self, bytes: u64, callback: Py<PyAny>) {
+        self.alarm.set(bytes, callback);
     }
 
     /// The next events of a stream that is translated.

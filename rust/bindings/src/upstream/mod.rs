@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod alarm;
 mod batch;
 mod conclude;
 mod exchange;

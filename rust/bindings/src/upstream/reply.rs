@@ -22,6 +22,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use tokio::time::{Instant, sleep};
 
+use super::alarm::Alarm;
 use super::batch::Events;
 use super::conclude::{Conclusions, Ready};
 use super::outcome::millis;
@@ -225,6 +226,7 @@ pub struct Client {
     probe_at: u64,
     socket: Option<(ClientSocket, Baseline)>,
     events: Arc<Events>,
+    alarm: Arc<Alarm>,
     conclusions: Conclusions,
 }
 
@@ -235,8 +237,13 @@ struct Baseline {
 }
 
 impl Client {
-    pub fn new(reply: Py<Reply>, headers: Py<PyList>, events: Arc<Events>, conclusions: Conclusions) -> Self {
-        Self { reply, headers, probe_at: PROBE_BYTES, socket: None, events, conclusions }
+    pub fn new(
+        reply: Py<Reply>,
+        headers: Py<PyList>,
+        (events, alarm): (Arc<Events>, Arc<Alarm>),
+        conclusions: Conclusions,
+    ) -> Self {
+        Self { reply, headers, probe_at: PROBE_BYTES, socket: None, events, alarm, conclusions }
     }
 
     /// Whether a stream has begun.
@@ -305,6 +312,10 @@ impl relay::Reply for Client {
 
     fn finish(&mut self) {
         Python::attach(|_| self.reply.get().finish().unwrap_or(()));
+    }
+
+    fn generated(&mut self, bytes: u64, text: &str) {
+        self.alarm.note(bytes, text);
     }
 }
 

@@ -224,11 +224,12 @@ impl Target {
             reply.clone().unbind(),
             answer_headers.clone_ref(py),
         );
-        let (cancel, events) = (waiting.cancelled(), waiting.events());
+        let (cancel, events, alarm) = (waiting.cancelled(), waiting.events(), waiting.alarm());
         let exchange = Py::new(py, waiting)?;
         let (pool, conclusions, result) =
             (self.pool.clone(), self.conclusions.clone(), exchange.clone_ref(py));
-        let mut client = Client::new(reply.clone().unbind(), answer_headers, events, conclusions.clone());
+        let mut client =
+            Client::new(reply.clone().unbind(), answer_headers, (events, alarm), conclusions.clone());
         self.runtime.spawn(async move {
             let Terms { limits, lane, .. } = terms.get();
             let ended = attempt(&pool, &call, limits, *lane, &mut client, cancel).await;

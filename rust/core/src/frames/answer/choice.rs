@@ -37,10 +37,13 @@ pub(super) struct Sink<'s> {
     pub text: &'s mut Vec<u8>,
     /// Beyond this the rest is let go.
     pub limit: usize,
+    /// All that was given, let go or not, in bytes as they are escaped.
+    pub given: usize,
 }
 
 impl Sink<'_> {
     pub fn take(&mut self, text: Text<'_>) {
+        self.given = self.given.saturating_add(text.raw.len());
         if self.text.len() < self.limit {
             self.text.extend_from_slice(&text.bytes());
         }

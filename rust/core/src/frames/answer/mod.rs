@@ -64,7 +64,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, BodyError> {
 pub fn read_answer_text(body: &[u8], keep_text_bytes: usize) -> Result<Answer, BodyError> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let (mut choices, mut piece) = (Vec::new(), Vec::new());
-    let mut sink = Sink { shape: Shape::Whole, text: &mut piece, limit: keep_text_bytes };
+    let mut sink = Sink { shape: Shape::Whole, text: &mut piece, limit: keep_text_bytes, given: 0 };
     let glance =
         Glance::read(body, &mut choices, &mut sink).map_err(|(fault, path)| BodyError::at(fault, path))?;
     let mut text = String::new();

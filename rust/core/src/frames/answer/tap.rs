@@ -45,6 +45,8 @@ pub struct Summary {
     /// What was generated, with reasoning and the arguments of tool calls, in order of arrival.
     pub text: String,
     pub text_truncated: bool,
+    /// How much of it was generated, kept or not, in bytes as the events have them.
+    pub generated_bytes: u64,
     /// Events whose data is not JSON.
     pub malformed: u64,
     /// The stream said itself that it is complete.
@@ -95,10 +97,11 @@ impl Tap {
         self.piece.clear();
         self.choices.clear();
         let limit = self.room();
-        let mut sink = Sink { shape: Shape::Event, text: &mut self.piece, limit };
+        let mut sink = Sink { shape: Shape::Event, text: &mut self.piece, limit, given: 0 };
         let Ok(glance) = Glance::read(data, &mut self.choices, &mut sink) else {
             return self.see_broken(data, event);
         };
+        self.summary.generated_bytes += sink.given as u64;
         let has_content = self.note(&glance);
         if event == Some("error") || glance.is_suspicious {
             let named = (event == Some("error")).then(|| unknown_error(data));

@@ -33,6 +33,7 @@ fn a_stream_is_summed_up() {
             model: Some("m".to_owned()),
             content_events: 1,
             text: "Hi".to_owned(),
+            generated_bytes: 2,
             done: true,
             ..Summary::default()
         }
@@ -219,4 +220,18 @@ fn done_is_said_in_either_dialect() {
     tap.see(br#"{"type":"response.completed","response":{"model":"m","usage":{"input_tokens":5,"output_tokens":2}}}"#, None);
     assert!(tap.summary().done);
     assert_eq!((tap.summary().model.as_deref(), tap.summary().usage.unwrap().output), (Some("m"), 2));
+}
+
+#[test]
+fn all_that_was_generated_is_measured_also_what_is_not_kept() {
+    let mut tap = Tap::new(false, 4);
+    for event in [
+        r#"{"choices":[{"index":0,"delta":{"content":"abcdef"}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"reasoning":"\u00e9"}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+    ] {
+        tap.see(event.as_bytes(), None);
+    }
+    let summary = tap.summary();
+    assert_eq!((summary.text.as_str(), summary.generated_bytes), ("abcd", 12));
 }
