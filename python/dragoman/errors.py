@@ -71,6 +71,10 @@ class StoreError(DragomanError):
     """The database cannot be used; the text says why and what to do."""
 
 
+class DatabaseAway(StoreError):
+    """Nobody answers where the database is to be."""
+
+
 class NameTaken(StoreError):
     """Something else has the name."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from dragoman.cache.persist import CacheFile
 from dragoman.cache.shared import SharedAnswers
 from dragoman.config.check import check_exposure
 from dragoman.core import Balancer, Ledger, Redis, Upstream
-from dragoman.errors import Unauthenticated
+from dragoman.errors import DatabaseAway, StoreError, Unauthenticated
 from dragoman.ledger.alerts import Alerts
 from dragoman.ledger.book import Book
 from dragoman.ledger.figures import Figures
@@ -40,8 +41,10 @@ from dragoman.routing.waiting import Line
 from dragoman.server.news import Change, News, tell_of_change
 from dragoman.server.request import read_body
 from dragoman.store.configs import StoredConfig
-from dragoman.store.engine import open_store
+from dragoman.store.engine import Store, open_store
+from dragoman.store.lastgood import LastGoodFile, open_last_good, remove_last_good
 from dragoman.store.limits import StoredLimits
+from dragoman.store.location import data_dir
 from dragoman.store.prompts import StoredPrompts
 from dragoman.store.responses import Responses
 from dragoman.store.vault import Vault
@@ -59,7 +62,6 @@ if TYPE_CHECKING:
     from dragoman.ledger.hold import Counting
     from dragoman.routing.build import Snapshot
     from dragoman.server.request import Request
-    from dragoman.store.engine import Store
 
 log = logging.getLogger("dragoman")
 
@@ -93,7 +95,7 @@ class Gateway:
         self.problems: list[str] = []
         self.is_draining: Callable[[], bool] = lambda: False
         self._typical: dict[str, float] = {}
-        self.store = open_store(config.store, environ, role="server" if config.redis is None else "sharer")
+        self.store = store_of(config, environ, self.seat)
         try:
             pepper = load_pepper(self.store.directory, environ)
             self.entrance = Entrance(self.store.engine, pepper, config, self.upstream, loop)
@@ -128,9 +130,19 @@ class Gateway:
         self.counting.start()
         self.prompts = StoredPrompts(self.store.engine)
         self.stored_config = StoredConfig(self.store.engine)
+        self.last_good = self._kept_last_good()
         self.loads_config: Callable[[str], Config] = lambda _: self.snapshot.config
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
+
+    def _kept_last_good(self) -> LastGoodFile | None:
+        store = self.store
+        if self.seat.worker or store.last_good is not None or store.engine.dialect.name != "postgresql":
+            return None
+        if self.snapshot.config.store.last_good_hours:
+            return LastGoodFile(store.engine, store.directory, self.pepper)
+        remove_last_good(store.directory)
+        return None
 
     def replace(self, config: Config) -> None:
         """Put a new configuration in force. What cannot be built changes nothing and raises."""
@@ -230,6 +242,28 @@ class Gateway:
         self.counting.close()
         self.auditor.close()
         self.store.close()
+
+
+def store_of(config: Config, environ: Mapping[str, str], seat: Seat) -> Store:
+    """The database; while it is away, where the configuration allows that, what was kept of it.
+
+    Raises:
+        StoreError: neither can be used.
+    """
+    try:
+        return open_store(config.store, environ, role="server" if config.redis is None else "sharer")
+    except DatabaseAway as away:
+        hours, directory = config.store.last_good_hours, data_dir(config.store, environ)
+        if not hours:
+            raise
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            pepper = load_pepper(directory, environ)
+            found = open_last_good(directory, pepper, most_hours=hours, now_ms=now_ms, name=str(seat.worker))
+        except StoreError as error:
+            raise StoreError(f"{away}; and {error}") from away
+        log.error("%s: starting from the keys of %.1f hours ago; nothing is stored", away, found.age_h(now_ms))
+        return Store(found.engine, directory, None, last_good=found)
 
 
 def auditor_of(settings: Audit, store: Store, environ: Mapping[str, str]) -> Auditor:

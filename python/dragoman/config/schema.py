@@ -265,6 +265,10 @@ class Store(Part, frozen=True, kw_only=True):
 
     url: Annotated[str, "empty: sqlite:///<data_dir>/dragoman.db"] = ""
     data_dir: Annotated[str, "empty: $XDG_DATA_HOME/dragoman or ~/.local/share/dragoman"] = ""
+    last_good_hours: Annotated[
+        NotNegative,
+        "PostgreSQL: while it is away, a start goes by keys kept here, so old at most; 0: it fails",
+    ] = 0.0
     usage_queue: Annotated[PositiveInt, "rows waiting to be written, at most"] = 65536
     usage_retention_days: Annotated[PositiveInt, "older usage is deleted"] = 400
     continuity_hours: Annotated[

@@ -6,6 +6,7 @@ an admin key or where no key is needed.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from dragoman.endpoints.answers import json_answer, own_headers
@@ -93,6 +94,10 @@ def degraded(gateway: Gateway) -> list[str]:
     found = []
     if gateway.problems:
         found.append("config: the new configuration is not used")
+    last_good = gateway.store.last_good
+    if last_good is not None:
+        hours = last_good.age_h(time.time_ns() // 1_000_000)
+        found.append(f"store: the database is away; keys and limits are those of {hours:.1f} hours ago")
     if gateway.writer.failures and gateway.writer.queued:
         found.append("usage: the database does not take rows; they wait")
     if gateway.writer.dropped:

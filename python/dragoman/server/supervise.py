@@ -28,6 +28,8 @@ SLOWEST_RESPAWN_S = 30.0
 SETTLED_AFTER_S = 10.0
 # The worker's own word that it cannot start. Trying again is of no use, unless a file that was good is being mended.
 EXIT_CONFIG = 78
+# That it wants to be started anew.
+EXIT_AGAIN = 75
 POLL_S = 0.05
 READY_WITHIN_S = 60.0
 

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import time
+from random import uniform
 from typing import Any
 
 import msgspec
@@ -33,7 +34,8 @@ from dragoman.errors import DragomanError
 from dragoman.gateway import Gateway, Seat
 from dragoman.server.app import App
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
-from dragoman.server.supervise import NUMBER_VARIABLE
+from dragoman.server.supervise import EXIT_AGAIN, NUMBER_VARIABLE
+from dragoman.store.engine import answers
 from dragoman.store.location import create_data_dir, data_dir
 from dragoman.store.lock import one_at_a_time
 
@@ -44,6 +46,7 @@ granian: Any = _granian
 BACKLOG = 4096
 SAVE_KEY_USE_EVERY_S = 60.0
 PARENT_EVERY_S = 1.0
+DATABASE_EVERY_S = 5.0
 # Descriptors: no more are asked for, and so many are left for files, the database and threads.
 MOST_FILES = 1 << 17
 FILES_TO_SPARE = 64
@@ -80,10 +83,11 @@ class Worker:
             self.gateway = Gateway(config, loop, os.environ, Seat(number, spec.rehearsal_key))
         self.app = App(self.gateway, build_router(self.gateway), loop)
         self.gateway.is_draining = lambda: self.app.draining
-        if spec.admin_port and config.admin.bootstrap:
+        if spec.admin_port and config.admin.bootstrap and self.gateway.store.last_good is None:
             self._say_first_key()
         self.admin = App(self.gateway, build_admin_router(self.gateway), loop, has_sessions=False)
         self.stopped = asyncio.Event()
+        self.status = 0
         self.signals: list[Any] = []  # one a listener: when set, it ends
         self.watcher = ConfigWatcher(
             spec.path, self._load, self.gateway.replace, self.gateway.note_problems, current=config
@@ -116,7 +120,7 @@ class Worker:
             self.loop.add_signal_handler(number, self._stop)
         self.loop.add_signal_handler(signal.SIGQUIT, self._stop_now)
         self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
-        kept_up = (self.watcher.run(), self._keep_keys_fresh(), self._watch_parent())
+        kept_up = (self.watcher.run(), self._keep_keys_fresh(), self._watch_parent(), self._watch_for_database())
         for work in (self.app.look_after(), self.admin.look_after(), *kept_up):
             self._tasks.append(self.loop.create_task(work))
         await self.stopped.wait()
@@ -177,6 +181,20 @@ class Worker:
         log.error("stopping: the supervisor is gone")
         self._stop()
 
+    async def _watch_for_database(self) -> None:
+        """End in order, to be started anew, once the database is there again, or what stands in for it too old."""
+        last_good, settings = self.gateway.store.last_good, self.gateway.snapshot.config.store
+        while last_good is not None:
+            await asyncio.sleep(DATABASE_EVERY_S * uniform(0.5, 1.5))  # noqa: S311 - jitter
+            is_old = last_good.age_h(time.time_ns() // 1_000_000) > settings.last_good_hours
+            if is_old or await asyncio.to_thread(answers, settings, os.environ):
+                log.warning(
+                    "starting anew: %s", "the last good keys are too old" if is_old else "the database is there"
+                )
+                self.status = EXIT_AGAIN
+                self._stop()
+                return
+
     async def _drain(self) -> None:
         drain_s = self.gateway.snapshot.config.server.drain_s
         until_s = time.monotonic() + drain_s
@@ -199,6 +217,8 @@ class Worker:
             await asyncio.to_thread(self.gateway.limits.refresh)
             await asyncio.to_thread(self.gateway.stored_config.refresh)
             await asyncio.to_thread(self.gateway.housekeeping.look)
+            if self.gateway.last_good is not None:
+                await asyncio.to_thread(self.gateway.last_good.look)
             if time.monotonic() - saved_s > SAVE_KEY_USE_EVERY_S:
                 saved_s = time.monotonic()
                 await asyncio.to_thread(self.gateway.keys.save_last_used)
@@ -233,7 +253,7 @@ def main() -> int:
         return 78
     _calm_collector()
     loop.run_until_complete(worker.serve())
-    return 0
+    return worker.status
 
 
 def _calm_collector() -> None:

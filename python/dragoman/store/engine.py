@@ -8,10 +8,11 @@ from typing import Literal
 
 from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from dragoman.config.schema import Store as Settings
-from dragoman.errors import StoreError
+from dragoman.errors import DatabaseAway, StoreError
+from dragoman.store.lastgood import LastGood
 from dragoman.store.location import (
     create_data_dir,
     create_private_file,
@@ -30,6 +31,8 @@ CLEAN_CHECK_BYTES = 64 * 1024 * 1024
 UNCLEAN_CHECK_BYTES = 1024 * 1024 * 1024
 # Names our lock in PostgreSQL among those of others.
 SERVER_LOCK = 0x647261676F6D616E
+CONNECT_WITHIN_S = 5
+_PASSING = ("starting up", "shutting down", "not yet accepting", "recovery mode")
 
 
 class ServerClaim:
@@ -46,9 +49,17 @@ class ServerClaim:
 class Store:
     """An open database. ``engine`` may be used from any thread; ``close`` gives the lock back."""
 
-    def __init__(self, engine: Engine, directory: Path, lock: InstanceLock | ServerClaim | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        directory: Path,
+        lock: InstanceLock | ServerClaim | None,
+        *,
+        last_good: LastGood | None = None,
+    ) -> None:
         self.engine = engine
         self.directory = directory
+        self.last_good = last_good  # what stands in for a database that is away
         self._lock = lock
 
     def log_bytes(self) -> int:
@@ -182,8 +193,10 @@ def _postgresql_engine(url: URL) -> Engine:
         raise StoreError(
             f"store.url: {url.get_backend_name()} is not supported; use sqlite:///PATH or postgresql+psycopg://..."
         )
+    # Whoever does not answer to a connection would be waited for as long as the system does: minutes.
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_WITHIN_S}
     try:
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, connect_args=patience)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError("store.url: PostgreSQL needs its driver: pip install 'dragoman[postgres]'") from error
 
@@ -194,9 +207,28 @@ def _open_postgresql(url: URL, directory: Path, role: Role) -> Store:
         ensure_current(engine)
     except DBAPIError as error:
         engine.dispose()
+        kind = DatabaseAway if _is_away(error) else StoreError
         address = url.render_as_string(hide_password=True)
-        raise StoreError(f"the database {address} cannot be used: {error.orig}") from error
+        raise kind(f"the database {address} cannot be used: {error.orig}") from error
     return Store(engine, directory, _claim_postgresql(engine, role) if role != "visitor" else None)
+
+
+def answers(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Whether a PostgreSQL takes connections."""
+    engine = _postgresql_engine(_parsed(database_url(settings, data_dir(settings, environ))))
+    try:
+        with engine.connect():
+            return True
+    except DBAPIError:
+        return False
+    finally:
+        engine.dispose()
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether nobody answered, or somebody who is starting or stopping."""
+    told = str(error.orig)  # libpq gives no code for what happens before there is a session
+    return isinstance(error, OperationalError) and ("FATAL" not in told or any(word in told for word in _PASSING))
 
 
 def _claim_postgresql(engine: Engine, role: Role) -> ServerClaim:
