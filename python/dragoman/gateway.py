@@ -20,6 +20,7 @@ from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.entrance import Entrance
 from dragoman.access.secret import load_pepper
 from dragoman.audit.content import Contents
+from dragoman.audit.erase import Eraser
 from dragoman.audit.housekeeping import Housekeeping
 from dragoman.audit.signing import SEALING, SIGNING, load_key
 from dragoman.audit.subjects import Subjects
@@ -49,6 +50,7 @@ from dragoman.store.prompts import StoredPrompts
 from dragoman.store.responses import Responses
 from dragoman.store.vault import Vault
 from dragoman.telemetry.metrics import Metrics
+from dragoman.usage.erasures import Erasures
 from dragoman.usage.price import Prices
 from dragoman.usage.spool import Spool
 from dragoman.usage.write import UsageWriter
@@ -121,7 +123,7 @@ class Gateway:
         if config.cache.persist:
             self.saved_answers.load(self.answers)
         spool = Spool(self.store.directory, worker=self.seat.worker, workers=config.server.workers)
-        self.writer = UsageWriter(self.store.engine, spool, config.store)
+        self.writer = UsageWriter(self.store.engine, spool, config.store, erasures=Erasures(pepper))
         self.writer.start()
         self.holds = Holds(self.book, self.counting, loop)
         self.alerts = Alerts(self.book, self.upstream, loop)
@@ -163,8 +165,9 @@ class Gateway:
 
     def _housekeeping(self) -> Housekeeping:
         auditor = self.auditor
-        parts = (auditor.trail, auditor.subjects, auditor.contents)
-        housekeeping = Housekeeping(self.store.engine, *parts, lambda: auditor.settings)
+        store = self.store
+        eraser = Eraser(store.engine, store.directory, auditor.subjects, auditor.contents, self.pepper)
+        housekeeping = Housekeeping(auditor.trail, eraser, lambda: auditor.settings)
         housekeeping.retains = self.seat.worker == 0
         housekeeping.on_erased = self._let_go_of_erased
         return housekeeping
@@ -173,6 +176,7 @@ class Gateway:
         # Whose answers these are is not known any more, so all of them go: people are seldom erased.
         self.answers.purge([])
         self.responses.forget_recent()
+        self.writer.forget_names()
 
     def tell_change(self) -> None:
         """Have the other processes look at the database at once, where there are any."""

@@ -5,7 +5,7 @@ from sqlalchemy import select, text
 
 from dragoman.access.stored import create_key
 from dragoman.audit.content import Contents
-from dragoman.audit.erase import GENERATION, SAVED_ANSWERS, erase
+from dragoman.audit.erase import GENERATION, SAVED_ANSWERS, Eraser, Person
 from dragoman.audit.subjects import Subjects
 from dragoman.config.schema import Key
 from dragoman.config.schema import Store as Settings
@@ -20,6 +20,15 @@ from dragoman.usage.report import report_usage
 from dragoman.usage.row import UsageRow
 from dragoman.usage.write import UsageWriter
 
+EVE = Person("acme", "eve")
+NOW_MS = 1_800_000_000_000
+PEPPER = bytes(32)
+
+
+@pytest.fixture
+def eraser(store: Store, subjects: Subjects, contents: Contents) -> Eraser:
+    return Eraser(store.engine, store.directory, subjects, contents, PEPPER)
+
 
 def row(number: int, **fields: str) -> UsageRow:
     return UsageRow(
@@ -27,7 +36,7 @@ def row(number: int, **fields: str) -> UsageRow:
     )
 
 
-def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents: Contents) -> None:
+def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents: Contents, eraser: Eraser) -> None:
     eve = subjects.of("acme", "eve")
     contents.keep(eve, "req_0", "prompt", b"words", at_ms=1, days=30)
     contents.flush()
@@ -40,8 +49,7 @@ def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents
     with store.engine.begin() as connection:
         RowInsert(store.engine.dialect)(connection, rows)
     (store.directory / SAVED_ANSWERS).write_bytes(b"answers")
-    done = erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
-    assert done is not None
+    done = eraser.erase(EVE, now_ms=NOW_MS)
     assert done == (eve.pseudonym, 1, 2, 0)
     with store.engine.connect() as connection:
         found = connection.execute(
@@ -51,10 +59,10 @@ def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents
         assert read_meta(connection, GENERATION) == "1"
     assert not (store.directory / SAVED_ANSWERS).exists()
     assert subjects.find("acme", "eve") is None
-    assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is None
+    assert not eraser.knows(EVE)
 
 
-def test_what_was_stored_for_them_is_gone(store: Store, subjects: Subjects, contents: Contents) -> None:
+def test_what_was_stored_for_them_is_gone(store: Store, subjects: Subjects, contents: Contents, eraser: Eraser) -> None:
     subjects.of("acme", "eve")
     key = create_key(store.engine, bytes(32), Key(name="k", team="acme"), now_ms=1).key.id
     kept = Responses(store.engine, 30)
@@ -63,8 +71,8 @@ def test_what_was_stored_for_them_is_gone(store: Store, subjects: Subjects, cont
     ):
         kept.put(tenant, [], {"id": f"resp_{number}"}, end_user)
     kept.forget_recent()
-    done = erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
-    assert done is not None and done.responses == 2
+    done = eraser.erase(EVE, now_ms=NOW_MS)
+    assert done.responses == 2
     kept.forget_recent()
     assert kept.find("acme", "resp_0") is None
     assert kept.find(key, "resp_1") is None
@@ -73,33 +81,33 @@ def test_what_was_stored_for_them_is_gone(store: Store, subjects: Subjects, cont
     kept.close()
 
 
-def test_a_legal_hold_is_stronger(store: Store, subjects: Subjects, contents: Contents) -> None:
+def test_a_legal_hold_is_stronger(store: Store, subjects: Subjects, contents: Contents, eraser: Eraser) -> None:
     eve = subjects.of("acme", "eve")
     contents.keep(eve, "req_0", "prompt", b"words", at_ms=1, days=30)
     contents.flush()
     hold = subjects.hold("acme", "", "case 7")
     with pytest.raises(StoreError, match="case 7"):
-        erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+        eraser.erase(EVE, now_ms=NOW_MS)
     assert contents.find(eve, "req_0", "prompt") == b"words"
     subjects.release(hold.id)
-    assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is not None
+    eraser.erase(EVE, now_ms=NOW_MS)
 
 
 def test_what_cannot_be_erased_whole_can_be_asked_for_again(
-    store: Store, subjects: Subjects, contents: Contents
+    store: Store, subjects: Subjects, contents: Contents, eraser: Eraser
 ) -> None:
     subjects.of("acme", "eve")
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE usage RENAME TO elsewhere"))
     with pytest.raises(StoreError, match="not all of it"):
-        erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+        eraser.erase(EVE, now_ms=NOW_MS)
     assert subjects.find("acme", "eve") is not None
     with store.engine.begin() as connection:
         connection.execute(text("ALTER TABLE elsewhere RENAME TO usage"))
-    assert erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve") is not None
+    eraser.erase(EVE, now_ms=NOW_MS)
 
 
-def test_rollups_do_not_name_them_either(store: Store, subjects: Subjects, contents: Contents) -> None:
+def test_rollups_do_not_name_them_either(store: Store, subjects: Subjects, contents: Contents, eraser: Eraser) -> None:
     subjects.of("acme", "eve")
     rows = [row(number, organisation="acme", key_id="k", end_user=name) for number, name in enumerate(("eve", "bob"))]
     writer = UsageWriter(store.engine, store.directory, Settings())
@@ -107,7 +115,7 @@ def test_rollups_do_not_name_them_either(store: Store, subjects: Subjects, conte
     for one in rows:
         writer.put(one)
     writer.close()
-    erase(store.engine, store.directory, subjects, contents, tenant="acme", name="eve")
+    eraser.erase(EVE, now_ms=NOW_MS)
     report = report_usage(store.engine, Question(by=("end_user",)))
     assert {group.values[0] for group in report.groups} == {"", "bob"}
     assert report.whole.requests == 2

@@ -164,7 +164,7 @@ def test_rollups_and_any_question_about_them(store: Store, tmp_path: Path) -> No
         asked = traffic.question(chance)
         assert traffic.told(report_usage(store.engine, asked)) == traffic.told(traffic.answer(rows, asked)), asked
     with store.engine.begin() as connection:
-        assert forget_end_user(connection, "acme", "a")
+        assert forget_end_user(connection, ["acme"], "a")
         while prune_minutes(connection, traffic.BEGIN_MS + 9 * DAY_MS) or prune(connection, traffic.BEGIN_MS + DAY_MS):
             pass
 

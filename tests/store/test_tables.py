@@ -47,6 +47,7 @@ def test_the_tables_are_these() -> None:
         "replies",
         "sessions",
         "configs",
+        "erasures",
     }
     assert keys.c.hash.unique
     assert meta.c.name.primary_key

@@ -162,7 +162,7 @@ def test_a_person_who_is_forgotten_is_in_no_rollup_and_what_they_used_still_coun
     assert by_user() == {"x": 2, "y": 5, "": 1}
     for name in ("x", "y", "nobody"):
         with store.engine.begin() as connection:
-            forgotten = forget_end_user(connection, "acme", name)
+            forgotten = forget_end_user(connection, ["acme"], name)
             connection.exec_driver_sql(
                 f"UPDATE usage SET end_user = '' WHERE organisation = 'acme' AND end_user = '{name}'"
             )

@@ -15,7 +15,7 @@ from dragoman.store.tables import usage, usage_rollups, usage_series
 from dragoman.usage.cells import MINUTE_S, added_up, cells_of, names_of, series_of
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.question import EVERYBODY, FILTERS, TIME_STEPS_S, Question, Scope
-from dragoman.usage.rollup import Rollup, minutes_from_ms
+from dragoman.usage.rollup import Rollup, be_alone, minutes_from_ms
 from dragoman.usage.row import UsageRow
 from dragoman.usage.sums import COUNTED, Group, Report, Sums, counts_of
 
@@ -97,6 +97,7 @@ def _values(chance: random.Random, name: str) -> tuple[str, ...]:
 def write(engine: Engine, rows: Sequence[UsageRow], *, rollup: Rollup | None = None) -> None:
     """Write rows as one batch of the usage writer is."""
     with engine.begin() as connection:
+        be_alone(connection)
         RowInsert(engine.dialect)(connection, rows)
         (rollup or Rollup(engine.dialect)).add(connection, rows)
 

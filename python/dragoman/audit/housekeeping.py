@@ -7,40 +7,37 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from dragoman.audit.erase import GENERATION
+from dragoman.audit.erase import GENERATION, Eraser
 from dragoman.audit.retention import retain
 from dragoman.audit.trail import now_ms
 from dragoman.errors import StoreError
 from dragoman.store.meta import read_meta
 
 if TYPE_CHECKING:
-    from dragoman.audit.content import Contents
     from dragoman.audit.record import AuditRecord
-    from dragoman.audit.subjects import Subjects
     from dragoman.audit.trail import Trail
     from dragoman.config.auditing import Audit
 
 log = logging.getLogger("dragoman.audit")
 
-RETAIN_EVERY_S = 3600.0
+EVERY_S = 3600.0
 
 
 class Housekeeping:
     """Done every other second, in a thread."""
 
-    def __init__(
-        self, engine: Engine, trail: Trail, subjects: Subjects, contents: Contents, settings: Callable[[], Audit]
-    ) -> None:
-        self._engine = engine
+    def __init__(self, trail: Trail, eraser: Eraser, settings: Callable[[], Audit]) -> None:
         self._trail = trail
-        self._subjects = subjects
-        self._contents = contents
+        self._eraser = eraser
+        self._engine = eraser.engine
+        self._subjects = eraser.subjects
+        self._contents = eraser.contents
         self._settings = settings
+        self._is_first = True
         self._generation = self._read_generation()
-        self._retain_due_s = time.monotonic() + RETAIN_EVERY_S
+        self._due_s = time.monotonic()  # at once for people; for what is over not before the clock has settled
         self.retains = True  # of a server's processes one does
         self.on_erased: Callable[[], object] = lambda: None
 
@@ -48,15 +45,27 @@ class Housekeeping:
         """Do what there is to do. Never raises."""
         try:
             generation = self._read_generation()
-            if generation != self._generation:
+            is_new = generation != self._generation
+            is_due = time.monotonic() >= self._due_s
+            if is_new or is_due:
                 self._subjects.forget_erased()
-                self.on_erased()
+                if self._follow() or is_new:
+                    self.on_erased()
                 self._generation = generation
-            if self.retains and time.monotonic() >= self._retain_due_s:
-                self._retain_due_s = time.monotonic() + RETAIN_EVERY_S
-                self.retain(now_ms())
+            if is_due:
+                self._due_s = time.monotonic() + EVERY_S
+                if self.retains and not self._is_first:
+                    self.retain(now_ms())
+                self._is_first = False
         except (SQLAlchemyError, StoreError) as error:
             log.error("the audit log is not looked after: %s", error)
+
+    def _follow(self) -> bool:
+        """Erase here whom other servers have erased. False: there was nobody."""
+        people = self._eraser.follow()
+        for tenant, pseudonym in people:
+            self._trail.act("subject.erase", actor="another server", tenant=tenant, subject=pseudonym)
+        return bool(people)
 
     def retain(self, at_ms: int) -> tuple[int, int]:
         """Let go of what is over: how many records, and how much content.

@@ -163,6 +163,15 @@ class Subjects:
             raise _unusable(error) from error
         return both
 
+    def people(self) -> list[tuple[str, str, int]]:
+        """All of them: tenant, name, and when they were first met."""
+        query = select(_subjects.c.tenant, _subjects.c.subject, _subjects.c.created_at_ms)
+        try:
+            with self._engine.connect() as connection:
+                return [(tenant, name, at_ms) for tenant, name, at_ms in connection.execute(query)]
+        except SQLAlchemyError as error:
+            raise _unusable(error) from error
+
     def erase(self, tenant: str, name: str) -> bool:
         """Destroy a person's secrets. False: there are none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,21 +29,25 @@ def erase(tenant: str, end_user: str, **place: Any) -> None:
     """Erase an end user: what is kept of what they said cannot be read any more, in no backup either.
 
     Their secrets are destroyed, which are in subjects.db alone: do not put that file back from an old backup. What
-    their requests cost stays on record without their name. A running server lets go of them within 5 seconds.
+    their requests cost stays on record without their name. A running server lets go of them within 5 seconds, and
+    so does every other that shares the database.
     """
+    from dragoman.access.secret import load_pepper
     from dragoman.audit.content import Contents
-    from dragoman.audit.erase import erase as erase_person
+    from dragoman.audit.erase import Eraser, Person
 
+    person = Person(tenant, end_user)
     with visit(msgspec.convert(place, Place)) as visited, closing(_subjects(visited)) as subjects:
-        subject = subjects.find(tenant, end_user)
-        if subject is None:
-            raise click.ClickException(f"there is no end user {end_user!r} of {tenant or 'no tenant'!r}, or no more")
-        on_record(visited, "subject.erase", tenant=tenant, subject=subject.pseudonym)
         store = visited.store
+        pepper = load_pepper(store.directory, os.environ)
         with closing(Contents(store.engine)) as contents:
-            done = erase_person(store.engine, store.directory, subjects, contents, tenant=tenant, name=end_user)
-    if done is None:
-        raise click.ClickException("somebody else was faster")
+            eraser = Eraser(store.engine, store.directory, subjects, contents, pepper)
+            if not eraser.knows(person):
+                whose = tenant or "no tenant"
+                raise click.ClickException(f"there is no end user {end_user!r} of {whose!r}, or no more")
+            subject = subjects.find(tenant, end_user)
+            on_record(visited, "subject.erase", tenant=tenant, subject="" if subject is None else subject.pseudonym)
+            done = eraser.erase(person, now_ms=time.time_ns() // 1_000_000)
     click.echo(
         f"erased: {done.contents} prompts and answers, {done.responses} stored responses, and the name in "
         f"{done.usage_rows} usage rows"

@@ -267,7 +267,7 @@ class Store(Part, frozen=True, kw_only=True):
     data_dir: Annotated[str, "empty: $XDG_DATA_HOME/dragoman or ~/.local/share/dragoman"] = ""
     last_good_hours: Annotated[
         NotNegative,
-        "PostgreSQL: while it is away, a start goes by keys kept here, so old at most; 0: it fails",
+        "how old keys may be that a start goes by while PostgreSQL is away; 0: it fails",
     ] = 0.0
     usage_queue: Annotated[PositiveInt, "rows waiting to be written, at most"] = 65536
     usage_retention_days: Annotated[PositiveInt, "older usage is deleted"] = 400

@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeEngine
 from dragoman.usage.row import UsageRow
 from dragoman.usage.sums import COUNTED
 
-REVISION = "r0010"
+REVISION = "r0011"
 
 metadata = MetaData()
 
@@ -255,6 +255,14 @@ audit_content = Table(
     Column("body", LargeBinary(), nullable=False),
     Index("audit_content_subject", "tenant", "subject"),
     Index("audit_content_expires_at_ms", "expires_at_ms"),
+)
+
+# Whom to leave nameless in rows that come later (usage/erasures.py).
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("at_ms", BigInteger(), nullable=False),
 )
 
 meta = Table(

@@ -16,9 +16,10 @@ from itertools import chain
 from secrets import token_hex
 from typing import TypeVar
 
-from sqlalchemy import Connection, Dialect, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Dialect, and_, delete, func, select, update
 
 from dragoman.store.meta import read_meta, write_meta
+from dragoman.store.sqlite import begin_write
 from dragoman.store.tables import usage_rollups, usage_series
 from dragoman.usage.cells import (
     DAY_S,
@@ -37,6 +38,7 @@ from dragoman.usage.cells import (
     series_of,
     start_of,
 )
+from dragoman.usage.erasures import tenant_of
 from dragoman.usage.row import UsageRow
 
 SERIES_A_DAY = 1_000
@@ -89,10 +91,9 @@ class Rollup:
         self._entries: dict[tuple[int, int], dict[str, int]] = {}
 
     def add(self, connection: Connection, rows: Sequence[UsageRow]) -> None:
-        """Count rows that are written in the same transaction."""
+        """Count rows that are written in the same transaction, which is alone."""
         if not rows:
             return
-        _be_alone(connection)
         stored: Stored = {}
         cells = cells_of(self._bounded(connection, rows, stored))
         # What has no day has no hour and no minute either.
@@ -208,23 +209,24 @@ def prune(connection: Connection, cutoff_ms: int) -> int:
     return deleted
 
 
-def forget_end_user(connection: Connection, tenant: str, name: str) -> int:
-    """Take an end user of a tenant out of the rollups: what they used is counted for nobody. Says how many cells."""
-    columns = usage_series.c
-    theirs = select(columns.id).where(
-        or_(columns.organisation == tenant, columns.team == tenant, columns.key_id == tenant)
-    )
+def forget_end_user(connection: Connection, tenants: Sequence[str], name: str) -> int:
+    """Take an end user of tenants out of the rollups: what they used is counted for nobody. Says how many cells.
+
+    For a transaction that is alone.
+    """
+    theirs = select(usage_series.c.id).where(tenant_of(usage_series).in_(tenants))
     cells = usage_rollups.c
-    _be_alone(connection)
     named = and_(cells.kind == END_USER, cells.name == name, cells.series.in_(theirs))
     # A random name, for another may be forgotten after them in the same cells.
     return connection.execute(update(usage_rollups).where(named).values(kind=ERASED, name=token_hex(16))).rowcount
 
 
-def _be_alone(connection: Connection) -> None:
-    """Let no other change cells until the transaction ends. SQLite lets nobody else write by then."""
+def be_alone(connection: Connection) -> None:
+    """Begin a transaction with this: until it ends nobody else writes rows, changes cells or erases people."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    else:
+        begin_write(connection)
 
 
 def _prune(connection: Connection, step_s: int, cutoff_ms: int) -> int:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
@@ -26,9 +27,10 @@ from dragoman.config.schema import Store as Settings
 from dragoman.errors import StoreError
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.tables import meta, usage
+from dragoman.usage.erasures import Erasures
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
-from dragoman.usage.rollup import Rollup, prune, prune_minutes
+from dragoman.usage.rollup import Rollup, be_alone, prune, prune_minutes
 from dragoman.usage.row import UsageRow
 from dragoman.usage.spool import Spool
 
@@ -60,6 +62,7 @@ class UsageWriter:
         settings: Settings,
         *,
         recent_rows: int = RECENT_ROWS,
+        erasures: Erasures | None = None,
     ) -> None:
         self.written = 0
         self.spooled = 0
@@ -69,6 +72,7 @@ class UsageWriter:
         self._engine = engine
         self._insert = RowInsert(engine.dialect)
         self._rollup = Rollup(engine.dialect)
+        self._erasures = erasures
         self._spool = spool if isinstance(spool, Spool) else Spool(spool)
         self._max_queued = settings.usage_queue
         self._queue: deque[UsageRow] = deque()
@@ -117,6 +121,12 @@ class UsageWriter:
         """The row of a request, from memory or else the database. Raises ``StoreError`` when that cannot be read."""
         row = self._recent.get(request_id)
         return row if row is not None else find_row(self._engine, request_id)
+
+    def forget_names(self) -> None:
+        """Tell no more whose the requests were that are remembered."""
+        for request_id, row in list(self._recent.items()):
+            if row.end_user:
+                self._recent[request_id] = replace(row, end_user="", metadata="")
 
     def catch_up(self, within_s: float = 1.0) -> None:
         """Wait until the rows handed over so far are written, or that long: for whoever asks what has just happened."""
@@ -190,9 +200,15 @@ class UsageWriter:
 
     def _commit_rows(self, rows: list[UsageRow]) -> None:
         with self._engine.begin() as connection:
-            self._insert(connection, rows)
-            self._rollup.add(connection, rows)
+            be_alone(connection)
+            self._add(connection, rows)
         self.written += len(rows)
+
+    def _add(self, connection: Connection, rows: list[UsageRow]) -> None:
+        if self._erasures is not None:
+            rows = self._erasures.applied(connection, rows)
+        self._insert(connection, rows)
+        self._rollup.add(connection, rows)
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
@@ -246,12 +262,12 @@ class UsageWriter:
     def _read_chunk_back(self) -> bool:
         """Move some rows from the spool to the database. False when there were none left."""
         with self._engine.begin() as connection:
+            be_alone(connection)
             name = _SPOOL_POSITION + self._spool.name
             chunk = self._spool.read(int(read_meta(connection, name) or 0), BATCH_ROWS)
             if not chunk.rows and not chunk.unreadable:
                 return False
-            self._insert(connection, chunk.rows)
-            self._rollup.add(connection, chunk.rows)
+            self._add(connection, chunk.rows)
             write_meta(connection, name, str(chunk.end))
         self.written += len(chunk.rows)
         self.unreadable += chunk.unreadable
