@@ -26,6 +26,7 @@ def key(**fields: Any) -> Key:
         ({"allow": ("gpt-*",)}, {"allow": ("gpt-4*", "claude")}, "allow"),
         ({"models": ("openai/*",)}, {"models": ("*",)}, "models"),
         ({"providers": ("openai",)}, {"providers": ("openai", "groq")}, "providers"),
+        ({"mcp_servers": ("git*",)}, {"mcp_servers": ("*",)}, "mcp_servers"),
         ({"surfaces": ("chat",)}, {}, "surfaces"),
         ({"surfaces": ("chat",)}, {"surfaces": ("embeddings",)}, "surfaces"),
         ({}, {"without_guardrails": ("pii",)}, "without_guardrails"),

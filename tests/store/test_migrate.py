@@ -168,8 +168,9 @@ def test_a_good_database_needs_no_alembic(tmp_path: Path) -> None:
 def test_a_name_is_free_again_once_its_key_is_revoked(engine: Engine) -> None:
     ensure_current(engine)
     rest = "'', '[]', '', '', '', '', '[]', 0, NULL, NULL, 1, 0, 0, NULL"
-    unlimited = "NULL, 'month', NULL, NULL, NULL, NULL, '[]', '[]', NULL, NULL, NULL, '[]', '[]', '[]', '', '', ''"
-    insert = f"INSERT INTO keys VALUES (?, 'n', ?, {rest}, ?, NULL, '', 1, {unlimited})"
+    unlimited = "NULL, 'month', NULL, NULL, NULL, NULL, '[]', '[]', NULL, NULL, NULL"
+    lists = "'[]', '[]', '[]', '', '', '', '[]'"
+    insert = f"INSERT INTO keys VALUES (?, 'n', ?, {rest}, ?, NULL, '', 1, {unlimited}, {lists})"
     with engine.begin() as connection:
         connection.exec_driver_sql(insert, ("a", b"1", 5))
         connection.exec_driver_sql(insert, ("b", b"2", None))

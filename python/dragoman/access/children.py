@@ -21,8 +21,8 @@ MOST_GENERATIONS = 4
 MOST_LIVING = 1000
 """Children of one key at a time."""
 _INHERITED = (
-    *("organisation", "team", "user", "app", "allow", "models", "providers", "surfaces", "ip_ranges", "lossy"),
-    *("max_deadline_s", "max_retries", "max_request_usd", "without_guardrails"),
+    *("organisation", "team", "user", "app", "allow", "models", "providers", "mcp_servers", "surfaces", "ip_ranges"),
+    *("max_deadline_s", "max_retries", "max_request_usd", "without_guardrails", "lossy"),
     *("allow_fallbacks", "allow_no_log", "allow_cache_knobs"),
 )
 
@@ -38,6 +38,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow: Names | None = None
     models: Names | None = None
     providers: Names | None = None
+    mcp_servers: Names | None = None
     surfaces: Names | None = None
     ip_ranges: Names | None = None
     tags: Names = ()

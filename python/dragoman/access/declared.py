@@ -68,6 +68,7 @@ def principal_of(key: Key, *, key_id: str) -> Principal:
         surfaces=key.surfaces,
         models=key.models,
         providers=key.providers,
+        mcp_servers=key.mcp_servers,
         without_guardrails=key.without_guardrails,
         role=key.role,
     )
@@ -93,6 +94,7 @@ def key_problems(key: Key) -> list[str]:
             ("surfaces", "chat or messages"),
             ("models", "openai/gpt-*"),
             ("providers", "openai"),
+            ("mcp_servers", "github"),
             ("without_guardrails", "a guardrail's name"),
         )
         if not all(pattern and _is_label(pattern) for pattern in getattr(key, field))

@@ -22,7 +22,7 @@ _CAPS = (
     "max_concurrent",
 )
 _FLAGS = ("allow_fallbacks", "allow_no_log", "allow_cache_knobs")
-_PATTERNS = ("allow", "models", "providers", "surfaces", "without_guardrails")
+_PATTERNS = ("allow", "models", "providers", "mcp_servers", "surfaces", "without_guardrails")
 _LOSSY = ("", "allow", "meaning", "strict")
 
 

@@ -50,6 +50,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     surfaces: tuple[str, ...] = ()  # patterns of endpoints that it may use; empty: all
     models: tuple[str, ...] = ("*",)  # patterns of provider/model
     providers: tuple[str, ...] = ("*",)
+    mcp_servers: tuple[str, ...] = ("*",)
     without_guardrails: tuple[str, ...] = ()  # patterns of guardrails that its requests are spared
     role: str = ""  # what it may do by the admin API; empty: nothing
     permissions: frozenset[str] = frozenset()  # the role's, as far as its owner has them
@@ -60,6 +61,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     _surface: re.Pattern[str] | None = None
     _model: re.Pattern[str] | None = None
     _provider: re.Pattern[str] | None = None
+    _mcp_server: re.Pattern[str] | None = None
     _spared: re.Pattern[str] | None = None
     _networks: tuple[tuple[Network, ...], ...] = ()  # of each level that names any
     _remembered: dict[str, bool] = msgspec.field(default_factory=dict)
@@ -71,6 +73,7 @@ class Principal(Struct, frozen=True, kw_only=True):
             "_surface": common_pattern([self.surfaces or ("*",), *(level.surfaces for level in above)]),
             "_model": common_pattern([self.models, *(level.models for level in above)]),
             "_provider": common_pattern([self.providers, *(level.providers for level in above)]),
+            "_mcp_server": common_pattern([self.mcp_servers, *(level.mcp_servers for level in above)]),
             "_networks": tuple(map(_networks, filter(None, [self.ip_ranges, *(level.ip_ranges for level in above)]))),
         }
         if self.without_guardrails:
@@ -103,6 +106,10 @@ class Principal(Struct, frozen=True, kw_only=True):
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return all(any(address in network for network in networks) for networks in self._networks)
+
+    def may_call(self, mcp_server: str) -> bool:
+        """Whether the key may call the tools of a server."""
+        return self._mcp_server is None or self._mcp_server.fullmatch(mcp_server) is not None
 
     def is_among(self, keys: tuple[str, ...]) -> bool:
         """Whether it, or a key that it descends from, is among these ids and names."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dragoman.access.principal import Principal
     from dragoman.config.entities import Entity, Grants
 
+_LISTS = ("allow", "models", "providers", "mcp_servers", "surfaces", "without_guardrails", "ip_ranges")
 _CAPS = ("max_deadline_s", "max_retries", "max_request_usd")
 _FLAGS = ("allow_fallbacks", "allow_no_log", "allow_cache_knobs")
 _LOSSY = ("", "allow", "meaning", "strict")
@@ -93,5 +94,4 @@ def explained(principal: Principal, entities: Entities) -> list[dict[str, Any]]:
 
 
 def _told(grants: Grants | Principal) -> dict[str, Any]:
-    names = ("allow", "models", "providers", "surfaces", "without_guardrails", "ip_ranges", *_CAPS, *_FLAGS, "lossy")
-    return {name: getattr(grants, name) for name in names}
+    return {name: getattr(grants, name) for name in (*_LISTS, *_CAPS, *_FLAGS, "lossy")}

@@ -49,7 +49,7 @@ ROLES: dict[str, frozenset[str]] = {
 """Those that every organisation has."""
 
 _KEY_GRANTS = (
-    *("allow", "models", "providers", "surfaces", "without_guardrails", "ip_ranges", "lossy"),
+    *("allow", "models", "providers", "mcp_servers", "surfaces", "without_guardrails", "ip_ranges", "lossy"),
     *("max_deadline_s", "max_retries", "allow_fallbacks", "allow_no_log", "allow_cache_knobs"),
 )
 _KEY_LIMITS = (

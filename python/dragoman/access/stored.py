@@ -35,7 +35,8 @@ KEYS_A_READ = 200
 CHILDREN_KEPT_MS = 7 * 86_400_000
 BOOTSTRAP = "bootstrap"
 """The name of the key that the first start makes. It is for the admin API alone, and shuts nobody else out."""
-_LISTS = ("allow", "tags", "ip_ranges", "surfaces", "models", "providers", "without_guardrails")  # JSON in the table
+# JSON in the table.
+_LISTS = ("allow", "tags", "ip_ranges", "surfaces", "models", "providers", "mcp_servers", "without_guardrails")
 _names = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -72,6 +73,7 @@ class StoredKey(Struct, frozen=True, kw_only=True):
     surfaces: tuple[str, ...]
     models: tuple[str, ...]
     providers: tuple[str, ...]
+    mcp_servers: tuple[str, ...]
     without_guardrails: tuple[str, ...]
     role: str
     parent: str  # the id of the key that made it

@@ -25,6 +25,7 @@ _GRANTS = (
     click.option("--provider", "providers", multiple=True, help="Likewise."),
     click.option("--surface", "surfaces", multiple=True, help="What its keys may ask for, such as chat."),
     click.option("--ip-range", "ip_ranges", multiple=True, metavar="CIDR", help="Where its keys may be used from."),
+    click.option("--mcp-server", "mcp_servers", multiple=True, help="Whose tools (MCP) keys may call, likewise."),
     click.option("--without-guardrail", "without_guardrails", multiple=True, help="That its keys may be spared."),
     click.option("--max-request", "max_request_usd", type=_DOLLARS, help="What one request may come to, in dollars."),
     click.option("--max-retries", type=click.IntRange(0)),
@@ -52,7 +53,7 @@ _OPTIONS: dict[str, tuple[_Command, ...]] = {
     ),
 }
 _GRANT_FIELDS = {
-    *("allow", "models", "providers", "surfaces", "ip_ranges", "without_guardrails"),
+    *("allow", "models", "providers", "mcp_servers", "surfaces", "ip_ranges", "without_guardrails"),
     *("max_request_usd", "max_retries", "max_deadline_s"),
 }
 

@@ -69,6 +69,7 @@ def keys() -> None:
 @click.option("--surface", "surfaces", multiple=True, help="What it may ask for, such as chat; * and ? are wild.")
 @click.option("--model", "models", multiple=True, metavar="PROVIDER/MODEL", help="That its requests may reach.")
 @click.option("--provider", "providers", multiple=True, help="That its requests may reach; * and ? are wild.")
+@click.option("--mcp-server", "mcp_servers", multiple=True, help="Whose tools (MCP) it may call; * and ? are wild.")
 @click.option("--without-guardrail", "without_guardrails", multiple=True, help="That its requests are spared.")
 @click.option("--role", default="", help="What it may do by the admin API: admin, viewer, ...")
 @click.option("--allow-no-log", is_flag=True, help="May ask that a request is not logged.")
@@ -81,7 +82,7 @@ def create(as_json: bool, config_path: Path | None, **fields: object) -> None:  
     from dragoman.access.stored import create_key, places_missing
 
     place = msgspec.convert({"config_path": config_path} | fields, Place)
-    for name in ("allow", "models", "providers"):
+    for name in ("allow", "models", "providers", "mcp_servers"):
         fields[name] = fields[name] or ("*",)
     fields["lossy"] = fields["lossy"] or ""
     fields["expires"] = expiry(str(fields["expires"]), time.time())

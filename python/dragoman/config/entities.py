@@ -28,6 +28,7 @@ class Grants(Part, frozen=True, kw_only=True, omit_defaults=True):
     allow: Annotated[Patterns, "aliases"] = EVERYTHING
     models: Annotated[Patterns, "models at providers, as provider/model"] = EVERYTHING
     providers: Annotated[Patterns, "by name"] = EVERYTHING
+    mcp_servers: Annotated[Patterns, "tool servers (MCP), by name"] = EVERYTHING
     surfaces: Annotated[Patterns, "what is asked for, such as chat"] = EVERYTHING
     without_guardrails: Annotated[Patterns, "guardrails that a key may be spared, by name"] = ()
     ip_ranges: Annotated[tuple[str, ...], Meta(max_length=256), "where keys may be used from; empty: anywhere"] = ()

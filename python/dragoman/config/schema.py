@@ -214,6 +214,7 @@ class Key(Part, frozen=True, kw_only=True):
     surfaces: Annotated[tuple[str, ...], "what it may ask for, such as chat; * and ? are wild; empty: everything"] = ()
     models: Annotated[tuple[str, ...], "provider/model that its requests may reach; * and ? are wild"] = ("*",)
     providers: Annotated[tuple[str, ...], "that its requests may reach; * and ? are wild"] = ("*",)
+    mcp_servers: Annotated[tuple[str, ...], "tool servers (MCP) that it may call; * and ? are wild"] = ("*",)
     without_guardrails: Annotated[tuple[str, ...], "guardrails that its requests are spared; * and ? are wild"] = ()
     role: Annotated[str, "what it may do by the admin API: admin, viewer, ...; empty: nothing"] = ""
 

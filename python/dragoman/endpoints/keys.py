@@ -135,6 +135,7 @@ def _shown(made: CreatedKey, key: Key) -> dict[str, Any]:
         "allow": key.allow,
         "models": key.models,
         "providers": key.providers,
+        "mcp_servers": key.mcp_servers,
         "surfaces": key.surfaces,
         "tags": key.tags,
         "budget_usd": key.budget_usd,

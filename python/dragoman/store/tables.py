@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeEngine
 from dragoman.usage.row import UsageRow
 from dragoman.usage.sums import COUNTED
 
-REVISION = "r0011"
+REVISION = "r0012"
 
 metadata = MetaData()
 
@@ -125,6 +125,7 @@ keys = Table(
     Column("role", Text(), nullable=False, server_default=""),
     Column("parent", String(64), nullable=False, server_default=""),  # the id of the key that made it
     Column("disabled_reason", Text(), nullable=False, server_default=""),
+    Column("mcp_servers", Text(), nullable=False, server_default='["*"]'),  # JSON list of patterns
 )
 # A name may be used again once its key is revoked, and in another organisation.
 Index(

@@ -42,3 +42,19 @@ def test_a_child_shows_its_parent(office: Office) -> None:
 
 def test_permissions_are_listed(office: Office) -> None:
     assert office.ask("member", "GET", "/permissions").json["permissions"] == PERMISSIONS
+
+
+def test_which_tool_servers_may_be_called_is_told_with_the_level_that_refuses(office: Office) -> None:
+    office.ask("operator", "PATCH", "/organisations/acme", {"grants": {"mcp_servers": ["git*"]}})
+    key = office.make_key(Key(name="tools", organisation="acme", team="shop", mcp_servers=("github", "wiki")))
+    told = {
+        server: office.ask("owner", "GET", f"/effective?key={key.key.id}&mcp_server={server}").json["mcp_decision"]
+        for server in ("github", "gitlab", "wiki")
+    }
+    refusing = {server: decided["refused_by"] for server, decided in told.items()}
+    assert refusing == {"github": None, "gitlab": "key tools", "wiki": "organisation acme"}
+    principal = office.served.gateway.keys.by_id(key.key.id)
+    assert principal is not None
+    assert {server: principal.may_call(server) for server in told} == {
+        server: decided["allowed"] for server, decided in told.items()
+    }

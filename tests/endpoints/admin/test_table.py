@@ -87,8 +87,8 @@ FIELDS = {
     "role": {"title permissions": "operator owner"},
     "key": {
         "name team user app tags expires disabled": ADMINS + " smith",
-        "allow models providers surfaces ip_ranges lossy max_deadline_s max_retries allow_fallbacks": ADMINS,
-        "allow_cache_knobs": ADMINS,
+        "allow models providers mcp_servers surfaces ip_ranges lossy max_deadline_s max_retries": ADMINS,
+        "allow_fallbacks allow_cache_knobs": ADMINS,
         "allow_no_log without_guardrails": ADMINS,
         "budget_usd budget_per max_request_usd requests_per_minute tokens_per_minute max_concurrent": ADMINS + " smith",
         "role": ADMINS,
@@ -114,6 +114,7 @@ VALUES: dict[str, Any] = {
     "allow": ["demo"],
     "models": ["up0/*"],
     "providers": ["up0"],
+    "mcp_servers": ["github"],
     "surfaces": ["chat"],
     "ip_ranges": ["10.0.0.0/8"],
     "lossy": "strict",

@@ -12,7 +12,7 @@ from dragoman.access.roles import PERMISSIONS, is_within, may
 from dragoman.endpoints.admin.operation import Answer, Call, Nothing, Operation, missing
 from dragoman.errors import InvalidRequest, RequestError
 
-_NARROWED = ("allow", "models", "providers", "surfaces", "without_guardrails", "ip_ranges")
+_NARROWED = ("allow", "models", "providers", "mcp_servers", "surfaces", "without_guardrails", "ip_ranges")
 _IN_FORCE = (
     *("max_deadline_s", "max_retries", "max_request_usd", "allow_fallbacks", "allow_no_log", "allow_cache_knobs"),
     *("lossy", "budget_usd", "budget_per", "requests_per_minute", "tokens_per_minute", "max_concurrent"),
@@ -24,6 +24,7 @@ class Asked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     key: str = ""
     alias: str = ""
+    mcp_server: str = ""
 
 
 class Level(Struct, frozen=True, kw_only=True):
@@ -41,6 +42,14 @@ class Decided(Struct, frozen=True, kw_only=True):
     allowed: bool
     refused_by: str | None
     deployments: list[str]
+
+
+class Called(Struct, frozen=True, kw_only=True):
+    """Whether the tools of a server may be called."""
+
+    mcp_server: str
+    allowed: bool
+    refused_by: str | None
 
 
 class Effective(Struct, frozen=True, kw_only=True):
@@ -61,6 +70,7 @@ class Effective(Struct, frozen=True, kw_only=True):
     """Lists of patterns of which a request needs one of each."""
     caps: dict[str, Any]
     decision: Decided | None
+    mcp_decision: Called | None
 
 
 def _effective(call: Call) -> Answer:
@@ -85,6 +95,7 @@ def _effective(call: Call) -> Answer:
         all_of={name: _narrow(levels, name) for name in _NARROWED},
         caps={name: getattr(principal, name) for name in _IN_FORCE},
         decision=_decided(call, principal, levels) if call.query.alias else None,
+        mcp_decision=_called(call.query.mcp_server, levels) if call.query.mcp_server else None,
     )
     return Answer(body)
 
@@ -103,14 +114,27 @@ def _narrow(levels: list[dict[str, Any]], name: str) -> list[list[str]]:
     return [one for one in lists if one and "*" not in one]
 
 
+def _refusing(levels: list[dict[str, Any]], grant: str, asked: str, field: str) -> str | None:
+    """The level that does not grant something, if one does not."""
+    if len(asked) > 512:
+        raise InvalidRequest(f"{field}: at most 512 characters.", param=field)
+    for level in levels:
+        patterns = tuple(level["grants"][grant])
+        if "*" not in patterns and alias_pattern(patterns).fullmatch(asked) is None:
+            return f"{level['level']} {level['name']}"
+    return None
+
+
+def _called(mcp_server: str, levels: list[dict[str, Any]]) -> Called:
+    refusing = _refusing(levels, "mcp_servers", mcp_server, "mcp_server")
+    return Called(mcp_server=mcp_server, allowed=refusing is None, refused_by=refusing)
+
+
 def _decided(call: Call, principal: Principal, levels: list[dict[str, Any]]) -> Decided:
     alias = call.query.alias
-    if len(alias) > 512:
-        raise InvalidRequest("alias: at most 512 characters.", param="alias")
-    for level in levels:
-        patterns = tuple(level["grants"]["allow"])
-        if "*" not in patterns and alias_pattern(patterns).fullmatch(alias) is None:
-            return Decided(alias=alias, allowed=False, refused_by=f"{level['level']} {level['name']}", deployments=[])
+    refusing = _refusing(levels, "allow", alias, "alias")
+    if refusing is not None:
+        return Decided(alias=alias, allowed=False, refused_by=refusing, deployments=[])
     try:
         plan = call.gateway.snapshot.plan(alias, (), principal)
     except RequestError as error:
