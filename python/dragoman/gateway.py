@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from dragoman.ledger.hold import Counting
     from dragoman.routing.build import Snapshot
     from dragoman.server.request import Request
+    from dragoman.telemetry.node import NodeFigures
 
 log = logging.getLogger("dragoman")
 
@@ -90,6 +91,7 @@ class Gateway:
         self.seat = seat or Seat()
         self.rehearsal_key = self.seat.rehearsal_key or secrets.token_urlsafe(24)
         self.metrics = Metrics()
+        self.node: NodeFigures | None = None
         self.prices = Prices()
         self.upstream = Upstream(loop)
         self.balancer = Balancer(retry_budget=config.defaults.retry_budget)

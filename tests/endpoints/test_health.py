@@ -6,7 +6,6 @@ import pytest
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
 from tests.served import Serve, Served
-from tests.telemetry.test_metrics import read
 
 from dragoman.access.secret import create_secret
 
@@ -61,28 +60,6 @@ def test_the_state_of_a_deployment(served: Served, upstream: Upstream) -> None:
     assert (state["breaker"], state["in_flight"], state["requests"], state["failures"]) == ("closed", 0, 1, 0)
     assert state["ewma_ms"] > 0
     assert "deployments" not in served.get("/readyz").json
-
-
-def test_figures_in_prometheus_s_format(served: Served, upstream: Upstream) -> None:
-    upstream.reply(expect, answer())
-    served.chat()
-    exposed = served.get("/metrics")
-    assert exposed.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    series = read(exposed.body.decode())
-    names = {name for name, _ in series}
-    assert {"dragoman_in_flight", "dragoman_breaker", "dragoman_snapshot", "dragoman_usage_rows_queued"} <= names
-    assert series["dragoman_snapshot", frozenset()] == 1
-    assert series["dragoman_internal_errors_total", frozenset()] == 0
-    counted = [value for (name, _), value in series.items() if name == "dragoman_request_seconds_count"]
-    assert counted == [1]
-    (member,) = [dict(labels)["member"] for name, labels in series if name == "dragoman_in_flight"]
-    assert member.startswith("up0#")
-
-
-def test_figures_may_be_switched_off(serve: Serve) -> None:
-    served = serve({"server": {"metrics": False}})
-    assert served.get("/metrics").status == 404
-    assert served.get("/healthz").status == 200
 
 
 def test_what_is_degraded_is_named(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from tests.gateway.gateway import Gateway, free_port
 from tests.gateway.test_budgets import INPUT, ask, config
 from tests.store import postgres
 from tests.store.valkey import Valkey, new_prefix
+from tests.telemetry.test_metrics import read
 
 from dragoman.access.secret import create_secret
 
@@ -131,14 +132,46 @@ def test_workers_share_a_port_and_are_told_apart(place: Place) -> None:
     node = place.start({})
     until(lambda: workers_of(node) == set(range(WORKERS)))
     assert "with 4 workers" in node.output
-    metrics = node.get("/metrics").body.decode()
-    assert 'dragoman_redis_up{worker="' in metrics
     kill_one(node)
     node.write(place.config({"pace": {"requests": 1, "per": "minute"}}))
     node.signal(signal.SIGHUP)
     until(lambda: {node.get("/readyz").json["snapshot"] for _ in range(40)} == {2})
     assert many([node.port], 20, 4).count(200) == 1
     assert node.stop() == 0
+
+
+def counted(node: Gateway) -> tuple[float, float, dict[str, float]]:
+    """What a scrape says: requests that were answered, attempts, and by worker whether it is up."""
+    series = read(node.get("/metrics").body.decode())
+    sums = [
+        sum(value for (name, _), value in series.items() if name == f"dragoman_{wanted}")
+        for wanted in ("request_seconds_count", "attempts_total")
+    ]
+    up = {dict(labels)["worker"]: value for (name, labels), value in series.items() if name == "dragoman_worker_up"}
+    assert {dict(labels).get("worker") for name, labels in series if name == "dragoman_redis_up"} <= set(up)
+    return sums[0], sums[1], up
+
+
+def test_a_scrape_tells_of_all_workers_also_of_one_that_was_killed(place: Place, say: Callable[[str], None]) -> None:
+    node = place.start({})
+    until(lambda: workers_of(node) == set(range(WORKERS)))
+    all_up = {str(number): 1.0 for number in range(WORKERS)}
+    assert many([node.port], 200, 16).count(200) == 200
+    until(lambda: counted(node) == (200, 200, all_up))
+    assert [counted(node)[0] for _ in range(20)] == [200] * 20  # whoever is asked
+    kill_one(node)
+    assert many([node.port], 100, 16).count(200) == 100
+    seen: list[float] = []
+
+    def has_all() -> bool:
+        requests, attempts, up = counted(node)
+        seen.append(requests)
+        return (requests, attempts, up) == (300, 300, all_up)
+
+    until(has_all)
+    assert seen == sorted(seen)
+    assert seen[0] >= 200
+    say(f"{WORKERS} workers, one killed: scrapes tell of {seen[-1]:.0f} of 300 requests, never of fewer than before")
 
 
 def test_a_budget_for_37_calls_is_37_calls_whoever_is_killed(place: Place, say: Callable[[str], None]) -> None:

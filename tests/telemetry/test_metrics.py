@@ -156,8 +156,3 @@ def test_every_name_keeps_to_the_rules() -> None:
     assert [name for name, times in Counter(family.name for family in families).items() if times > 1] == []
     for family in families:
         assert (family.kind == "counter") == family.name.endswith("_total"), family.name
-
-
-def test_what_all_samples_are_of() -> None:
-    told = exposition([gauge("up", "Up", [((), 1), ((("of", "x"),), 2)])], (("worker", "3"),))
-    assert told.splitlines()[2:] == ['dragoman_up{worker="3"} 1', 'dragoman_up{worker="3",of="x"} 2']

@@ -10,8 +10,9 @@ from dragoman.endpoints.admin.api import AdminApi
 from dragoman.endpoints.admin.explain import Explain
 from dragoman.endpoints.admin.operation import ROOT
 from dragoman.endpoints.count_tokens import CountTokens
+from dragoman.endpoints.figures import Exposition
 from dragoman.endpoints.generate import Generate, GenerateByPath
-from dragoman.endpoints.health import Exposition, Health, Ready
+from dragoman.endpoints.health import Health, Ready
 from dragoman.endpoints.passthrough import PassThrough
 from dragoman.endpoints.router import Router
 from dragoman.endpoints.scim import serve as scim

@@ -27,6 +27,8 @@ class WorkerSpec(Struct, frozen=True, kw_only=True):
     admin_port: int = 0  # 0: the admin API is not served
     # Of the provider that needs no network: a worker may be asked by another.
     rehearsal_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    # Tells what workers have written down from what those of an earlier start have.
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def path(self) -> Path | None:

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import time
+from functools import partial
 from random import uniform
 from typing import Any
 
@@ -29,6 +30,7 @@ from dragoman.access.stored import BOOTSTRAP
 from dragoman.config.reload import ConfigWatcher
 from dragoman.config.schema import Config
 from dragoman.driver import Driver, ThreadLoop
+from dragoman.endpoints.figures import figures_of
 from dragoman.endpoints.table import build_admin_router, build_router
 from dragoman.errors import DragomanError
 from dragoman.gateway import Gateway, Seat
@@ -38,6 +40,7 @@ from dragoman.server.supervise import EXIT_AGAIN, NUMBER_VARIABLE
 from dragoman.store.engine import answers
 from dragoman.store.location import create_data_dir, data_dir
 from dragoman.store.lock import one_at_a_time
+from dragoman.telemetry.node import NodeFigures
 
 log = logging.getLogger("dragoman.server")
 
@@ -83,6 +86,10 @@ class Worker:
             self.gateway = Gateway(config, loop, os.environ, Seat(number, spec.rehearsal_key))
         self.app = App(self.gateway, build_router(self.gateway), loop)
         self.gateway.is_draining = lambda: self.app.draining
+        workers = config.server.workers
+        if workers > 1:
+            own = partial(figures_of, self.gateway)
+            self.gateway.node = NodeFigures(directory, spec.run, number, workers, own)
         if spec.admin_port and config.admin.bootstrap and self.gateway.store.last_good is None:
             self._say_first_key()
         self.admin = App(self.gateway, build_admin_router(self.gateway), loop, has_sessions=False)
@@ -120,7 +127,8 @@ class Worker:
             self.loop.add_signal_handler(number, self._stop)
         self.loop.add_signal_handler(signal.SIGQUIT, self._stop_now)
         self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
-        kept_up = (self.watcher.run(), self._keep_keys_fresh(), self._watch_parent(), self._watch_for_database())
+        watched = (self._watch_parent(), self._watch_for_database())
+        kept_up = (self.watcher.run(), self._keep_keys_fresh(), self._tell_figures(), *watched)
         for work in (self.app.look_after(), self.admin.look_after(), *kept_up):
             self._tasks.append(self.loop.create_task(work))
         await self.stopped.wait()
@@ -206,6 +214,11 @@ class Worker:
         # granian says when the clients have it all; one that does not read is not waited for.
         await asyncio.sleep(max(until_s - time.monotonic(), LAST_WORDS_S))
         self.stopped.set()
+
+    async def _tell_figures(self) -> None:
+        """Let the other workers know this one's figures, where there are any."""
+        while self.gateway.node is not None:
+            await asyncio.sleep(await asyncio.to_thread(self.gateway.node.tell))
 
     async def _keep_keys_fresh(self) -> None:
         saved_s = time.monotonic()

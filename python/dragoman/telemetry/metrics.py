@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -22,6 +22,8 @@ MAX_SERIES = 4096
 PREFIX = "dragoman_"
 Labels = tuple[tuple[str, str], ...]
 Sample = tuple[str, Labels, float]
+Over = Literal["sum", "max", "each"]
+"""What several workers' figures come to: their sum, the highest, or each by itself, labelled."""
 
 
 class Histogram:
@@ -71,6 +73,7 @@ class Family(Struct, frozen=True):
     kind: str  # "counter", "gauge", "histogram"
     help: str
     samples: list[Sample]
+    over: Over = "sum"
 
 
 class Metrics:
@@ -116,15 +119,15 @@ class Metrics:
             _histogram("request_seconds", "From the request's arrival to its end", items, "total"),
             _histogram("first_token_seconds", "From an attempt's start to its first content", items, "first_token"),
             _histogram("overhead_seconds", "What the gateway added", items, "overhead"),
-            _counter("attempts_total", "Attempts at providers", [(labels, one.attempts) for labels, one in items]),
-            _counter("input_tokens_total", "Input tokens", [(labels, one.input_tokens) for labels, one in items]),
-            _counter("output_tokens_total", "Output tokens", [(labels, one.output_tokens) for labels, one in items]),
-            _counter("cost_usd_total", "Cost", [(labels, one.cost_nanousd / 1e9) for labels, one in items]),
-            _counter("cache_requests_total", "Requests that the cache was asked for", by_cache),
-            _counter("cache_saved_usd_total", "Cost of answers that were given again", [((), saved_usd)]),
-            _counter("config_reloads_total", "Configurations put in force", [((), self.reloads)]),
-            _counter("config_reloads_failed_total", "Configurations refused", [((), self.failed_reloads)]),
-            _counter("internal_errors_total", "Requests that met a bug", [((), self.internal_errors)]),
+            counter("attempts_total", "Attempts at providers", [(labels, one.attempts) for labels, one in items]),
+            counter("input_tokens_total", "Input tokens", [(labels, one.input_tokens) for labels, one in items]),
+            counter("output_tokens_total", "Output tokens", [(labels, one.output_tokens) for labels, one in items]),
+            counter("cost_usd_total", "Cost", [(labels, one.cost_nanousd / 1e9) for labels, one in items]),
+            counter("cache_requests_total", "Requests that the cache was asked for", by_cache),
+            counter("cache_saved_usd_total", "Cost of answers that were given again", [((), saved_usd)]),
+            counter("config_reloads_total", "Configurations put in force", [((), self.reloads)]),
+            counter("config_reloads_failed_total", "Configurations refused", [((), self.failed_reloads)]),
+            counter("internal_errors_total", "Requests that met a bug", [((), self.internal_errors)]),
         ]
 
 
@@ -142,22 +145,20 @@ def _histogram(name: str, text: str, items: list[tuple[Labels, Series]], attribu
     return Family(full, "histogram", text, samples)
 
 
-def _counter(name: str, text: str, values: Iterable[tuple[Labels, float]]) -> Family:
+def counter(name: str, text: str, values: Iterable[tuple[Labels, float]]) -> Family:
+    """A figure that only rises, and begins anew with its process."""
     full = PREFIX + name
     return Family(full, "counter", text, [(full, labels, value) for labels, value in values])
 
 
-def gauge(name: str, text: str, values: Iterable[tuple[Labels, float]]) -> Family:
+def gauge(name: str, text: str, values: Iterable[tuple[Labels, float]], over: Over = "sum") -> Family:
     """A figure that goes up and down."""
     full = PREFIX + name
-    return Family(full, "gauge", text, [(full, labels, value) for labels, value in values])
+    return Family(full, "gauge", text, [(full, labels, value) for labels, value in values], over)
 
 
-def exposition(families: Iterable[Family], of_all: Labels = ()) -> str:
-    """The text format (https://prometheus.io/docs/instrumenting/exposition_formats/).
-
-    :param of_all: labels that every sample has.
-    """
+def exposition(families: Iterable[Family]) -> str:
+    """The text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
     lines: list[str] = []
     for family in families:
         if not family.samples:
@@ -165,7 +166,7 @@ def exposition(families: Iterable[Family], of_all: Labels = ()) -> str:
         lines.append(f"# HELP {family.name} {family.help}.")
         lines.append(f"# TYPE {family.name} {family.kind}")
         for name, labels, value in family.samples:
-            text = ",".join(f'{label}="{_escaped(said)}"' for label, said in (*of_all, *labels))
+            text = ",".join(f'{label}="{_escaped(said)}"' for label, said in labels)
             lines.append(f"{name}{{{text}}} {value:.12g}" if text else f"{name} {value:.12g}")
     return "\n".join(lines) + "\n"
 
