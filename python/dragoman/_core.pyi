@@ -691,6 +691,9 @@ class Balancer:
     def cool_down(self, name: str, seconds: float) -> bool:
         """A member is not to be tried for so long, as another process has found; an hour at most. Nothing while a probe
         finds out. ``False``: there is none of that name."""
+    def recover(self, name: str) -> bool:
+        """A member may be tried again, as another process's probe has found: as after one of this process's own.
+        ``False``: there is none of that name."""
     def members(self) -> list[MemberState]:
         """What is known of every member, at its index."""
     def freeze(self, now_s: float) -> None:
@@ -1445,6 +1448,9 @@ class Redis:
         """A value; ``None``: there is none, or it cannot be had."""
     def put(self, name: bytes, value: bytes, ttl_s: float) -> None:
         """Keep a value for so long, if it can be kept. Does not wait."""
+    def claim(self, name: bytes, value: bytes, ttl_s: float) -> Asked[tuple[bytes, float] | None]:
+        """Put a value for so long where there is none: what only one process of all may have. What is there then, and
+        for how many seconds; ``None``: nobody knows."""
     def publish(self, channel: str, word: str) -> bool:
         """Tell all that listen. ``False``: nobody was reached. Waits; not for an event loop."""
     def tell(self, channel: str, word: str) -> None:

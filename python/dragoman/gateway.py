@@ -38,6 +38,7 @@ from dragoman.ledger.hold import Holds
 from dragoman.ledger.shared import SharedCounting
 from dragoman.routing.audited import Auditor
 from dragoman.routing.build import Builder
+from dragoman.routing.probing import Probing
 from dragoman.routing.waiting import Line
 from dragoman.server.news import Change, News, tell_of_change
 from dragoman.server.request import read_body
@@ -119,7 +120,8 @@ class Gateway:
         self.line = Line(loop, config.queue)
         self.change = Change(loop)
         self.answers = AnswerCache(config.cache, None if self.redis is None else SharedAnswers(self.redis, pepper))
-        self.news = None if self.redis is None else news_of(self.redis, self.balancer, self.change, self.answers)
+        self.probing = None if self.redis is None else Probing(self.redis, self.balancer, secrets.token_hex(8))
+        self.news = None if self.probing is None else news_of(self.probing, self.change, self.answers)
         self.housekeeping = self._housekeeping()
         self.saved_answers = CacheFile(self.store.directory, pepper, self.seat.worker)
         if config.cache.persist:
@@ -305,9 +307,9 @@ def redis_of(config: Config) -> Redis | None:
     return redis
 
 
-def news_of(redis: Redis, balancer: Balancer, change: Change, answers: AnswerCache) -> News:
+def news_of(probing: Probing, change: Change, answers: AnswerCache) -> News:
     """What is told to and by other processes."""
-    news = News(redis, secrets.token_hex(8), balancer, change)
+    news = News(probing, change)
     news.on_purged = answers.purge_here
     answers.on_purge = news.purged
     news.start()

@@ -95,3 +95,14 @@ def test_an_address_is_never_told() -> None:
     redis = Redis("redis://user:secret@127.0.0.1:1")
     assert not redis.ready(0.1)
     assert "secret" not in redis.reason
+
+
+def test_what_only_one_may_have(redis: Redis) -> None:
+    assert answered(redis.claim(b"right", b"one", 60)) == (b"one", pytest.approx(60, abs=5))
+    found = answered(redis.claim(b"right", b"other", 5))
+    assert found is not None
+    assert found[0] == b"one"
+    assert found[1] > 5
+    redis.put(b"right", b"", 0.001)
+    time.sleep(0.05)
+    assert answered(redis.claim(b"right", b"other", 60)) == (b"other", pytest.approx(60, abs=5))

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL
-from tests.gateway.client import Client, Response, post
-from tests.gateway.gateway import Gateway, free_port
+from tests.gateway.client import Client, Response, chat, post
+from tests.gateway.gateway import Gateway, config_for, free_port
 from tests.gateway.test_budgets import INPUT, ask, config
+from tests.gateway.upstream import Upstream, answer, expect
+from tests.gateway.upstream import until as until_set
 from tests.store import postgres
 from tests.store.valkey import Valkey, new_prefix
 from tests.telemetry.test_metrics import read
@@ -257,6 +259,50 @@ def test_redis_is_killed_under_load(place: Place, tmp_path: Path, say: Callable[
     assert rows == admitted <= 200
     assert place.ask("SELECT sum(claimed) FROM ledger") <= 200 * cost
     say(f"Redis was killed three times under load: {admitted} of a budget for 200 were admitted, none too many")
+
+
+def first_deployment(nodes: list[Gateway]) -> dict[tuple[int, int], tuple[str, bool]]:
+    """By node and worker: the breaker of the first deployment, and whether its cooldown is over."""
+    found = {}
+    for number, node in enumerate(nodes):
+        for _ in range(20):
+            told = node.get("/readyz?verbose").json
+            state = next(one for one in told["deployments"] if one["name"].startswith("up0#"))
+            found[number, told.get("worker", 0)] = state["breaker"], state["cooldown_left_s"] == 0
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_of_all_workers_probes(place: Place, count: int, say: Callable[[str], None]) -> None:
+    gate = threading.Event()
+    with Upstream() as ill, Upstream() as well:
+        ill.reply(expect, answer(b"{}", 429, retry_after="1"))
+        ill.reply(expect, until_set(gate), answer())
+        well.reply(expect, answer())
+        fields = config_for(ill.base_url, well.base_url, route={"tiers": [["up0", "up1"]], "strategy": "priority"})
+        nodes = [place.start({}, WORKERS // count, **fields) for _ in range(count)]
+        until(lambda: len(first_deployment(nodes)) == WORKERS)
+        assert chat(nodes[0].port).status == 200
+        until(lambda: list(first_deployment(nodes).values()) == [("open", True)] * WORKERS)
+        statuses: list[int] = []
+        clients = [
+            threading.Thread(target=lambda node=node: statuses.append(chat(node.port).status))
+            for node in nodes * (200 // count)
+        ]
+        for client in clients:
+            client.start()
+        until(lambda: len(statuses) == len(clients) - 1)  # all but the one that probes
+        assert len(ill.requests) == 2
+        assert sorted(breaker for breaker, _ in first_deployment(nodes).values()) == ["half_open", *["open"] * 3]
+        gate.set()
+        for client in clients:
+            client.join()
+        assert statuses == [200] * len(clients)
+        until(lambda: {breaker for breaker, _ in first_deployment(nodes).values()} == {"closed"})
+        assert len(ill.requests) == 2
+        say(f"{len(clients)} requests at {WORKERS} workers of {count} nodes, one deployment half open: 1 probe")
+        assert [chat(node.port).status for node in nodes * 4] == [200] * 4 * count
+        assert len(ill.requests) > 2
 
 
 def test_every_worker_writes_a_chain_of_its_own(place: Place) -> None:

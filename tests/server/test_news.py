@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 import pytest
+from tests.routing.test_probing import permitted
 
-from dragoman.core import Balancer, Redis
+from dragoman.core import Balancer, Redis, Ticket
+from dragoman.routing.probing import Probing
 from dragoman.server.news import CHANNEL, Change, News, tell_of_change
 
 
@@ -30,7 +32,8 @@ class Process:
             self.balancer.register(member)
         self.changes = Heard()
         self.purged: list[Sequence[str]] = []
-        self.news = News(redis, name, self.balancer, self.changes)
+        self.probing = Probing(redis, self.balancer, name)
+        self.news = News(self.probing, self.changes)
         self.news.on_purged = self.purged.append
         self.news.start()
 
@@ -39,11 +42,20 @@ class Process:
         members = self.balancer.members()
         return {member.name: round(member.cooldown_left_s) for member in members if member.cooldown_left_s}
 
-    def fail(self) -> None:
-        """The first deployment is limited for half a minute."""
+    def fail(self, retry_after_s: float = 30) -> None:
+        """The first deployment is limited for so long."""
+        self.choose().finish_limited(retry_after_s)
+
+    def choose(self) -> Ticket:
+        """The first deployment."""
         ticket = self.balancer.choose(self.balancer.tier([0], [1.0], strategy="priority"))
         assert ticket is not None
-        ticket.finish_limited(30)
+        return ticket
+
+    @property
+    def breaker(self) -> str:
+        """How the first deployment is."""
+        return self.balancer.members()[0].breaker
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -89,6 +101,25 @@ def test_a_cooldown_is_told_once_and_holds_elsewhere(processes: list[Process]) -
     assert one.balancer.members()[0].cooldown_left_s < left_s  # nobody has told it back
 
 
+def test_what_a_probe_has_found_well_is_well_elsewhere(processes: list[Process]) -> None:
+    one, other = processes
+    for process in processes:
+        process.fail(0.05)
+    until(lambda: one.breaker == other.breaker == "open" and not one.cooling and not other.cooling)
+    probe = one.choose()
+    assert permitted(one.probing, probe)
+    denied = other.choose()
+    assert not permitted(other.probing, denied)
+    assert (other.breaker, list(other.cooling)) == ("open", ["a"])
+    one.news.look()
+    assert one.breaker == "half_open"  # the other, which only waits, has told nobody of a cooldown
+    probe.finish_success(1.0, 1.0, 1)
+    until(lambda: one.breaker == other.breaker == "closed")
+    one.news.look()
+    other.news.look()
+    assert (one.breaker, other.breaker) == ("closed", "closed")
+
+
 @pytest.mark.parametrize(
     "word",
     [
@@ -98,6 +129,7 @@ def test_a_cooldown_is_told_once_and_holds_elsewhere(processes: list[Process]) -
         '{"type":"cooling","origin":"x","name":"a","left_s":-1}',
         '{"type":"cooling","origin":"x","name":"a","left_s":1e300}',
         '{"type":"cooling","origin":"x","name":"nobody","left_s":5}',
+        '{"type":"recovered","origin":"x","name":"nobody"}',
         '{"type":"purged","origin":"p1","labels":["a"]}',
     ],
 )

@@ -62,7 +62,7 @@ class CountTokens:
     async def _ask(self, tier: PlanTier, asked: Asked, request: Request) -> int | None:
         """What a provider says; ``None`` where it has no word for it, or does not answer."""
         ticket = self.gateway.balancer.choose(tier.tier)
-        if ticket is None:
+        if ticket is None or ticket.reason == "probe":  # of which this would be none: it proves nothing
             return None
         member = tier.members[ticket.index]
         deployment = member.deployment

@@ -121,6 +121,8 @@ class Session:
         for index, tier in enumerate(plan.tiers):
             tried: list[int] = []
             while (ticket := self.gateway.balancer.choose(tier.tier, tried=tried)) is not None:
+                if self.gateway.probing is not None and not await self.gateway.probing.permits_on_loop(ticket):
+                    continue
                 member = tier.members[ticket.index]
                 tried.append(ticket.index)
                 run.chosen(member)

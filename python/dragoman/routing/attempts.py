@@ -129,7 +129,7 @@ class Tries:
         error: RequestError | None = None
         tried: list[int] = [] if again else self.tried
         for _ in tier.members:
-            ticket = self.choose(tier, tried=tried, last_resort=is_last and not again)
+            ticket = await self._permitted(tier, tried=tried, last_resort=is_last and not again)
             repeated = again or not (error is None or isinstance(error, Untranslatable))
             if ticket is None or (repeated and not self._may_retry()):
                 return error
@@ -143,6 +143,14 @@ class Tries:
     def choose(self, tier: PlanTier, *, tried: list[int], last_resort: bool) -> Ticket | None:
         """A member for the next attempt, none of those tried."""
         return self.gateway.balancer.choose(tier.tier, tried=tried, session=self.session, last_resort=last_resort)
+
+    async def _permitted(self, tier: PlanTier, *, tried: list[int], last_resort: bool) -> Ticket | None:
+        """The same; not for a probe that is another process's."""
+        probing = self.gateway.probing
+        ticket = self.choose(tier, tried=tried, last_resort=last_resort)
+        while ticket is not None and probing is not None and not await probing.permits(ticket):
+            ticket = self.choose(tier, tried=tried, last_resort=last_resort)
+        return ticket
 
     def begin(self, tier: PlanTier, ticket: Ticket) -> Attempt:
         """Send an attempt."""

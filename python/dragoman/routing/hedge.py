@@ -49,6 +49,8 @@ def _second(tries: Tries, tier: PlanTier, first: Attempt, hedge: Hedge) -> Attem
     if tries.run.request.reply.taken():
         return None
     ticket = tries.choose(tier, tried=tries.tried, last_resort=False)
-    if ticket is None or not tries.gateway.balancer.may_hedge(first.ticket.index, hedge.max_extra_share):
+    if ticket is None or (ticket.reason == "probe" and tries.gateway.probing is not None):  # it may be another's
+        return None
+    if not tries.gateway.balancer.may_hedge(first.ticket.index, hedge.max_extra_share):
         return None
     return tries.begin(tier, ticket) if tier.members[ticket.index].is_ready else None

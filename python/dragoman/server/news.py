@@ -1,7 +1,7 @@
 """What processes tell each other by Redis, so that it holds at once: the database's polling finds it a little later.
 
-A key was revoked, a limit set, somebody erased: look now. Answers were purged. A deployment is cooling down. News may
-be missed, while Redis is away for one: nothing relies on it for being right.
+A key was revoked, a limit set, somebody erased: look now. Answers were purged. A deployment is cooling down, or is well
+again. News may be missed, while Redis is away for one: nothing relies on it for being right.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dragoman.core import Balancer, Redis
+    from dragoman.core import Redis
+    from dragoman.routing.probing import Probing
 
 log = logging.getLogger("dragoman.server")
 
@@ -51,7 +52,15 @@ class Cooling(Struct, frozen=True, tag="cooling"):
     left_s: float
 
 
-_decode = msgspec.json.Decoder(Changed | Purged | Cooling).decode
+class Recovered(Struct, frozen=True, tag="recovered"):
+    """A deployment with a credential, as a probe has found."""
+
+    origin: str
+    name: str
+
+
+Word = Changed | Purged | Cooling | Recovered
+_decode = msgspec.json.Decoder(Word).decode
 
 
 class Change:
@@ -77,11 +86,12 @@ class Change:
 class News:
     """One process's ear and mouth."""
 
-    def __init__(self, redis: Redis, origin: str, balancer: Balancer, change: Change) -> None:
+    def __init__(self, probing: Probing, change: Change) -> None:
         self.on_purged: Callable[[Sequence[str]], object] = _nothing
-        self._redis = redis
-        self._origin = origin
-        self._balancer = balancer
+        self._redis = probing.redis
+        self._origin = probing.origin
+        self._balancer = probing.balancer
+        self._probing = probing
         self._change = change
         self._cooling: dict[str, float] = {}  # until when, of the monotonic clock
         self._lock = threading.Lock()
@@ -90,6 +100,7 @@ class News:
 
     def start(self) -> None:
         """Begin to listen, and to tell."""
+        self._probing.cools = self._cool
         self._redis.listen(CHANNEL, self.hear)
         self._thread.start()
 
@@ -109,13 +120,25 @@ class News:
             self._change.happened()
         elif isinstance(said, Purged):
             self.on_purged(said.labels)
-        elif 0 < said.left_s <= MOST_COOLDOWN_S:
+        elif isinstance(said, Recovered):
             with self._lock:
-                self._cooling[said.name] = time.monotonic() + said.left_s
-                self._balancer.cool_down(said.name, said.left_s)
+                self._cooling.pop(said.name, None)
+                self._balancer.recover(said.name)
+        elif 0 < said.left_s <= MOST_COOLDOWN_S:
+            self._cool(said.name, said.left_s)
+
+    def _cool(self, name: str, left_s: float) -> None:
+        """Cool down by what others have found: it is not told again."""
+        with self._lock:
+            self._cooling[name] = time.monotonic() + left_s
+            self._balancer.cool_down(name, left_s)
 
     def look(self) -> None:
-        """Tell of deployments that have begun to cool down."""
+        """Tell of deployments that are well again, and of those that have begun to cool down."""
+        for name in self._probing.look():
+            with self._lock:
+                self._cooling.pop(name, None)
+            self._tell(Recovered(self._origin, name))
         for member in self._balancer.members():
             left_s = member.cooldown_left_s
             with self._lock:
@@ -130,7 +153,7 @@ class News:
         while not self._stopped.wait(LOOK_EVERY_S):
             self.look()
 
-    def _tell(self, said: Changed | Purged | Cooling) -> None:
+    def _tell(self, said: Word) -> None:
         self._redis.tell(CHANNEL, msgspec.json.encode(said).decode())
 
     def close(self) -> None:

@@ -198,6 +198,10 @@ impl Balancer {
         wait(seconds).is_some_and(|wait| self.balancer.cool_down(name, wait, self.source.now()))
     }
 
+    fn recover(&self, name: &str) -> bool {
+        self.balancer.recover(name)
+    }
+
     fn members(&self) -> Vec<MemberState> {
         self.balancer.members(self.source.now()).into_iter().map(MemberState::from).collect()
     }

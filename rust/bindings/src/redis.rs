@@ -229,6 +229,15 @@ impl Redis {
         self.talk.runtime.spawn(async move { shared.put(&name, &value, kept).await });
     }
 
+    fn claim(&self, py: Python<'_>, name: Vec<u8>, value: Vec<u8>, ttl_s: f64) -> PyResult<Py<Asked>> {
+        let (shared, kept) = (self.shared.clone(), Duration::try_from_secs_f64(ttl_s).unwrap_or_default());
+        let claimed = async move { shared.claim(&name, &value, kept).await.ok() };
+        self.talk.ask(py, claimed, |py, found| {
+            let told = found.map(|(value, left)| (PyBytes::new(py, &value), left.as_secs_f64()));
+            Ok(told.into_pyobject(py)?.into_any().unbind())
+        })
+    }
+
     fn publish(&self, py: Python<'_>, channel: String, word: String) -> bool {
         let shared = self.shared.clone();
         let told = self.talk.wait(py, async move { shared.publish(&channel, &word).await.is_ok() });

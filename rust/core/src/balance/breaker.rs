@@ -16,7 +16,8 @@
 //! request cannot be given all of them.
 //!
 //! The probe is a real request, so no call is paid for that nobody asked for. Nothing else is sent until it
-//! has ended, and one that was cancelled leaves its place to the next.
+//! has ended, and one that was cancelled leaves its place to the next. Which of several processes may send it
+//! is for them to settle; those that may not cool down on, until they are told how it went.
 //!
 //! A member whose tier has no better one may be chosen while open (a *last resort*). Its success closes the
 //! breaker. Its failure only moves it to the end of the line: doubling the cooldown at the rate of the
@@ -194,13 +195,18 @@ impl Breaker {
     pub fn prove(&mut self, pass: Pass) -> bool {
         let proven = pass.role != Role::Normal && pass.epoch == self.epoch;
         if proven {
-            self.enter(State::Closed);
-            self.ramp = Some(RAMP_FIRST);
-            self.consecutive = 0;
-            self.answered.clear();
-            self.failed.clear();
+            self.close();
         }
         proven
+    }
+
+    /// Closes by what the probe of another process has found. False: it was closed.
+    pub fn recover(&mut self) -> bool {
+        let was_closed = self.state == State::Closed;
+        if !was_closed {
+            self.close();
+        }
+        !was_closed
     }
 
     /// The attempt ended without saying anything about health. A probe leaves its place to the next request.
@@ -273,6 +279,14 @@ impl Breaker {
             self.enter(State::Open);
         }
         self.ramp = None;
+    }
+
+    fn close(&mut self) {
+        self.enter(State::Closed);
+        self.ramp = Some(RAMP_FIRST);
+        self.consecutive = 0;
+        self.answered.clear();
+        self.failed.clear();
     }
 
     fn climb(&mut self) {

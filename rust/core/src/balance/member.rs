@@ -143,6 +143,12 @@ impl Member {
         self.breaker.cool_down(wait, now);
     }
 
+    pub fn recover(&mut self) {
+        if self.breaker.recover() {
+            self.load.forget();
+        }
+    }
+
     pub fn state(&mut self, now: Moment) -> MemberState {
         MemberState {
             name: self.name.clone(),

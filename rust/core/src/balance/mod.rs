@@ -163,6 +163,16 @@ impl Balancer {
         true
     }
 
+    /// A member may be tried again, as the probe of another process has found. False: there is none of that name.
+    pub fn recover(&self, name: &str) -> bool {
+        let mut state = lock(&self.state);
+        let Some(&number) = state.by_name.get(name) else { return false };
+        if let Some(member) = state.members.get_mut(number) {
+            member.recover();
+        }
+        true
+    }
+
     /// What is known of every member, in the order in which they were registered.
     pub fn members(&self, now: Moment) -> Vec<MemberState> {
         lock(&self.state).members.iter_mut().map(|member| member.state(now)).collect()

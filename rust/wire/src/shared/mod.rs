@@ -178,8 +178,26 @@ impl Shared {
     }
 
     pub async fn put(&self, name: &[u8], value: &[u8], kept: Duration) -> Result<(), Trouble> {
-        let kept_ms = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX).max(1);
-        self.command(redis::cmd("SET").arg(self.named(name)).arg(value).arg("PX").arg(kept_ms)).await
+        self.command(redis::cmd("SET").arg(self.named(name)).arg(value).arg("PX").arg(millis(kept))).await
+    }
+
+    /// Puts a value where there is none yet: what only one process of all may have. Whose value there is then, and for
+    /// how long.
+    pub async fn claim(
+        &self,
+        name: &[u8],
+        value: &[u8],
+        kept: Duration,
+    ) -> Result<(Vec<u8>, Duration), Trouble> {
+        let named = self.named(name);
+        let mut line = self.line()?;
+        let mut asked = redis::pipe();
+        asked.atomic();
+        asked.cmd("SET").arg(&named).arg(value).arg("NX").arg("PX").arg(millis(kept)).ignore();
+        asked.cmd("GET").arg(&named).cmd("PTTL").arg(&named);
+        let answer: Result<(Vec<u8>, i64), _> = asked.query_async(&mut line.connection).await;
+        let (found, left_ms) = answer.map_err(|error| self.failed(&line, error))?;
+        Ok((found, Duration::from_millis(u64::try_from(left_ms).unwrap_or_default())))
     }
 
     fn named(&self, name: &[u8]) -> Vec<u8> {
@@ -233,6 +251,11 @@ impl Shared {
         }
         Trouble::Failed(error)
     }
+}
+
+/// As the server takes times: it knows no shorter one.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 /// Whether others would fare no better: not where a value is of another type than ours are, or makes no sense.

@@ -194,3 +194,19 @@ fn a_last_resort_closes_it_or_goes_to_the_end_of_the_line() {
     attempt(&mut breaker, Verdict::Good, 4.0);
     assert_eq!(breaker.state(), State::Closed);
 }
+
+#[test]
+fn another_s_probe_closes_it_as_its_own_does() {
+    let mut breaker = after(&[FAILED; 5]);
+    let late = breaker.begin(breaker.standing(0, at(1.0)));
+    assert!(breaker.recover());
+    assert_eq!((breaker.state(), left_s(&breaker, 1.0)), (State::Closed, 0.0));
+    assert_eq!(breaker.standing(0, at(1.0)), Standing::Ready);
+    assert_eq!(breaker.standing(1, at(1.0)), Standing::Ramping);
+    breaker.settle(late, FAILED, at(1.0), LEAST);
+    assert_eq!(breaker.state(), State::Closed, "what was begun before says nothing of now");
+    assert!(!breaker.recover(), "it is closed");
+    attempt(&mut breaker, FAILED, 1.0);
+    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(left_s(&breaker, 1.0), 10.0, "a relapse");
+}
