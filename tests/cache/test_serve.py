@@ -352,6 +352,20 @@ def test_an_answer_that_is_too_large_is_not_kept(serve: Serve, upstream: Upstrea
         assert [served.chat(stream=streams).headers["x-dragoman-cache"] for _ in range(2)] == ["miss", "miss"]
 
 
+def test_an_answer_that_has_grown_too_large_is_asked_for_again_at_once(serve: Serve, upstream: Upstream) -> None:
+    served = serve(config_for(upstream.base_url, cache={"mode": "on", "max_entry_bytes": 100}))
+    gate = threading.Event()
+    begun = (send(stream_head() + chunk(role_event() + event("Hel" * 40))), until(gate))
+    upstream.reply(expect, *begun, send(chunk(event(finish_reason="stop") + DONE) + LAST_CHUNK))
+    upstream.reply(expect, stream())
+    first = served.begin("POST", CHAT, chat_body(stream=True))
+    wait_for(first, b"HelHel")
+    second = served.chat(stream=True)
+    assert (second.status, second.headers["x-dragoman-cache"], asked(upstream)) == (200, "miss", 2)
+    gate.set()
+    assert first.wait().body.endswith(DONE)
+
+
 def test_vectors_are_kept_too(served: Served, upstream: Upstream) -> None:
     vectors = {
         "object": "list",

@@ -41,8 +41,9 @@ class Flight:
 
     @property
     def is_open(self) -> bool:
-        """Whether one more may follow: not where the call is about to end since nobody waits for it."""
-        return not self.run.request.is_abandoned
+        """Whether one more may follow: not where the call is about to end since nobody waits for it, and not where the
+        answer has grown too large."""
+        return not (self.run.request.is_abandoned or self.recording.dropped)
 
     def leave(self) -> None:
         """A follower is gone, or has it all."""
