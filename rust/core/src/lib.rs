@@ -13,4 +13,6 @@ pub mod ledger;
 pub mod mask;
 pub mod nearest;
 pub mod quantiles;
+pub mod recording;
+mod sync;
 pub mod tokens;

@@ -8,6 +8,7 @@
 mod files;
 mod log;
 mod read;
+mod sync;
 
 #[cfg(test)]
 mod tests;

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dragoman_core::audit::{Hash, Head, Tree, ZERO, link, write_line};
 use ring::signature::Ed25519KeyPair;
 
 use crate::files::{append_head, lock, segment_path};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Called once: whether the record is durable.
 pub type Waiter = Box<dyn FnOnce(bool) + Send>;
@@ -82,7 +82,7 @@ impl Log {
         let mut file = Files::open(settings, key)?;
         let of_thread = Arc::clone(&shared);
         let run = move || run(&of_thread, &mut file);
-        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(run)?;
+        let thread = thread::Builder::new().name("audit".to_owned()).spawn(run)?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
@@ -169,7 +169,7 @@ fn run(shared: &Shared, files: &mut Files) {
             return;
         }
         if !well || tidied.is_err() {
-            std::thread::sleep(RETRY_EVERY);
+            thread::sleep(RETRY_EVERY);
         }
     }
 }

@@ -17,8 +17,9 @@
 //! probe.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod backoff;
 mod breaker;

@@ -1,6 +1,6 @@
 //! An attempt on its way.
 
-use std::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex};
 
 use super::member::{Attempt, Outcome};
 use super::moment::Moment;
