@@ -51,7 +51,21 @@ def test_what_is_looked_for_can_be_chosen() -> None:
     known = dict(Masker.known_entities())
     assert known["SECRET"]
     assert not known["URL"]
+    assert not known["PERSON"]
     assert len(Masker.known_secrets()) >= 220
+
+
+def test_people_and_where_they_live() -> None:
+    text = "My name is Zoë Brontë, and I live at 12 Mill Lane, Haworth BD22 8DU."
+    found = Masker(entities=["PERSON", "STREET_ADDRESS"]).find(text)
+    assert [(entity, text[start:end]) for entity, _, start, end, _ in found] == [
+        ("PERSON", "Zoë Brontë"),
+        ("STREET_ADDRESS", "12 Mill Lane, Haworth BD22 8DU"),
+    ]
+    session = Masker(entities=["PERSON"]).session(KEY)
+    masked = session.mask(text)
+    assert "Zoë" not in masked
+    assert session.unmask(masked) == text
 
 
 def test_actions() -> None:
@@ -175,7 +189,8 @@ def test_a_hundred_thousand_texts_come_back() -> None:
 @pytest.mark.recorded
 def test_personal_data_at_or_above_the_incumbent(bench: Any, recorded: Path) -> None:
     for (label, dataset), (_, _, f1, theirs) in bench.masking(recorded).items():
-        assert f1 >= theirs - 1e-9, (label, dataset, f1, theirs)
+        least = 0.75 if theirs is None else theirs  # what a kind has to have to be looked for by default
+        assert f1 >= least - 1e-9, (label, dataset, f1, least)
 
 
 @pytest.mark.recorded

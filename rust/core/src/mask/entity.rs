@@ -28,6 +28,8 @@ pub enum Entity {
     PostalCode,
     Url,
     Date,
+    Person,
+    Address,
     Literal,
 }
 
@@ -47,8 +49,9 @@ const fn facts(entity: Entity, name: &'static str, label: &'static str, by_defau
     Facts { entity, name, label, by_default }
 }
 
-/// All kinds. Of finds that overlap, the kind that comes first wins where scores are equal.
-pub const ENTITIES: [Facts; 24] = [
+/// All kinds. Persons are not looked for by default though they are found well: most names in questions are of those
+/// whom the question is about, and a model that is not told whom cannot answer it. Of finds that overlap, the kind that comes first wins where scores are equal.
+pub const ENTITIES: [Facts; 26] = [
     facts(Entity::Secret, "SECRET", "SECRET", true),
     facts(Entity::UrlCredentials, "URL_CREDENTIALS", "URL_CREDENTIALS", true),
     facts(Entity::Custom, "CUSTOM", "CUSTOM", true),
@@ -73,6 +76,8 @@ pub const ENTITIES: [Facts; 24] = [
     facts(Entity::PostalCode, "POSTAL_CODE", "POSTAL_CODE", false),
     facts(Entity::Url, "URL", "URL", false),
     facts(Entity::Date, "DATE_TIME", "DATE", false),
+    facts(Entity::Person, "PERSON", "PERSON", false),
+    facts(Entity::Address, "STREET_ADDRESS", "ADDRESS", true),
 ];
 
 impl Entity {
@@ -95,7 +100,14 @@ impl Entity {
     pub fn is_number(self) -> bool {
         !matches!(
             self,
-            Self::Secret | Self::UrlCredentials | Self::Custom | Self::Email | Self::Url | Self::Literal
+            Self::Secret
+                | Self::UrlCredentials
+                | Self::Custom
+                | Self::Email
+                | Self::Url
+                | Self::Person
+                | Self::Address
+                | Self::Literal
         )
     }
 

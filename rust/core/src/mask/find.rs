@@ -8,7 +8,10 @@ use super::entity::{Entities, Entity};
 use super::numbers::{self, Group};
 use super::text::{byte_at, slice};
 use super::view::View;
-use super::{dates, decode, email, network, phone, place, placeholder, secrets, told, wallet};
+use super::{
+    addresses, dates, decode, email, network, persons, phone, place, placeholder, secrets, spelt, told,
+    wallet,
+};
 
 #[cfg(test)]
 mod tests;
@@ -125,6 +128,7 @@ impl Finder {
         self.custom.find(&view.bytes, &mut hits);
         placeholder::find(&view.bytes, &mut hits);
         self.scan(&view.bytes, depth, &mut hits);
+        self.read_names(&view.bytes, &mut hits);
         if view.is_changed() {
             hits.found.iter_mut().for_each(|hit| hit.place = view.original(hit.place.clone()));
         }
@@ -132,12 +136,16 @@ impl Finder {
     }
 
     fn scan(&self, bytes: &[u8], depth: usize, hits: &mut Hits) {
-        let mut groups = Vec::new();
+        let (mut groups, mut places) = (Vec::new(), addresses::Places::default());
+        let has_addresses = hits.wants(Entity::Address);
         let (mut run, mut chained, mut colons) = (0, 0, 0);
         for (at, byte) in bytes.iter().enumerate() {
             match CLASSES.get(usize::from(*byte)) {
                 Some(Class::Word) => continue,
                 Some(Class::Digit) => {
+                    if has_addresses {
+                        places.add(at);
+                    }
                     if self.numbers && at >= chained {
                         chained = digits(bytes, at, chained, &mut groups, hits);
                     }
@@ -156,10 +164,19 @@ impl Finder {
         if bytes.len() - run >= LONG_RUN {
             self.long_run(bytes, run..bytes.len(), depth, hits);
         }
+        addresses::find(bytes, &places, hits);
         if hits.wants(Entity::Url) {
             for at in memchr::memmem::find_iter(bytes, b"www.") {
                 network::www(bytes, at..at + 4, hits);
             }
+        }
+    }
+
+    /// Looks for names, which any word may be.
+    fn read_names(&self, bytes: &[u8], hits: &mut Hits) {
+        if hits.wants(Entity::Person) {
+            let text = std::str::from_utf8(bytes).unwrap_or_default();
+            persons::find(text, &spelt::words(text), hits);
         }
     }
 
@@ -198,7 +215,8 @@ impl Finder {
                     (*start, !other.blocks && hit.place.start <= *start && other.place.end <= hit.place.end)
                 })
                 .collect();
-            let is_whole = matches!(hit.entity, Entity::Secret | Entity::Url | Entity::Custom);
+            let is_whole =
+                matches!(hit.entity, Entity::Secret | Entity::Url | Entity::Custom | Entity::Address);
             if others.is_empty() || is_whole && others.iter().all(|(_, held)| *held) {
                 for (start, _) in others {
                     kept.remove(&start);

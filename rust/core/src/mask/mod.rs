@@ -1,5 +1,6 @@
 //! Finds personal data and secrets in texts, and hides them so that they can be shown again.
 
+mod addresses;
 mod body;
 mod custom;
 mod dates;
@@ -11,11 +12,13 @@ mod find;
 mod fold;
 mod network;
 mod numbers;
+mod persons;
 mod phone;
 mod place;
 mod placeholder;
 pub mod secrets;
 mod session;
+mod spelt;
 mod text;
 mod told;
 mod unmask;
