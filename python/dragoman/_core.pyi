@@ -1197,7 +1197,8 @@ class SemanticIndex:
     or opposites are never the same; every other difference lowers a score that begins at 1.
 
     :param most_rows: of a namespace; beyond, the oldest are forgotten.
-    :param dimensions: of vectors that are given; by default the embedder's.
+    :param dimensions: of vectors that are given; by default the embedder's. 0: those of a namespace have the length of
+        its first.
     """
 
     def __new__(cls, embedder: Embedder, most_rows: int = 50000, dimensions: int | None = None) -> Self: ...
@@ -1209,6 +1210,8 @@ class SemanticIndex:
         self, namespace: bytes, text: str, least_score: float, vector: list[float] | None = None
     ) -> list[tuple[bytes, float, float]]:
         """Questions that ask the same: id, score and cosine (0.5 at least), best first, of the nearest four."""
+    def vector(self, id: bytes) -> bytes | None:
+        """A question's vector as it is kept: of length 127, in signed bytes. ``None``: there is no such question."""
     def judge(self, one: str, other: str) -> tuple[float, str]:
         """The score of a pair, and what spoke against it most; empty where nothing did."""
     def rows(self) -> list[tuple[bytes, bytes, str]]:

@@ -21,7 +21,7 @@ from dragoman.guardrails.called.asked import Asking
 from dragoman.guardrails.guarding import Calling
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.guardrails.request import seen_of_call
-from dragoman.routing.apart import ask_again, ask_apart, ask_model
+from dragoman.routing.apart import ask_again, ask_apart, ask_embedding, ask_model
 from dragoman.routing.arrival import call_of, come, controlled
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
@@ -82,7 +82,8 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         else:
             if guarding is not None:
                 await guarding.settled()
-            provider = Provider(ask, partial(_check, gateway, call, plan, run))
+            embed = partial(ask_embedding, gateway, call, run)
+            provider = Provider(ask, embed, partial(_check, gateway, call, plan, run))
             await through_cache(gateway.answers, look, call, run, provider)
     except RequestError as error:
         run.fail(error)

@@ -95,6 +95,18 @@ def test_keys_have_32_bytes() -> None:
             call()
 
 
+def test_vectors_that_are_given_may_have_a_length_a_namespace() -> None:
+    questions = SemanticIndex(Embedder.spelling(), 10, 0)
+    other = b"o" * 32
+    assert questions.add(N, id_of(1), "What is a lamp?", [3.0, 4.0])
+    assert questions.add(other, id_of(2), "What is a lamp?", [1.0, 0.0, 0.0])
+    assert not questions.add(N, id_of(3), "What is a lamp?", [1.0, 0.0, 0.0]), "another length"
+    assert questions.find(N, "What is a lamp?", 0.9, [1.0, 0.0, 0.0]) == []
+    assert [found[0] for found in questions.find(N, "What is a lamp?", 0.9, [3.0, 4.0])] == [id_of(1)]
+    assert questions.vector(id_of(1)) == bytes([76, 102])
+    assert questions.vector(id_of(3)) is None
+
+
 SAME = [
     ("What's the capital of France?", "what is the capital of france"),
     ("How do I change a bulb?", "How can I change the bulbs?"),

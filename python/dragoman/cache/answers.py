@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dragoman.cache import kept as notes
-from dragoman.cache.embedders import embedder_of
 from dragoman.cache.semantic import Semantics
 from dragoman.core import ExactCache
 
@@ -35,7 +34,7 @@ class AnswerCache:
         self.on_purge: Callable[[Sequence[str]], object] = _nothing
         self._entries = ExactCache(config.max_bytes)
         self.flights: dict[bytes, Flight] = {}
-        self.semantics = Semantics(embedder_of(config.embedding), config.max_questions)
+        self.semantics = Semantics(config)
 
     def replace(self, config: Cache) -> None:
         """Put another configuration in force. With other sizes or another embedding, all is forgotten.
@@ -44,7 +43,7 @@ class AnswerCache:
         """
         before, self._config = self._config, config
         if config.embedding != before.embedding or config.max_questions != before.max_questions:
-            self.semantics = Semantics(embedder_of(config.embedding), config.max_questions)
+            self.semantics = Semantics(config)
         if config.max_bytes != before.max_bytes:
             self._entries = ExactCache(config.max_bytes)
 

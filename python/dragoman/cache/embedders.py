@@ -14,6 +14,13 @@ from dragoman.errors import ConfigError
 LENGTH_BYTES = 8
 
 
+class Meaning(msgspec.Struct, frozen=True):
+    """A text's vector as a provider's model has it. Those of two models say nothing of each other."""
+
+    model: str
+    vector: list[float]
+
+
 class _Tensor(msgspec.Struct):
     dtype: str
     shape: tuple[int, ...]
@@ -21,12 +28,12 @@ class _Tensor(msgspec.Struct):
 
 
 def embedder_of(name: str) -> Embedder:
-    """The embedder of that name.
+    """The embedder of that name; where a provider makes the vectors, the one that tells words apart.
 
     Raises:
         ConfigError: its weights are not installed, or are not what they should be.
     """
-    return Embedder.spelling() if name == "spelling" else _wordllama()
+    return _wordllama() if name == "wordllama" else Embedder.spelling()
 
 
 def _wordllama() -> Embedder:

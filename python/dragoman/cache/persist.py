@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dragoman.cache")
 
-VERSION = b"dragoman/cache/1"
+VERSION = b"dragoman/cache/2"
 NAME = "cache.sealed"
 
 
 class _Saved(Struct, array_like=True):
     entries: list[tuple[bytes, tuple[bytes, bytes], list[str], int, int]]
-    questions: list[tuple[bytes, bytes, str]]
+    questions: list[tuple[bytes, bytes, str, bytes]]
 
 
 class CacheFile:
@@ -39,7 +39,7 @@ class CacheFile:
 
     def save(self, cache: AnswerCache) -> None:
         """Write all that is kept. A failure is logged and nothing else."""
-        saved = _Saved(cache.entries(), cache.semantics.index.rows())
+        saved = _Saved(cache.entries(), cache.semantics.rows())
         sealed = self._sealer.seal(msgspec.msgpack.encode(saved), VERSION)
         new = self.path.with_suffix(".new")
         try:
@@ -63,8 +63,7 @@ class CacheFile:
             log.warning("the saved cache cannot be read: %s", error)
             return
         cache.restore(saved.entries)
-        for namespace, key, text in saved.questions:
-            cache.semantics.index.add(namespace, key, text)
+        cache.semantics.restore(saved.questions)
 
     def remove(self) -> None:
         """Leave nothing."""

@@ -12,14 +12,16 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dragoman.cache.embedders import embedder_of
 from dragoman.cache.watch import Watch, Watches
+from dragoman.config.caching import BUILT_IN_EMBEDDINGS
 from dragoman.core import ExactCache, SemanticIndex
 from dragoman.dialects.canonical import Text
 
 if TYPE_CHECKING:
     from dragoman.cache.answers import AnswerCache
-    from dragoman.config.caching import Semantic
-    from dragoman.core import Embedder
+    from dragoman.cache.embedders import Meaning
+    from dragoman.config.caching import Cache, Semantic
     from dragoman.dialects.canonical import Request
     from dragoman.routing.call import Call
 
@@ -68,22 +70,50 @@ def _without(request: Request) -> Request:
     return replace(request, messages=(*request.messages[:-1], emptied), extra=extra)
 
 
+def _of_model(namespace: bytes, meaning: Meaning) -> bytes:
+    """A namespace of one model's vectors of one length: others are never compared with them."""
+    return ExactCache.key([namespace, meaning.model.encode(), str(len(meaning.vector)).encode()])
+
+
 class Semantics:
     """Questions that have been answered."""
 
-    def __init__(self, embedder: Embedder, most_rows: int) -> None:
-        self.embedder = embedder
+    def __init__(self, config: Cache) -> None:
+        """:raises ConfigError: the embedding cannot be had."""
+        self.embedder = embedder_of(config.embedding)
+        self.model = "" if config.embedding in BUILT_IN_EMBEDDINGS else config.embedding  # whom vectors are asked of
         self.watches = Watches()
-        self.index = SemanticIndex(embedder, most_rows)
+        self.index = SemanticIndex(self.embedder, config.max_questions, 0 if self.model else None)
 
-    def add(self, question: Question, key: bytes) -> None:
-        """A question has an answer, kept under that key."""
-        self.index.add(question.namespace, key, question.text)
+    def add(self, question: Question, key: bytes, meaning: Meaning | None) -> None:
+        """A question has an answer, kept under that key.
 
-    def find(self, question: Question) -> list[tuple[bytes, float]]:
+        :param meaning: its vector, where a model makes them; without one it is not found again.
+        """
+        if meaning is None and not self.model:
+            self.index.add(question.namespace, key, question.text)
+        elif meaning is not None:
+            self.index.add(_of_model(question.namespace, meaning), key, question.text, meaning.vector)
+
+    def find(self, question: Question, meaning: Meaning | None) -> list[tuple[bytes, float]]:
         """The keys of answers to questions that ask the same, and how sure that is."""
-        found = self.index.find(question.namespace, question.text, question.watch.least_score)
+        least = question.watch.least_score
+        if meaning is not None:
+            found = self.index.find(_of_model(question.namespace, meaning), question.text, least, meaning.vector)
+        else:
+            found = [] if self.model else self.index.find(question.namespace, question.text, least)
         return [(key, score) for key, score, _ in found]
+
+    def rows(self) -> list[tuple[bytes, bytes, str, bytes]]:
+        """All questions, to be restored: namespace, key, text, and the vector where a model has made it."""
+        kept = [(row, self.index.vector(row[1]) if self.model else b"") for row in self.index.rows()]
+        return [(*row, vector) for row, vector in kept if vector is not None]
+
+    def restore(self, rows: list[tuple[bytes, bytes, str, bytes]]) -> None:
+        """Know again what was known, as far as vectors are still made in the same way."""
+        for namespace, key, text, vector in rows:
+            if bool(vector) == bool(self.model):
+                self.index.add(namespace, key, text, [float(value) for value in memoryview(vector).cast("b")] or None)
 
     def sweep(self, cache: AnswerCache, *, spare: int = SPARE_ROWS) -> None:
         """Forget the questions whose answers are gone, if they may be many."""

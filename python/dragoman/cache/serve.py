@@ -7,6 +7,7 @@ from random import random
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dragoman.cache.flight import Flight, Follower
 from dragoman.cache.identity import apart_from_body, is_one_answer, key_of, whose_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from dragoman.access.cache_knobs import CacheWish
     from dragoman.cache.answers import AnswerCache
+    from dragoman.cache.embedders import Meaning
     from dragoman.cache.watch import Watch, Watches
     from dragoman.config.caching import Cache
     from dragoman.core import Outcome
@@ -43,6 +45,7 @@ class Look(Struct, frozen=True, kw_only=True):
     wish: CacheWish
     config: Cache
     question: Question | None = None  # None: it is not looked for in other words
+    meaning: Meaning | None = None  # the question's vector, where a model makes them
 
 
 def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes, watches: Watches) -> Look | None:
@@ -83,6 +86,7 @@ class Provider(Struct, frozen=True):
     """How a provider is asked."""
 
     ask: Callable[[], Awaitable[None]]  # and the client answered
+    embed: Callable[[str, str], Awaitable[Meaning | None]]  # asks the model of that alias for a text's vector
     check: Callable[[Watch, Kept], None]  # begins to ask for the same once more, to see whether a hit was right
 
 
@@ -93,7 +97,10 @@ async def through_cache(cache: AnswerCache, look: Look, call: Call, run: Run, pr
         RequestError: there is no answer. The client has been told already where its answer had begun.
     """
     run.cache = "refresh" if look.wish.refresh else "miss"
-    if not look.wish.refresh and (_given(cache, look, call, run) or _given_alike(cache, look, call, run, provider)):
+    if not look.wish.refresh and _given(cache, look, call, run):
+        return
+    look = await _understood(cache, look, run, provider)
+    if not look.wish.refresh and _given_alike(cache, look, call, run, provider):
         return
     if look.wish.only_cached:
         if cache.is_shared and await _kept_since(cache, look, call, run):
@@ -136,12 +143,23 @@ async def _kept_since(cache: AnswerCache, look: Look, call: Call, run: Run) -> b
     return cache.is_shared and await cache.fetch(look.key) and _given(cache, look, call, run)
 
 
+async def _understood(cache: AnswerCache, look: Look, run: Run, provider: Provider) -> Look:
+    """The same with the question's vector, where a model is to be asked for it, and the answer is not under way."""
+    model, flight = cache.semantics.model, cache.flights.get(look.key)
+    joins = flight is not None and flight.is_open and look.config.share_in_flight and not look.wish.refresh
+    if look.question is None or not model or joins:
+        return look
+    meaning = await provider.embed(model, look.question.text)
+    run.request.check_wanted()
+    return replace(look, meaning=meaning)
+
+
 def _given_alike(cache: AnswerCache, look: Look, call: Call, run: Run, provider: Provider) -> bool:
     """Give the answer to a question that asks the same in other words, if there is one."""
     if look.question is None:
         return False
     watch = look.question.watch
-    for key, score in cache.semantics.find(look.question):
+    for key, score in cache.semantics.find(look.question, look.meaning):
         found = cache.find(key, look.wish.max_age_s)
         if found is None:
             cache.semantics.index.remove(key)
@@ -212,7 +230,7 @@ def _keep(cache: AnswerCache, look: Look, flight: Flight) -> None:
         ttl_s = min(wish.ttl_s or wish.max_age_s or look.config.ttl_s, look.config.max_ttl_s)
         cache.keep(look.key, recording.body, flight.kept, labels_of(run, wish.namespace), ttl_s)
         if look.question is not None and flight.kept.finish_reason not in CALLS:
-            cache.semantics.add(look.question, look.key)
+            cache.semantics.add(look.question, look.key, look.meaning)
             cache.semantics.sweep(cache)
 
 

@@ -11,8 +11,8 @@ from dragoman.config.part import Part
 CacheMode = Literal["off", "ask", "on"]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 PositiveInt = Annotated[int, Meta(ge=1)]
-
-
+# What makes vectors here; every other name is a model's, of whose provider they are asked.
+BUILT_IN_EMBEDDINGS = ("spelling", "wordllama")
 Share = Annotated[float, Meta(gt=0, lt=1)]
 
 
@@ -40,9 +40,10 @@ class Cache(Part, frozen=True, kw_only=True):
     max_ttl_s: Annotated[Seconds, "the longest that a request may ask for"] = 30 * 86_400.0
     max_bytes: Annotated[PositiveInt, "all answers together, in memory"] = 64 * 1024 * 1024
     max_entry_bytes: Annotated[PositiveInt, "a larger answer is not kept"] = 1024 * 1024
-    embedding: Annotated[
-        Literal["spelling", "wordllama"], "how questions in other words are found; wordllama: dragoman[semantic]"
-    ] = "spelling"
+    embedding: Annotated[str, "how other words are found: spelling, wordllama, or a model's alias"] = "spelling"
+    embedding_timeout_s: Annotated[
+        float, Meta(gt=0, le=30), "a model that takes longer is not waited for: nothing is found"
+    ] = 1.0
     max_questions: Annotated[PositiveInt, "that are found in other words, for each prompt around them"] = 50_000
     shared: Annotated[bool, "keep answers in redis as well, sealed, for all workers and servers"] = False
     persist: Annotated[bool, "keep answers over a restart, sealed, in the data_dir"] = False

@@ -17,6 +17,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from dragoman.config import limiting, signing_in
+from dragoman.config.caching import BUILT_IN_EMBEDDINGS
 from dragoman.config.guards import KINDS, Guardrail, usable
 from dragoman.config.prompting import Prompting, problems_of
 from dragoman.config.resolve import REHEARSAL, deployment_for
@@ -56,6 +57,7 @@ def check(config: Config, problems: Problems, check_key: KeyCheck | None) -> Non
         problems.add(("audit", "syslog"), "is not udp://host:port")
     _check_issuers(config, problems)
     _check_sharing(config, problems)
+    _check_embedding(config, problems)
     _check_keys(config.keys, problems, check_key)
 
 
@@ -314,6 +316,14 @@ def _check_sharing(config: Config, problems: Problems) -> None:
         missing += [] if config.redis is not None else ["redis.url: redis://..."]
         if missing:
             problems.add(("server", "workers"), f"several processes share what they count: set {' and '.join(missing)}")
+
+
+def _check_embedding(config: Config, problems: Problems) -> None:
+    name = config.cache.embedding
+    if name not in (*BUILT_IN_EMBEDDINGS, *config.routes) and deployment_for(name, config) is None:
+        hint = problems.hint(name, (*BUILT_IN_EMBEDDINGS, *config.routes, *config.deployments))
+        built_in = " or ".join(BUILT_IN_EMBEDDINGS)
+        problems.add(("cache", "embedding"), f"is neither {built_in} nor the name of a route or a deployment{hint}")
 
 
 def _check_keys(keys: tuple[Key, ...], problems: Problems, check_key: KeyCheck | None) -> None:

@@ -6,16 +6,19 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import structs
 from msgspec.structs import replace
 
 from dragoman.access.knobs import NONE
+from dragoman.cache.embedders import Meaning
 from dragoman.core import RequestBody
 from dragoman.dialects.canonical import Message, Text
 from dragoman.dialects.dialect import Path, Target
 from dragoman.dialects.fields import Unreadable
 from dragoman.dialects.losses import Losses
 from dragoman.dialects.table import DIALECTS
+from dragoman.dialects.tasks import openai_embeddings
 from dragoman.errors import RequestError
 from dragoman.guardrails.prompts.apply import conversation_of
 from dragoman.routing.attempts import dispatch
@@ -24,6 +27,7 @@ from dragoman.routing.reading import Reading
 from dragoman.routing.run import Run
 from dragoman.routing.settle import settle, text_of
 from dragoman.routing.surface import Surface
+from dragoman.routing.tasks import TaskTranslation
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -60,6 +64,14 @@ class Nobody:
 COMPLAINT = "That answer cannot be used: {}. Answer again, with the JSON alone and nothing before or after it."
 # How a model is asked whose answer is for the gateway alone.
 JUDGED = Surface(endpoint="chat", dialect="openai_chat", native=lambda at, model: "/chat/completions", counted="chat")
+EMBEDDED = Surface(
+    endpoint="embeddings",
+    dialect="openai_chat",
+    spoken="openai_embeddings",
+    native=lambda at, model: "/embeddings",
+    counted="embeddings",
+    task="openai_embeddings",
+)
 
 
 async def _asked(gateway: Gateway, plan: Plan, call: Call, run: Run) -> Run | None:
@@ -91,34 +103,75 @@ def _text(run: Run | None) -> str | None:
     return None if run is None or run.outcome is None else text_of(run, run.outcome)[0]
 
 
-async def ask_model(gateway: Gateway, asked_by: Run, alias: str, raw: bytes, timeout_s: float) -> str | None:
-    """Ask a model something of the gateway's own: the text of its answer, ``None`` where there is none.
-
-    :param asked_by: for whose request; it need not be allowed the model itself.
-    :param raw: a chat request of OpenAI's.
-    """
-    principal = structs.replace(asked_by.principal, allow=("*",))
+async def _ask_own(gateway: Gateway, run: Run, alias: str, call: Call) -> Run | None:
+    """Ask a model something of the gateway's own."""
     try:
-        plan = gateway.snapshot.plan(alias, (), principal)
+        plan = gateway.snapshot.plan(alias, (), run.principal)
     except RequestError as error:
-        log.error("a guardrail asks for the model %r: %s", alias, error.message)
+        log.error("the %s asks for the model %r: %s", run.endpoint, alias, error.message)
         return None
+    return await _asked(gateway, plan, call, run)
+
+
+def _own_call(surface: Surface, raw: bytes, deadline_s: float) -> Call:
     at = Path()
-    call = Call(
-        endpoint="chat",
+    return Call(
+        endpoint=surface.endpoint,
         path="",
         raw=raw,
         body=RequestBody(raw),
         knobs=NONE,
-        deadline_s=monotonic() + timeout_s,
+        deadline_s=deadline_s,
         session="",
         headers=[],
-        surface=JUDGED,
+        surface=surface,
         at=at,
-        reading=Reading(DIALECTS["openai_chat"], raw, at),
+        reading=Reading(DIALECTS[surface.dialect], raw, at, surface.task),
         policy="allow",
     )
-    return _text(await _asked(gateway, plan, call, _apart(asked_by, "guardrail", principal)))
+
+
+def _anything(principal: Principal) -> Principal:
+    """The same, allowed every model: what the gateway asks for somebody need not be allowed to that one."""
+    return structs.replace(principal, allow=("*",))
+
+
+async def ask_model(gateway: Gateway, asked_by: Run, alias: str, raw: bytes, timeout_s: float) -> str | None:
+    """Ask a model for a guardrail: the text of its answer, ``None`` where there is none.
+
+    :param asked_by: for whose request.
+    :param raw: a chat request of OpenAI's.
+    """
+    run = _apart(asked_by, "guardrail", _anything(asked_by.principal))
+    return _text(await _ask_own(gateway, run, alias, _own_call(JUDGED, raw, monotonic() + timeout_s)))
+
+
+async def ask_embedding(gateway: Gateway, call: Call, asked_by: Run, alias: str, text: str) -> Meaning | None:
+    """Ask a model for the vector of a question; ``None`` where there is none, or not in time.
+
+    :param call: what was asked; what is left of its time is all there is.
+    """
+    run = _apart(asked_by, "cache", _anything(asked_by.principal))
+    raw = msgspec.json.encode({"model": alias, "input": text, "encoding_format": "float"})
+    deadline_s = min(call.deadline_s, monotonic() + gateway.snapshot.config.cache.embedding_timeout_s)
+    answered = await _ask_own(gateway, run, alias, _own_call(EMBEDDED, raw, deadline_s))
+    if answered is None or answered.outcome is None or answered.deployment is None:
+        return None
+    return _meaning(answered, raw)
+
+
+def _meaning(run: Run, raw: bytes) -> Meaning | None:
+    assert run.outcome is not None and run.deployment is not None  # noqa: S101 - for the type checker
+    try:
+        if isinstance(run.translation, TaskTranslation):
+            told = run.translation.told
+        else:
+            asked = openai_embeddings.TASK.read_request(raw, Path())
+            told = openai_embeddings.TASK.read_answer(run.outcome.body, asked, run.deployment.written_for)
+    except Unreadable:
+        return None
+    model = f"{run.deployment.provider}/{run.deployment.model}"
+    return Meaning(model, told.floats[0]) if len(told.floats) == 1 else None
 
 
 async def ask_again(

@@ -130,7 +130,7 @@ struct SemanticIndex {
 type Hit<'py> = (Bound<'py, PyBytes>, f32, f32);
 
 impl SemanticIndex {
-    fn vector(&self, text: &str, given: Option<Vec<f32>>) -> Vec<f32> {
+    fn vector_of(&self, text: &str, given: Option<Vec<f32>>) -> Vec<f32> {
         given.unwrap_or_else(|| self.embedder.embed(text))
     }
 
@@ -153,7 +153,7 @@ impl SemanticIndex {
     #[pyo3(signature = (namespace, id, text, vector = None))]
     fn add(&self, namespace: &[u8], id: &[u8], text: &str, vector: Option<Vec<f32>>) -> PyResult<bool> {
         let (namespace, id) = (key(namespace, "a namespace")?, key(id, "an id")?);
-        let vector = self.vector(text, vector);
+        let vector = self.vector_of(text, vector);
         let mut questions = locked(&self.questions);
         let (added, gone) = questions.index.add(namespace, id, &vector);
         if let Some(gone) = gone {
@@ -182,7 +182,7 @@ impl SemanticIndex {
         vector: Option<Vec<f32>>,
     ) -> PyResult<Vec<Hit<'py>>> {
         let namespace = key(namespace, "a namespace")?;
-        let vector = self.vector(text, vector);
+        let vector = self.vector_of(text, vector);
         let questions = locked(&self.questions);
         let near = questions.index.search(&namespace, &vector, CANDIDATES, LEAST_COSINE);
         if near.is_empty() {
@@ -199,6 +199,13 @@ impl SemanticIndex {
         }
         hits.sort_by(|one, other| other.1.total_cmp(&one.1));
         Ok(hits)
+    }
+
+    fn vector<'py>(&self, py: Python<'py>, id: &[u8]) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let questions = locked(&self.questions);
+        let vector = questions.index.vector(&key(id, "an id")?);
+        let bytes = vector.map(|row| row.iter().map(|value| value.cast_unsigned()).collect::<Vec<u8>>());
+        Ok(bytes.map(|bytes| PyBytes::new(py, &bytes)))
     }
 
     fn judge(&self, one: &str, other: &str) -> (f32, &'static str) {

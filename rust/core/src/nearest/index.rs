@@ -19,15 +19,21 @@ pub struct Candidate {
     pub cosine: f32,
 }
 
-#[derive(Default)]
 struct Rows {
+    dimensions: usize,
     vectors: Vec<i8>,
     ids: Vec<Id>,
     /// The oldest row, which is the next to be written over once there is no more room.
     oldest: usize,
 }
 
-/// Rows of one length.
+impl Rows {
+    fn of(dimensions: usize) -> Self {
+        Self { dimensions, vectors: Vec::new(), ids: Vec::new(), oldest: 0 }
+    }
+}
+
+/// Rows by namespace; those of one namespace have one length.
 pub struct VectorIndex {
     dimensions: usize,
     most_rows: usize,
@@ -36,14 +42,10 @@ pub struct VectorIndex {
 }
 
 impl VectorIndex {
-    /// An index of vectors of so many numbers, and of at most so many rows a namespace: the oldest go.
+    /// An index of vectors of so many numbers, and of at most so many rows a namespace: the oldest go. Of 0 numbers:
+    /// of as many as the first row of a namespace has.
     pub fn new(dimensions: usize, most_rows: usize) -> Self {
-        Self {
-            dimensions: dimensions.max(1),
-            most_rows: most_rows.max(1),
-            namespaces: HashMap::new(),
-            places: HashMap::new(),
-        }
+        Self { dimensions, most_rows: most_rows.max(1), namespaces: HashMap::new(), places: HashMap::new() }
     }
 
     pub fn dimensions(&self) -> usize {
@@ -62,9 +64,9 @@ impl VectorIndex {
     /// Adds a row in the place of any other of its id. False: it has another length, or none that can be compared.
     /// What had to go for it is given back.
     pub fn add(&mut self, namespace: Namespace, id: Id, vector: &[f32]) -> (bool, Option<Id>) {
-        let Some(row) = quantised(vector, self.dimensions) else { return (false, None) };
+        let Some(row) = self.row(&namespace, vector) else { return (false, None) };
         self.remove(&id);
-        let rows = self.namespaces.entry(namespace).or_default();
+        let rows = self.namespaces.entry(namespace).or_insert_with(|| Rows::of(row.len()));
         let mut gone = None;
         if rows.ids.len() < self.most_rows {
             rows.ids.push(id);
@@ -74,7 +76,7 @@ impl VectorIndex {
             if let Some(place) = rows.ids.get_mut(at) {
                 gone = Some(std::mem::replace(place, id));
             }
-            if let Some(place) = rows.vectors.get_mut(at * self.dimensions..(at + 1) * self.dimensions) {
+            if let Some(place) = rows.vectors.get_mut(at * row.len()..(at + 1) * row.len()) {
                 place.copy_from_slice(&row);
             }
             rows.oldest = (at + 1) % self.most_rows;
@@ -84,6 +86,20 @@ impl VectorIndex {
         }
         self.places.insert(id, namespace);
         (true, gone)
+    }
+
+    /// A vector as it is kept in a namespace; `None` where it has another length, or none that can be compared.
+    fn row(&self, namespace: &Namespace, vector: &[f32]) -> Option<Vec<i8>> {
+        let known = self.namespaces.get(namespace).map(|rows| rows.dimensions);
+        let given = if self.dimensions == 0 { vector.len() } else { self.dimensions };
+        quantised(vector, known.unwrap_or(given))
+    }
+
+    /// A row as it is kept: a unit vector times 127.
+    pub fn vector(&self, id: &Id) -> Option<&[i8]> {
+        let rows = self.namespaces.get(self.places.get(id)?)?;
+        let at = rows.ids.iter().position(|known| known == id)?;
+        rows.vectors.get(at * rows.dimensions..(at + 1) * rows.dimensions)
     }
 
     /// Where a row is.
@@ -97,8 +113,8 @@ impl VectorIndex {
         let Some(rows) = self.namespaces.get_mut(&namespace) else { return false };
         if let Some(at) = rows.ids.iter().position(|known| known == id) {
             rows.ids.swap_remove(at);
-            let last = rows.vectors.len().saturating_sub(self.dimensions);
-            rows.vectors.copy_within(last.., at * self.dimensions);
+            let last = rows.vectors.len().saturating_sub(rows.dimensions);
+            rows.vectors.copy_within(last.., at * rows.dimensions);
             rows.vectors.truncate(last);
         }
         if rows.ids.is_empty() {
@@ -115,10 +131,8 @@ impl VectorIndex {
         most: usize,
         least_cosine: f32,
     ) -> Vec<Candidate> {
-        let (Some(rows), Some(query)) = (self.namespaces.get(namespace), quantised(vector, self.dimensions))
-        else {
-            return Vec::new();
-        };
+        let Some(rows) = self.namespaces.get(namespace) else { return Vec::new() };
+        let Some(query) = quantised(vector, rows.dimensions) else { return Vec::new() };
         let least = (f64::from(least_cosine) * f64::from(SCALE * SCALE)) as i32;
         let best = nearest(&rows.vectors, &query, most, least);
         let told = |(product, at): (i32, usize)| {
