@@ -400,6 +400,38 @@ def test_they_may_end_on_many_threads(loop: asyncio.AbstractEventLoop) -> None:
     assert (watched.ends, watched.error) == (1, None)
 
 
+def test_of_those_who_take_long_it_is_told_that_they_do(loop: asyncio.AbstractEventLoop) -> None:
+    future, said = Future(), []
+
+    async def waits() -> None:
+        await future
+
+    async def work() -> None:
+        together = Together([waits()], loop)
+        while not together.is_over:
+            said.append(await together.within(0.01))
+            if len(said) == 3:
+                future.give(None)
+        assert await together.within(0.01)
+
+    watched = Watched(work(), loop)
+    watched.wait()
+    assert (said[:3], watched.ends, watched.error) == ([False] * 3, 1, None)
+
+
+def test_one_that_fails_in_time_fails_all(loop: asyncio.AbstractEventLoop) -> None:
+    async def fails() -> None:
+        await Pause(0.001)
+        raise ValueError("one")
+
+    async def work() -> None:
+        await Together([fails()], loop).within(PATIENCE_S)
+
+    watched = Watched(work(), loop)
+    watched.wait()
+    assert isinstance(watched.error, ValueError)
+
+
 def test_a_coroutine_may_be_driven_from_the_event_loop() -> None:
     async def driven_one(error: Exception | None) -> None:
         await Pause(0.001)

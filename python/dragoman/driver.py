@@ -171,6 +171,11 @@ class Together:
         if self.error is not None:
             raise self.error
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the last has ended."""
+        return not self._left
+
     def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
         """Wake when the last has ended; at once where it has."""
         with self._lock:
@@ -178,6 +183,18 @@ class Together:
             ended = not self._left
         if ended:
             wake(self)
+
+    def within(self, seconds: float) -> Within:
+        """Awaitable: whether the last has ended when so much time is up."""
+        return Within(self, seconds)
+
+    def forget(self, wake: Wake) -> bool:
+        """Wake nobody. False: too late, it has been woken."""
+        with self._lock:
+            known = self._wake == wake
+            if known:
+                self._wake = None
+        return known
 
     def done(self) -> None:
         """One has ended."""
@@ -191,6 +208,39 @@ class Together:
         """One has failed."""
         self.error = error
         self.done()
+
+
+class Within:
+    """Awaitable: the end of several coroutines, or that of some time."""
+
+    __slots__ = ("_together", "_wake", "ended", "seconds")
+
+    def __init__(self, together: Together, seconds: float) -> None:
+        self._together = together
+        self.seconds = seconds
+        self.ended = False
+        self._wake: Wake | None = None
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        yield self
+        if self.ended and self._together.error is not None:
+            raise self._together.error
+        return self.ended
+
+    def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
+        """Wake once."""
+        self._wake = wake
+        loop.call_soon_threadsafe(loop.call_later, self.seconds, self._late)
+        self._together.on_done(self._all_ended, loop)
+
+    def _all_ended(self, _: Any) -> None:
+        self.ended = True
+        if self._wake is not None:
+            self._wake(self)
+
+    def _late(self) -> None:
+        if self._together.forget(self._all_ended) and self._wake is not None:
+            self._wake(self)
 
 
 class Driver:
@@ -227,7 +277,7 @@ class Driver:
             return
         if type(waiting) in _WAKING:
             waiting.on_done(self.wake)
-        elif isinstance(waiting, Pause | FirstOf | OnLoop | CalledBack | Together):
+        elif isinstance(waiting, Pause | FirstOf | OnLoop | CalledBack | Together | Within):
             waiting.on_done(self.wake, self.loop)
         else:
             waiting.add_done_callback(self.wake)

@@ -68,6 +68,8 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         call = call_of(gateway, came, surface, plan, run)
         run.stream, run.wants_cost, run.sent_body = call.stream, call.wants_cost, call.raw
         if guarding is not None:
+            if call.stream:
+                guarding.skip_stream()
             texts, schema = seen_of_call(call)
             guarding.check_input(texts, schema)
             await call_out(gateway, guarding, run, plan, texts, may_wait=surface.translated and not surface.task)

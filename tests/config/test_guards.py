@@ -41,6 +41,11 @@ def test_what_is_given_says_what_it_is(tmp_path: Path) -> None:
         ({"injection": {"threshold": 2}}, "threshold"),
         ({"language": {"allow": ["klingon"]}}, "klingon"),
         ({"code": {"languages": ["cobol"]}}, "cobol"),
+        ({"json_schema": {}, "on_stream": "windows"}, "guardrails.a.on_stream: json_schema tells nothing of a part"),
+        ({"length": {}, "on_stream": "windows"}, "hold, or skip"),
+        ({"patterns": {"require": {"mine": "x"}}, "on_stream": "windows"}, "guardrails.a.on_stream"),
+        ({"toxicity": {}, "on": ["input"], "on_stream": "skip"}, "guardrails.a.on_stream: it looks at no answers"),
+        ({"toxicity": {}, "on_stream": "later"}, "later"),
     ],
 )
 def test_what_cannot_be_is_named(tmp_path: Path, guardrail: dict[str, Any], message: str) -> None:

@@ -3,10 +3,21 @@ from __future__ import annotations
 import pytest
 from tests.guardrails.test_reveal import ASKED
 
-from dragoman.dialects.canonical import Answer, Choice, Text, Usage
+from dragoman.dialects.canonical import (
+    Answer,
+    BlockStarted,
+    BlockStopped,
+    Choice,
+    Delta,
+    Finished,
+    Metered,
+    Started,
+    Text,
+    Usage,
+)
 from dragoman.dialects.dialect import Asked, Target
 from dragoman.dialects.table import DIALECTS
-from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
+from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer, ended
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -25,6 +36,18 @@ def test_nothing_is_left_of_a_blocked_answer_but_that_it_was(name: str) -> None:
     again = dialect.read_answer(written, Target(model="m"))
     assert all(not getattr(block, "text", "") for block in again.choices[0].blocks)
     assert again.choices[0].stop in ("filter", "refusal", "stop", "sequence")
+
+
+def test_what_is_open_is_closed_and_nothing_else_is_said() -> None:
+    begun, usage = Started(dialect="x"), Metered(usage=Usage())
+    text, other = BlockStarted(index=0, block=Text(text="")), BlockStarted(index=0, block=Text(text=""), choice=1)
+    delta, over = Delta(index=0, text="bad"), Finished(stop="stop", choice=1)
+    filtered = Finished(stop="filter", native_stop="guardrail")
+    assert ended([], [begun, text, delta, usage]) == [begun, filtered, usage]
+    assert ended([begun, text], [delta, usage]) == [BlockStopped(index=0), filtered, usage]
+    left = [begun, text, other, BlockStopped(index=0, choice=1), over]
+    assert ended(left, [delta]) == [BlockStopped(index=0), filtered]
+    assert ended([], []) == [filtered]
 
 
 def test_a_stream_that_nobody_looks_at() -> None:

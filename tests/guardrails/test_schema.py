@@ -8,6 +8,7 @@ from tests.guardrails.looking import finds
 from dragoman.config.guards import Schema
 from dragoman.guardrails.guard import About
 from dragoman.guardrails.schema import OfSchema
+from dragoman.guardrails.verdict import Passage
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
@@ -25,6 +26,21 @@ def test_an_answer_of_another(text: str, reason: str) -> None:
     found = finds(OfSchema(Schema(schema=SCHEMA)), text, place="output")
     assert found is not None
     assert reason in found.reason
+
+
+def answered(*texts: str, aside: str = "") -> list[Passage]:
+    thought = [Passage("output", aside, "assistant", aside=True)] if aside else []
+    return thought + [Passage("output", text, "assistant", choice) for choice, text in enumerate(texts)]
+
+
+def test_what_a_model_thinks_is_no_part_of_it() -> None:
+    assert OfSchema(Schema(schema=SCHEMA))(answered('{"n": 1}', aside="Let me count."), About()) is None
+
+
+def test_each_of_several_answers_is_held_to_it() -> None:
+    look = OfSchema(Schema(schema=SCHEMA))
+    assert look(answered('{"n": 1}', '{"n": 2}'), About()) is None
+    assert look(answered('{"n": 1}', '{"n": "x"}'), About()) is not None
 
 
 @pytest.mark.parametrize("schema", [{"type": "no such"}, {"$ref": "http://127.0.0.1:9/x.json"}, {"pattern": 3}])

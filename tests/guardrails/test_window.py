@@ -26,7 +26,7 @@ from dragoman.guardrails.window import HELD, Window
 BAD = "plutonium"
 
 
-def refuses(found: list[Passage], *, whole: bool = True) -> Finding | None:
+def refuses(found: list[Passage]) -> Finding | None:
     return Finding(reason="bad") if any(BAD in passage.text for passage in found) else None
 
 
@@ -107,10 +107,3 @@ def test_what_comes_whole_is_looked_at(event: Event) -> None:
     assert window.cut
     assert event not in passed
     assert Window(refuses).events([Passed(dialect="x", type="y", raw={"k": "fine"})]) != []
-
-
-def test_texts_may_be_held_until_they_are_whole() -> None:
-    window = Window(refuses, whole=True)
-    events = text("a" * 500, "b" * 500)
-    assert said(window.events(events[:3])) == ""
-    assert said(window.events(events[3:])) == "a" * 500 + "b" * 500

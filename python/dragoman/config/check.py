@@ -265,6 +265,10 @@ def _check_guardrail(path: FieldPath, guardrail: Guardrail, problems: Problems) 
     if len(kinds) != 1:
         given = f"give one of {', '.join(kinds)}" if kinds else f"says not what it does: give one of {', '.join(KINDS)}"
         problems.add(path, given)
+    if guardrail.on_stream == "windows" and guardrail.needs_whole:
+        problems.add((*path, "on_stream"), f"{', '.join(kinds)} tells nothing of a part of an answer: hold, or skip")
+    elif guardrail.on_stream and guardrail.on and not {"output", "tool_arguments"} & set(guardrail.on):
+        problems.add((*path, "on_stream"), "it looks at no answers: on names neither output nor tool_arguments")
     for kind, part in kinds.items():
         for field in ("url", "base_url"):
             if getattr(part, field, ""):

@@ -17,6 +17,9 @@ Place = Literal["input", "output", "tool_arguments", "tool_results"]
 MaskAction = Literal["mask", "redact", "hash", "partial", "block", "flag"]
 Script = Literal["latin", "cyrillic", "greek", "arabic", "hebrew", "devanagari", "thai", "hangul", "kana", "han"]
 CodeLanguage = Literal["python", "javascript", "sql", "shell", "java", "c", "go", "rust", "php", "html"]
+# How an answer that is streamed is looked at: as it comes, with the end of what came before; once it is whole, which
+# nothing of it leaves before; not at all.
+OnStream = Literal["windows", "hold", "skip"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 PositiveInt = Annotated[int, Meta(ge=1)]
 
@@ -71,7 +74,7 @@ class Schema(Part, frozen=True, kw_only=True):
     """Answers that are to be JSON of a schema."""
 
     schema: Annotated[dict[str, Any], "JSON Schema; empty: that which the request asks for"] = {}
-    repair: Annotated[bool, "a whole answer that is not is asked for once more, with what is wrong with it"] = False
+    repair: Annotated[bool, "an answer that is not is asked for once more, with what is wrong with it"] = False
 
 
 class Language(Part, frozen=True, kw_only=True):
@@ -120,6 +123,11 @@ class Guardrail(Part, frozen=True, kw_only=True):
     mode: Annotated[Literal["enforce", "shadow"], "shadow: only told of"] = "enforce"
     action: Annotated[Literal["block", "flag"], "what is done where it finds something"] = "block"
     on_error: Annotated[Literal["closed", "open"], "whether a request may pass that could not be looked at"] = "closed"
+    on_stream: Annotated[
+        OnStream | None,
+        "streamed answers: windows, hold (until they are whole), skip; null: hold what needs them whole or is called "
+        "out, else windows",
+    ] = None
     timeout_s: Annotated[float, Meta(gt=0, le=120), "of a guardrail that is called out"] = 5.0
     parallel: Annotated[bool, "of one that is called out: the model is asked meanwhile, and its answer held"] = False
     mask: Annotated[Mask | None, "personal data and secrets"] = None
@@ -145,8 +153,21 @@ class Guardrail(Part, frozen=True, kw_only=True):
         """The parts that are given, by name; a guardrail that can be used has one."""
         return {name: part for name in KINDS if (part := getattr(self, name)) is not None}
 
+    @property
+    def needs_whole(self) -> bool:
+        """Whether it can tell nothing of a part of an answer."""
+        requires = self.patterns is not None and bool(self.patterns.require)
+        return requires or self.json_schema is not None or self.length is not None
+
+    @property
+    def streamed(self) -> OnStream:
+        """How answers that are streamed are looked at."""
+        is_called = not CALLED.isdisjoint(self.kinds)
+        return self.on_stream or ("hold" if self.needs_whole or is_called else "windows")
+
 
 KINDS = Guardrail.__struct_fields__[Guardrail.__struct_fields__.index("mask") :]
+CALLED = frozenset(KINDS[KINDS.index("webhook") :])
 
 
 def usable(part: Part) -> None:

@@ -236,6 +236,7 @@ class Limits(Part, frozen=True, kw_only=True):
     heartbeat_s: Annotated[Positive, "a comment after so long a silence on a stream"] = 15.0
     max_answer_bytes: Annotated[PositiveInt, "a provider's whole answer"] = 64 * 1024 * 1024
     max_event_bytes: Annotated[PositiveInt, "one event of a provider's stream"] = 4 * 1024 * 1024
+    max_held_bytes: Annotated[PositiveInt, "a stream that guardrails hold until it is whole"] = 4 * 1024 * 1024
 
 
 class Server(Part, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.access.principal import applies
+from dragoman.guardrails.applied import Applied
 from dragoman.guardrails.called.build import KINDS as CALLED
 from dragoman.guardrails.called.build import called_guard
 from dragoman.guardrails.guard import Guard, Look
@@ -51,24 +52,10 @@ KINDS: dict[str, tuple[Callable[[Any], Look], tuple[Place, ...]]] = {
     "code": (ProgramCode, EVERYWHERE),
     "toxicity": (Abuse, EVERYWHERE),
 }
-# What can be told only of an answer that is whole.
-WHOLE = frozenset({"json_schema", "length"})
 # Aliases come from clients: what is remembered of them is bounded.
 MOST_REMEMBERED = 4096
 # What is told of each text by itself.
 EACH = frozenset({"injection", "words", "patterns", "language", "urls", "invisible", "code", "toxicity"})
-
-
-class Applied(Struct, frozen=True):
-    """The guardrails that are for the same requests."""
-
-    hiders: tuple[Hider, ...]
-    guards: tuple[Guard, ...]
-    called: tuple[CalledGuard, ...]
-    has_canary: bool
-    screen: Screen
-    harmless: Harmless
-    identity: bytes
 
 
 class Guardrails(Struct, frozen=True, kw_only=True):
@@ -123,10 +110,15 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         names = (*(one.name for one in hiders), "", *(one.name for one in guards), "", *(one.name for one in called))
         applied = self._sets.get(names)
         if applied is None:
-            screen = Screen(guard.rules for guard in guards if guard.rules is not None)
-            has_canary = any(guard.name in self.canaries for guard in guards)
-            identity = self.identity + "\0".join(names).encode()
-            applied = self._sets[names] = Applied(hiders, guards, called, has_canary, screen, Harmless(), identity)
+            applied = self._sets[names] = Applied(
+                hiders=hiders,
+                guards=guards,
+                called=called,
+                has_canary=any(guard.name in self.canaries for guard in guards),
+                screen=Screen(guard.rules for guard in guards if guard.rules is not None),
+                harmless=Harmless(),
+                identity=self.identity + "\0".join(names).encode(),
+            )
         return applied
 
 
@@ -176,7 +168,7 @@ def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place]
         places=places,
         applies_to=guardrail.applies_to,
         look=look,
-        whole=kind in WHOLE or required,
+        on_stream=guardrail.streamed,
         each=kind in EACH and not required,
         blocks=guardrail.action == "block",
         shadow=shadow,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from dragoman.config.guards import AppliesTo, Place
+    from dragoman.config.guards import AppliesTo, OnStream, Place
     from dragoman.guardrails.screen import Rules
     from dragoman.guardrails.verdict import Finding, Passage, Verdict
 
@@ -26,6 +27,13 @@ class Look(Protocol):
         """What it found, if anything."""
 
 
+class Waiting(Struct, frozen=True):
+    """What is done for a client that waits for a verdict."""
+
+    every_s: float
+    stay_alive: Callable[[], object]
+
+
 class Guard(Struct, frozen=True, kw_only=True):
     """One guardrail, ready for use."""
 
@@ -33,7 +41,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     places: frozenset[Place]
     applies_to: AppliesTo
     look: Look
-    whole: bool  # it can tell nothing of a part of an answer
+    on_stream: OnStream  # how it looks at answers that are streamed
     each: bool  # it tells of each text by itself, whatever the others say
     blocks: bool  # what it finds is refused, not only told of
     shadow: bool

@@ -21,15 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from dragoman.dialects.canonical import Answer, Json, Request
-    from dragoman.guardrails.build import Applied
+    from dragoman.guardrails.applied import Applied
     from dragoman.guardrails.called.asked import Asking, CalledGuard
-    from dragoman.guardrails.guard import Guard
+    from dragoman.guardrails.guard import Guard, Waiting
     from dragoman.guardrails.masking import Hider, Hiding
     from dragoman.guardrails.verdict import Finding, Passage
     from dragoman.routing.call import Call
-
-# Where an answer's texts stand.
-OF_ANSWERS = frozenset({"output", "tool_arguments"})
 
 
 class Calling(Struct, frozen=True):
@@ -37,7 +34,7 @@ class Calling(Struct, frozen=True):
 
     asking: Asking
     loop: AbstractEventLoop
-    again: Callable[[Call, Answer, str], Awaitable[Answer | None]]  # an answer, and what is wrong with it
+    again: Callable[[Call, str, str], Awaitable[Answer | None]]  # what was said, and what is wrong with it
 
 
 class Guarding:
@@ -49,9 +46,8 @@ class Guarding:
         self.harmless = applied.harmless
         self.hidings = hidings
         self.guards = applied.guards
-        self.of_answer = [guard for guard in applied.guards if guard.places & OF_ANSWERS]
         self.called = applied.called
-        self.called_of_answer = [guard for guard in applied.called if guard.places & OF_ANSWERS]
+        self.of_answers = applied.of_answers
         self.calling: Calling | None = None
         self._pending: Round | None = None  # asked while the model is
         self._refused_by: Guard | None = None
@@ -140,19 +136,23 @@ class Guarding:
         Raises:
             GuardrailBlocked: that it may not pass so.
         """
-        refusing = ""
         everyone: list[Hider | Guard | CalledGuard] = [
             *(hiding.hider for hiding in self.hidings),
             *self.guards,
             *self.called,
         ]
-        for guard in everyone:
-            verdict = Verdict(guardrail=guard.name, ruling="not_scanned", shadow=guard.shadow, reason=reason)
-            self.verdicts.note(verdict)
+        refused = self._passed_by(everyone, reason)
+        if refused is not None:
+            raise refused
+
+    def _passed_by(self, guards: Sequence[Hider | Guard | CalledGuard], reason: str) -> GuardrailBlocked | None:
+        """Note that these cannot look; that one of them lets nothing pass unseen."""
+        refusing = ""
+        for guard in guards:
+            self.verdicts.note(_not_scanned(guard, reason))
             if guard.closed and not guard.shadow:
                 refusing = refusing or guard.name
-        if refusing:
-            raise GuardrailBlocked(refusing, f"{reason}; with on_error: open it may pass so")
+        return GuardrailBlocked(refusing, f"{reason}; with on_error: open it may pass so") if refusing else None
 
     # Called out ---------------------------------------------------------------------------------------------------
 
@@ -187,17 +187,50 @@ class Guarding:
         """Whether an answer has to wait for those who are asked beside the model."""
         return self._pending is not None
 
+    @property
+    def refused_meanwhile(self) -> GuardrailBlocked | None:
+        """That one of those refuses the request, as far as is known."""
+        return None if self._pending is None else _blocked(self._pending)
+
+    def on_refusal(self, act: Callable[[], object]) -> None:
+        """Do something as soon as one of those refuses the request, on whatever thread; at once, where one has."""
+        if self._pending is not None:
+            self._pending.on_refusal(act)
+
     async def refuses_answer(self, found: list[Passage]) -> bool:
-        """Show an answer to others: whether one of them refuses it, or cannot look at it and may not be passed by."""
-        if not self.called_of_answer or self.calling is None:
-            return False
-        return await self._round(self.called_of_answer, found, is_answer=True).refused() is not None
+        """Show a whole answer to others: whether one refuses it, or cannot look at it and may not be passed by."""
+        return await self._show(self.of_answers.called, found) is not None
+
+    async def refusal_of_stream(
+        self, found: list[Passage], *, whole: bool, waiting: Waiting | None = None
+    ) -> GuardrailBlocked | None:
+        """Why a stream may not go on, or not leave.
+
+        :param whole: they are all that it says, else a window's.
+        :param waiting: what is done for its client until all have answered.
+        """
+        looking = self.of_answers
+        if whole and looking.held:
+            by = self._refusing(looking.held, found)
+            if by is not None:
+                return by
+        called = (*looking.shown, *looking.called_held) if whole else looking.shown
+        return await self._show(called, found, waiting)
+
+    async def _show(
+        self, called: Sequence[CalledGuard], found: list[Passage], waiting: Waiting | None = None
+    ) -> GuardrailBlocked | None:
+        if not called or self.calling is None:
+            return None
+        asked = self._round(called, found, is_answer=True)
+        await asked.refused(waiting)
+        return _blocked(asked)
 
     async def _settled(self, asked: Round) -> None:
-        refused = await asked.refused()
-        if refused is not None:
-            guard, finding = refused
-            raise GuardrailBlocked(guard.name, finding.reason)
+        await asked.refused()
+        blocked = _blocked(asked)
+        if blocked is not None:
+            raise blocked
 
     def _round(self, guards: Sequence[CalledGuard], found: list[Passage], *, is_answer: bool) -> Round:
         assert self.calling is not None  # noqa: S101 - nobody is asked without
@@ -206,39 +239,63 @@ class Guarding:
 
     # On the way out -----------------------------------------------------------------------------------------------
 
-    @property
-    def concerns_answer(self) -> bool:
+    def concerns_answer(self, *, stream: bool) -> bool:
         """Whether an answer has to be looked into."""
-        return bool(self.of_answer or self.called_of_answer or self._pending is not None) or self.changes_answer
+        looking = self.of_answers
+        looked_at = looking.in_streams if stream else bool(looking.guards or looking.called)
+        return looked_at or self._pending is not None or self.changes_answer
 
     @property
     def changes_answer(self) -> bool:
         """Whether an answer is written anew: something was hidden that it may hold."""
         return any(hiding.session.has_placeholders for hiding in self.hidings)
 
-    def refuses(self, found: list[Passage], *, whole: bool = True) -> Finding | None:
-        """Look at an answer; what a guardrail refuses it for.
+    def refuses(self, found: list[Passage]) -> Finding | None:
+        """Look at a whole answer; what a guardrail refuses it for."""
+        return self._first_of(self.of_answers.guards, found)
 
-        :param whole: it is all of the answer.
-        """
+    def refuses_window(self, found: list[Passage]) -> Finding | None:
+        """The same for some of a stream."""
+        return self._first_of(self.of_answers.windows, found)
+
+    def _first_of(self, guards: Sequence[Guard], found: list[Passage]) -> Finding | None:
         clean, by_place = self.screen.is_clean(found), ByPlace(found)
-        for guard in self.of_answer:
-            finding = self._look(guard, by_place, clean=clean) if whole or not guard.whole else None
+        for guard in guards:
+            finding = self._look(guard, by_place, clean=clean)
             if finding is not None:
                 return finding
         return None
 
+    def _refusing(self, guards: Sequence[Guard], found: list[Passage]) -> GuardrailBlocked | None:
+        finding = self._first_of(guards, found)
+        if finding is None or self._refused_by is None:
+            return None
+        return GuardrailBlocked(self._refused_by.name, finding.reason)
+
+    def skip_stream(self) -> None:
+        """Note who looks at nothing of an answer that is streamed."""
+        for guard in self.of_answers.skipping:
+            reason = "streams are not looked at (on_stream: skip)"
+            self.verdicts.note(_not_scanned(guard, reason))
+
+    def cannot_hold(self, reason: str) -> GuardrailBlocked | None:
+        """Note that a stream cannot be held until it is whole; why it may not pass so."""
+        return self._passed_by([*self.of_answers.held, *self.of_answers.called_held], reason)
+
     @property
     def may_repair(self) -> bool:
         """Whether an answer may be asked for once more."""
-        return any(guard.repairs for guard in self.of_answer)
+        return any(guard.repairs for guard in self.of_answers.guards)
 
-    async def repaired(self, call: Call, answer: Answer) -> Answer | None:
-        """An answer that was refused, asked for once more; ``None``: it is not, or is refused again."""
+    async def repaired(self, call: Call, said: str) -> Answer | None:
+        """An answer that was refused, asked for once more; ``None``: it is not, or is refused again.
+
+        :param said: by the one that was refused.
+        """
         guard = self._refused_by
         if guard is None or not guard.repairs or self.calling is None:
             return None
-        again = await self.calling.again(call, answer, self._reason)
+        again = await self.calling.again(call, said, self._reason)
         if again is None or self.refuses(passages.of_answer(again)) is not None:
             return None
         self.verdicts.replace(Verdict(guardrail=guard.name, ruling="repaired", place="output", reason=self._reason))
@@ -246,7 +303,7 @@ class Guarding:
 
     def answer(self, answer: Answer) -> Answer:
         """What of a whole answer its client may see."""
-        if self.of_answer and self.refuses(passages.of_answer(answer)) is not None:
+        if self.of_answers.guards and self.refuses(passages.of_answer(answer)) is not None:
             return blocked_answer(answer)
         return answer
 
@@ -262,10 +319,22 @@ class Guarding:
         :param asked: what was asked, read where it has to be known.
         """
         reveals = [RevealStream(hiding.session, asked) for hiding in self.hidings]
-        whole = any(guard.whole for guard in self.of_answer)
-        return OutgoingStream(Window(self.refuses, whole=whole) if self.of_answer else None, reveals)
+        looking = self.of_answers
+        in_windows = looking.windows or looking.shown
+        return OutgoingStream(Window(self.refuses_window) if in_windows else None, reveals)
 
     @property
     def told(self) -> str:
         """The verdicts, for headers and usage rows."""
         return self.verdicts.told
+
+
+def _not_scanned(guard: Hider | Guard | CalledGuard, reason: str) -> Verdict:
+    return Verdict(guardrail=guard.name, ruling="not_scanned", shadow=guard.shadow, reason=reason)
+
+
+def _blocked(asked: Round) -> GuardrailBlocked | None:
+    if asked.refusal is None:
+        return None
+    guard, finding = asked.refusal
+    return GuardrailBlocked(guard.name, finding.reason)

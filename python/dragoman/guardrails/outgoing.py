@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dragoman.dialects.canonical import Choice
+from dragoman.dialects.canonical import BlockStarted, BlockStopped, Choice, Finished, Metered, Started
 from dragoman.guardrails.window import NATIVE_STOP
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class OutgoingStream:
         """
         if self._window is not None:
             events = self._window.events(events, more=more)
+        return self.revealed(events)
+
+    def revealed(self, events: list[Event]) -> list[Event]:
+        """Events that need not be looked at any more, with what was hidden."""
         for reveal in self._reveals:
             events = reveal.events(events)
         return events
@@ -44,6 +48,25 @@ class OutgoingStream:
     def cut(self) -> bool:
         """Whether a guardrail has ended it."""
         return self._window is not None and self._window.cut
+
+
+def ended(left: list[Event], unsent: list[Event]) -> list[Event]:
+    """What ends a stream that is refused, as its dialect ends one that was filtered.
+
+    :param left: what has left of it, but for texts.
+    :param unsent: what has come and may not leave, of which its beginning and its usage are told.
+    """
+    opened = {(event.choice, event.index) for event in left if type(event) is BlockStarted}
+    opened -= {(event.choice, event.index) for event in left if type(event) is BlockStopped}
+    stopped = [BlockStopped(index=index, choice=choice) for choice, index in sorted(opened)]
+    choices = {event.choice for event in (*left, *unsent) if type(event) is BlockStarted} or {0}
+    choices -= {event.choice for event in left if type(event) is Finished}
+    return [
+        *(event for event in unsent if type(event) is Started),
+        *stopped,
+        *(Finished(stop="filter", native_stop=NATIVE_STOP, choice=choice) for choice in sorted(choices)),
+        *(event for event in unsent if type(event) is Metered),
+    ]
 
 
 def blocked_answer(answer: Answer) -> Answer:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from dragoman.dialects.canonical import (
     Answer,
     Audio,
     Block,
+    Citation,
     Document,
     Opaque,
     Reasoning,
@@ -58,16 +60,26 @@ def of_body(body: bytes) -> list[Passage]:
 def of_answer(answer: Answer) -> list[Passage]:
     """All that an answer says."""
     return [
-        passage
+        replace(passage, choice=choice.index) if choice.index else passage
         for choice in answer.choices
         for block in choice.blocks
         for passage in _of_block(block, "output", "assistant")
     ]
 
 
+def said_by(answer: Answer) -> str:
+    """The words of the first answer alone."""
+    return "".join(block.text for block in answer.choices[0].blocks if type(block) is Text)
+
+
 def _of_block(block: Block, place: Place, role: str) -> Iterable[Passage]:
     match block:
-        case Text(text=text) | Reasoning(text=text) | Refusal(text=text) | Audio(transcript=text):
+        case Text(text=text, citations=cited):
+            said = [Passage(place, text, role)] if text else []
+            return said + [Passage(place, told, role, aside=True) for one in cited for told in of_citation(one)]
+        case Reasoning(text=text):
+            return [Passage(place, text, role, aside=True)] if text else []
+        case Refusal(text=text) | Audio(transcript=text):
             return [Passage(place, text, role)] if text else []
         case ToolCall():
             return [Passage("tool_arguments", text, role) for text in (block.name, block.arguments) if text]
@@ -81,9 +93,14 @@ def _of_block(block: Block, place: Place, role: str) -> Iterable[Passage]:
             texts = (block.name, block.context, block.source.text or "")
             return [Passage(place, text, role) for text in texts if text]
         case Opaque():
-            return [Passage(place, text, role) for text in strings(block.raw) if text]
+            return [Passage(place, text, role, aside=True) for text in strings(block.raw) if text]
         case _:
             return []
+
+
+def of_citation(cited: Citation) -> list[str]:
+    """All that a citation says."""
+    return [text for text in (cited.url, cited.title, cited.cited_text, *strings(cited.extra)) if text]
 
 
 def strings(value: Any, depth: int = DEPTH) -> Iterator[str]:

@@ -36,6 +36,7 @@ class _Said(Struct, forbid_unknown_fields=True, gc=False):
 
 class _Choice(Struct, gc=False):
     message: _Said
+    index: int = 0
 
 
 class _Answer(Struct, gc=False):
@@ -60,9 +61,15 @@ def of_chat(raw: bytes) -> list[Passage] | None:
 def of_completion(body: bytes) -> list[Passage] | None:
     """The texts of an answer; ``None``: it says more than texts, and has to be read."""
     try:
-        said = [choice.message for choice in _answer(body).choices]
+        choices = _answer(body).choices
     except msgspec.DecodeError:
         return None
+    said = [one.message for one in choices]
     if not said or any(one.annotations or (one.content is None and one.refusal is None) for one in said):
         return None
-    return [Passage("output", text, "assistant") for one in said for text in (one.content, one.refusal) if text]
+    return [
+        Passage("output", text, "assistant", choice.index)
+        for choice in choices
+        for text in (choice.message.content, choice.message.refusal)
+        if text
+    ]

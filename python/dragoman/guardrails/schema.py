@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class OfSchema:
-    """Holds whole answers to a schema: the configured one, or that which the request asks for."""
+    """Holds whole answers, each of several, to a schema: the configured one, or that which the request asks for.
+
+    What a model thinks on the way, and what stands beside its words, is no part of them.
+    """
 
     def __init__(self, schema: Schema) -> None:
         self._schema: dict[str, Any] = schema.schema
@@ -27,19 +30,23 @@ class OfSchema:
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """What is wrong with the answer."""
         schema = self._schema or about.schema
-        texts = [passage.text for passage in passages if passage.place == "output"]
-        if not schema or not texts:
+        if not schema:
             return None
-        try:
-            value = msgspec.json.decode("".join(texts))
-        except (msgspec.DecodeError, RecursionError):
-            return Finding(reason="it is no JSON")
-        return _fault(value, schema)
+        texts: dict[int, str] = {}
+        for passage in passages:
+            if passage.place == "output" and not passage.aside:
+                texts[passage.choice] = texts.get(passage.choice, "") + passage.text
+        faults = (_fault(text, schema) for text in texts.values())
+        return next((fault for fault in faults if fault is not None), None)
 
 
-def _fault(value: Any, schema: dict[str, Any]) -> Finding | None:
+def _fault(text: str, schema: dict[str, Any]) -> Finding | None:
     from jsonschema.exceptions import SchemaError, ValidationError
 
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return Finding(reason="it is no JSON")
     try:
         _validator(schema).validate(value)
     except ValidationError as fault:

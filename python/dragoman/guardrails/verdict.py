@@ -19,6 +19,8 @@ class Passage(Struct, frozen=True):
     place: Place
     text: str
     role: str = "user"  # whose words they are
+    choice: int = 0  # of which answer, where there are several
+    aside: bool = False  # not of the answer's own words: thought on the way, cited, a block of its dialect's
 
 
 class Finding(Struct, frozen=True, kw_only=True):

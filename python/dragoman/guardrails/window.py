@@ -7,7 +7,8 @@ nothing, and a whole one that is refused has done nothing either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -29,16 +30,11 @@ from dragoman.guardrails.passages import strings
 from dragoman.guardrails.verdict import Passage
 
 if TYPE_CHECKING:
+    from dragoman.config.guards import Place
     from dragoman.guardrails.verdict import Finding
 
-
-class Refuses(Protocol):
-    """What a guardrail refuses texts for."""
-
-    def __call__(self, found: list[Passage], *, whole: bool = True) -> Finding | None:
-        """The reason, if there is one."""
-
-
+# What texts are refused for, if for anything.
+Refuses = Callable[[list[Passage]], "Finding | None"]
 # How much of what has left is looked at again with what follows, and how much of what has come is held back, in
 # characters.
 OVERLAP = 256
@@ -71,15 +67,10 @@ class _Open(Struct):
 class Window:
     """The events of one stream."""
 
-    def __init__(self, refuses: Refuses, *, whole: bool = False) -> None:
-        """:param whole: texts are held until their blocks are whole, since only then can all be told of them."""
-        self._judge = refuses
-        self._whole = whole
+    def __init__(self, refuses: Refuses) -> None:
+        self._refuses = refuses
         self._open: dict[tuple[int, int], _Open] = {}
         self.cut = False  # whether it has been ended
-
-    def _refuses(self, found: list[Passage], *, whole: bool = False) -> Finding | None:
-        return self._judge(found, whole=whole)
 
     def events(self, events: list[Event], *, more: bool = False) -> list[Event]:
         """What of the events may leave now.
@@ -155,7 +146,7 @@ class Window:
     def _look(self, passed: list[Event]) -> None:
         """Look at all open texts, and let go of what need not be held."""
         for block in list(self._open.values()):
-            if block.is_call or block.new < STEP or self._whole:
+            if block.is_call or block.new < STEP:
                 continue
             block.new = 0
             if self._refuses([Passage("output", block.left + block.text)]) is not None:
@@ -182,9 +173,9 @@ class Window:
         block = self._open.get(at)
         if block is None:
             return
-        place = "tool_arguments" if block.is_call else "output"
+        place: Place = "tool_arguments" if block.is_call else "output"
         text = block.left + block.text
-        if block.held and self._refuses([Passage(place, text)], whole=self._whole) is not None:  # type: ignore[arg-type]
+        if block.held and self._refuses([Passage(place, text)]) is not None:
             return self._cut(at[0], passed)
         self._tell(block, passed)
         passed += block.held

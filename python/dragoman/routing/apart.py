@@ -174,17 +174,16 @@ def _meaning(run: Run, raw: bytes) -> Meaning | None:
     return Meaning(model, told.floats[0]) if len(told.floats) == 1 else None
 
 
-async def ask_again(
-    gateway: Gateway, plan: Plan, asked_by: Run, call: Call, answer: Answer, reason: str
-) -> Answer | None:
-    """Ask for an answer once more, with what is wrong with the first; ``None`` where none comes.
+async def ask_again(gateway: Gateway, plan: Plan, asked_by: Run, call: Call, said: str, reason: str) -> Answer | None:
+    """Ask for an answer once more, whole, with what is wrong with the first; ``None`` where none comes.
 
     :param call: what was asked; what is left of its time is all there is.
+    :param said: by the first.
     """
     assert call.surface is not None and call.reading is not None and call.at is not None  # noqa: S101
     asked, dialect = call.reading.request, DIALECTS[call.dialect]
     complaint = Message(role="user", blocks=(Text(text=COMPLAINT.format(reason)),))
-    first = Message(role="assistant", blocks=tuple(one for one in answer.choices[0].blocks if type(one) is Text))
+    first = Message(role="assistant", blocks=(Text(text=said),) if said else ())
     extra = {name: value for name, value in asked.extra.items() if name != conversation_of(call.dialect)}
     again = replace(asked, messages=(*asked.messages, first, complaint), extra=extra, stream=False)
     target = Target(model=asked.model, stream_usage=False)

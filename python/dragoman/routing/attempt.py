@@ -17,10 +17,11 @@ from dragoman.errors import (
     UpstreamLimited,
     UpstreamTimeout,
 )
-from dragoman.guardrails.passages import of_answer, of_body
+from dragoman.guardrails.passages import of_answer, of_body, said_by
 from dragoman.guardrails.request import refusal_of_body
 from dragoman.guardrails.verdict import Passage
 from dragoman.routing.classify import error_of, error_of_report
+from dragoman.routing.judging import Judging
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import Sending, sending_to
 from dragoman.routing.settle import output_tokens
@@ -41,7 +42,7 @@ LEAST_S = 0.02
 class Attempt:
     """An attempt that has been sent."""
 
-    __slots__ = ("call", "exchange", "member", "run", "ticket", "translation")
+    __slots__ = ("call", "exchange", "limits", "member", "run", "ticket", "translation")
 
     def __init__(self, member: Member, ticket: Ticket, call: Call, run: Run, limits: Limits) -> None:
         """Send.
@@ -49,17 +50,22 @@ class Attempt:
         Raises:
             DeadlineExceeded: there is no time left for an attempt.
             ClientGone: nobody waits for the answer any more.
+            GuardrailBlocked: one that is asked beside the model has refused the request.
             ShuttingDown: the process waits no longer.
         """
         self.member = member
         self.ticket = ticket
         self.call = call
         self.run = run
+        self.limits = limits
         request = run.request
         remaining_s = call.deadline_s - monotonic()
         if remaining_s < LEAST_S:
             raise run.last_error or DeadlineExceeded("The request's deadline has passed.")
         request.check_wanted()
+        guarding = call.guarding
+        if guarding is not None and (refused := guarding.refused_meanwhile) is not None:
+            raise refused
         run.chosen(member)
         sending = sending_to(call, member.deployment)
         run.lossy = sending.lossy
@@ -74,6 +80,8 @@ class Attempt:
             if self.translation is not None:
                 self.translation.length = length
         request.stage = "sending"
+        if guarding is not None and guarding.has_pending:
+            guarding.on_refusal(self.exchange.cancel)
         if request.is_abandoned or request.stopping:  # said by another thread since it was looked at
             self.exchange.cancel()
 
@@ -94,7 +102,8 @@ class Attempt:
     async def answer(self) -> RequestError | None:
         """Wait for the answer, written to the client; the error, where the client has not got it."""
         if self.translation is not None and self.call.stream:
-            return self.conclude(await self.translation.follow(self.exchange, self.run))
+            judging = Judging.of(self.call, self.limits)
+            return self.conclude(await self.translation.follow(self.exchange, self.run, judging))
         outcome = await self.exchange
         error = self.conclude(outcome)
         if error is None and self.call.guarding is not None:
@@ -109,11 +118,11 @@ class Attempt:
             return refused
         surface, translation = self.call.surface, self.translation
         if translation is not None and translation.refused and translation.original is not None:
-            again = await guarding.repaired(self.call, translation.original)
+            again = await guarding.repaired(self.call, said_by(translation.original))
             if again is None:
                 return None
             translation.replace_whole(again)
-        if not guarding.called_of_answer or (surface is not None and surface.task):
+        if not guarding.of_answers.called or (surface is not None and surface.task):
             return None
         if translation is not None and translation.answer is not None:
             if await guarding.refuses_answer(of_answer(translation.answer)):
@@ -148,10 +157,13 @@ class Attempt:
 
     def _error(self, outcome: Outcome) -> RequestError | None:
         provider, translation = self.member.deployment.provider, self.translation
+        guarding = self.call.guarding
+        if guarding is not None and (refused := guarding.refused_meanwhile) is not None:
+            return refused
         if translation is not None and translation.cut:
             return None  # by a guardrail: the client has all that it gets
-        if translation is None and not outcome.failure and self.call.guarding is not None and self.call.is_watched:
-            return refusal_of_body(self.call.guarding, outcome.body)
+        if translation is None and not outcome.failure and guarding is not None and self.call.is_watched:
+            return refusal_of_body(guarding, outcome.body)
         spoken = DIALECTS[self.call.dialect] if translation is None else translation.provider
         error = None if translation is None else self._translated(translation, outcome)
         error = error or error_of(outcome, provider, spoken)

@@ -70,7 +70,7 @@ class Call(Struct, frozen=True, kw_only=True):
     @property
     def is_watched(self) -> bool:
         """Whether the answer has to be looked into."""
-        return self.guarding is not None and self.guarding.concerns_answer
+        return self.guarding is not None and self.guarding.concerns_answer(stream=self.stream)
 
     def asks_usage(self, deployment: Deployment) -> bool:
         """Whether usage is asked for on the client's behalf, and so is to be hidden from it."""

@@ -7,6 +7,7 @@ relay's.
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -29,18 +30,20 @@ from dragoman.dialects.canonical import (
 from dragoman.dialects.dialect import Asked, Dialect, EventReader, EventWriter, Target
 from dragoman.dialects.fields import Unreadable
 from dragoman.dialects.recall import Gatherer, Turn, turn_of
+from dragoman.dialects.replay import events_of
 from dragoman.dialects.table import DIALECTS
 from dragoman.dialects.undo import Undo, UndoStream, undo_answer
 from dragoman.errors import RequestError, UpstreamProtocol
-from dragoman.guardrails.called.heard import Heard
-from dragoman.guardrails.outgoing import blocked_answer
-from dragoman.guardrails.window import NATIVE_STOP
+from dragoman.guardrails.outgoing import blocked_answer, ended
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.outgoing import OutgoingStream
     from dragoman.ledger.allowance import Length
     from dragoman.routing.call import Call
+    from dragoman.routing.judging import Judging
     from dragoman.routing.reading import Reading
     from dragoman.routing.run import Run
 
@@ -85,7 +88,7 @@ class Translation:
         self.refused = False  # by somebody who was shown all of it
         self.replaced = False  # by one that was asked for once more
         self.original: Answer | None = None  # as it came, whatever was made of it
-        self.heard = Heard() if guarding is not None and guarding.called_of_answer else None
+        self._left: list[Event] = []  # but for texts, where those who judge it may end it
 
     @property
     def stream_type(self) -> str:
@@ -132,24 +135,25 @@ class Translation:
 
     # Streams ------------------------------------------------------------------------------------------------------
 
-    async def follow(self, exchange: Exchange, run: Run) -> Outcome:
-        """Read the stream, and write it as it comes."""
+    async def follow(self, exchange: Exchange, run: Run, judging: Judging | None) -> Outcome:
+        """Read the stream, and write it as it comes.
+
+        :param judging: those who have to judge what is to leave.
+        """
         reply = run.request.reply
         reader = self.provider.reader(self.target)
         if self.guarding is not None:
             self.outgoing = self.guarding.stream(lambda: self.reading.request)
         self.writer = self.reading.dialect.writer(self.asked(run))
+        alive = partial(self._stay_alive, exchange, run)
         while (frames := await exchange.next_batch()) is not None:
-            if not frames:
-                if self.begun:
-                    reply.send(self.writer.ping())
-                continue
-            events = self._read(reader, frames)
-            self._hold(exchange, events)
-            if self.guarding is not None and self.guarding.has_pending and _has_content(events):
-                await self._wait_for(self.guarding)
-                run.refresh_headers()
-            if self.heard is None and self._begin(exchange, events):
+            events = self._arrived(reader, frames) if frames else []
+            if frames:
+                self._hold(exchange, events)
+                await self._settle_request(events, run)
+            elif self.begun:
+                reply.send(self.writer.ping())
+            if await self._may_leave(judging, events, frames, alive) and self._begin(exchange, events):
                 piece = self._held()
                 self.last = piece or self.last
                 if piece and not reply.send(piece):
@@ -158,14 +162,57 @@ class Translation:
                 exchange.cancel()
         outcome = await exchange
         if self.cut or (not outcome.failure and not self.failed):
-            self._hold(exchange, [] if self.cut else self._finish(reader))
-            if self.guarding is not None:
-                await self._wait_for(self.guarding)
-                await self._show_all(self.guarding)
-            if not self.failed:
-                run.refresh_headers()
-                self._end(exchange, run)
+            await self._conclude(exchange, run, reader, judging)
         return outcome
+
+    async def _conclude(self, exchange: Exchange, run: Run, reader: EventReader, judging: Judging | None) -> None:
+        """See what has come to its end, and write what is left of it."""
+        ending = [] if self.cut else self.undo.events(self._finish(reader))
+        self._hold(exchange, ending)
+        if self.guarding is not None:
+            await self._wait_for(self.guarding)
+        if judging is not None and not self.failed and not self.cut:
+            judging.note(ending, 0)
+            again = await judging.ends(partial(self._stay_alive, exchange, run))
+            if again is not None:
+                self._say(again)
+            elif judging.refused is not None:
+                self._refuse()
+        if not self.failed:
+            run.refresh_headers()
+            self._end(exchange, run)
+
+    def _arrived(self, reader: EventReader, frames: list[tuple[str, bytes]]) -> list[Event]:
+        """What has come, as if nothing had been done to the request."""
+        events = self.undo.events(self._read(reader, frames))
+        if self.first_token_ms is None and not self.failed and _has_content(events):
+            self.first_token_ms = (monotonic() - self.sent_s) * 1000
+        return events
+
+    async def _settle_request(self, events: list[Event], run: Run) -> None:
+        """Wait, with the first content, for those who are asked of the request beside the model."""
+        if self.guarding is not None and self.guarding.has_pending and _has_content(events):
+            await self._wait_for(self.guarding)
+            run.refresh_headers()
+
+    async def _may_leave(
+        self,
+        judging: Judging | None,
+        events: list[Event],
+        frames: list[tuple[str, bytes]],
+        alive: Callable[[], None],
+    ) -> bool:
+        """Whether what has come may leave, as far as those say who judge it."""
+        if judging is None:
+            return bool(frames)
+        if self.failed or self.cut:
+            return False
+        judging.note(events, sum(len(data) for _, data in frames))
+        if await judging.lets_go(alive, quiet=not frames):
+            return True
+        if judging.refused is not None:
+            self._refuse()
+        return False
 
     async def _wait_for(self, guarding: Guarding) -> None:
         """Wait for those who are asked beside the model; nothing of the answer has left."""
@@ -174,18 +221,25 @@ class Translation:
         except RequestError as refused:
             self.error = refused
 
-    async def _show_all(self, guarding: Guarding) -> None:
-        """Show others all of a stream, which was held for them; what they refuse is ended as its dialect ends it."""
-        if self.heard is None or self.failed or self.cut:
-            return
-        if await guarding.refuses_answer(self.heard.passages):
-            self.refused = True
-            self._refuse()
+    def _stay_alive(self, exchange: Exchange, run: Run) -> None:
+        """Give a sign of life to a client whose answer has come and is held."""
+        assert self.writer is not None  # noqa: S101 - made before anything is kept
+        sign = self.writer.ping()
+        if sign and not self.failed and self.first_token_ms is not None:
+            self.begun = self.begun or exchange.begin(self.stream_type)
+            if not self.begun or not run.request.reply.send(sign):
+                exchange.cancel()
 
     def _refuse(self) -> None:
         """Leave nothing of what is held but its beginning and that it was filtered."""
-        begun = [event for event in self.events if type(event) is Started]
-        self.events = [*begun, Finished(stop="filter", native_stop=NATIVE_STOP)]
+        self.refused = True
+        self.events = ended(self._left, self.events)
+
+    def _say(self, answer: Answer) -> None:
+        """Give another answer in the place of one that is held."""
+        assert self.outgoing is not None  # noqa: S101 - made before anything is kept
+        self.replaced = True
+        self.events = self.outgoing.revealed(events_of(answer))
 
     def replace_whole(self, answer: Answer) -> None:
         """Give another answer in the place of one that was refused."""
@@ -218,22 +272,24 @@ class Translation:
 
     def _begin(self, exchange: Exchange, events: list[Event]) -> bool:
         """Begin to answer with the first content. False: there is none yet, or the answer is another's."""
-        if not self.begun and self.error is None and _has_content(events):
-            self.first_token_ms = (monotonic() - self.sent_s) * 1000
+        if not self.begun and self.error is None and _has_content(events + self.events):
             self.begun = exchange.begin(self.stream_type)
             if not self.begun:
                 exchange.cancel()
         return self.begun
 
     def _hold(self, exchange: Exchange, events: list[Event]) -> None:
-        """Keep events until they may be written."""
-        events = self.undo.events(events)
+        """Keep events until they may be written; what comes after the end of a stream that was refused is nothing."""
+        if self.refused:
+            return
         self.events += events if self.outgoing is None else self.outgoing.events(events)
 
     def _held(self) -> bytes:
         """What is kept, to be written now."""
         assert self.writer is not None  # noqa: S101 - made before anything is kept
         events, self.events = self.events, []
+        if self.guarding is not None:
+            self._left += [event for event in events if type(event) is not Delta]
         return self.writer.write(events)
 
     def _ending(self) -> bytes:
@@ -246,7 +302,7 @@ class Translation:
 
     def _read(self, reader: EventReader, frames: list[tuple[str, bytes]]) -> list[Event]:
         try:
-            events = self._noted(self._listened(reader.read(frames)))
+            events = self._noted(reader.read(frames))
             if self.length is not None:
                 self.length.note(self.text, self.generated_bytes)
             return events
@@ -256,17 +312,10 @@ class Translation:
 
     def _finish(self, reader: EventReader) -> list[Event]:
         try:
-            return self._noted(self._listened(reader.finish()))
+            return self._noted(reader.finish())
         except Unreadable as error:
             self.error = UpstreamProtocol(f"The stream of {self.target.provider} ended early: {error.message}")
             return []
-
-    def _listened(self, events: list[Event]) -> list[Event]:
-        """The events, gathered for those who are shown all of the stream."""
-        if self.heard is not None:
-            for event in events:
-                self.heard.note(event)
-        return events
 
     def _noted(self, events: list[Event]) -> list[Event]:
         """The events, with what the record needs of them taken note of."""

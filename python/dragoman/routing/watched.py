@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from dragoman.core import read_answer, without_usage
-from dragoman.dialects.canonical import Delta, Event, Finished, Started, Usage
+from dragoman.dialects.canonical import Delta, Event, Usage
 from dragoman.dialects.dialect import Asked
 from dragoman.guardrails import plain
-from dragoman.guardrails.called.heard import Heard
-from dragoman.guardrails.window import NATIVE_STOP
+from dragoman.guardrails.outgoing import ended
 from dragoman.routing.translation import Relayed
 from dragoman.routing.with_cost import DONE
 
 if TYPE_CHECKING:
     from dragoman.core import Exchange, Outcome
-    from dragoman.dialects.canonical import Report
+    from dragoman.dialects.canonical import Answer, Report
     from dragoman.dialects.dialect import EventReader, Target
     from dragoman.guardrails.guarding import Guarding
     from dragoman.routing.reading import Reading
@@ -69,10 +68,9 @@ class Watched(Relayed):
         :param wants_cost: nor is its end, since the cost is to stand before it.
         """
         super().__init__(reading, target)
-        self.heard = Heard() if guarding.called_of_answer else None
         # Of a format, or for others, an answer has to be read whole.
         self._is_plain = (
-            reading.dialect.name == "openai_chat" and not guarding.called_of_answer and not guarding.may_repair
+            reading.dialect.name == "openai_chat" and not guarding.of_answers.called and not guarding.may_repair
         )
         self._hides_usage = hides_usage
         self._wants_cost = wants_cost
@@ -80,7 +78,6 @@ class Watched(Relayed):
         self._held_back: list[_Piece] = []
         self._come = 0  # characters
         self._frames: list[list[Event]] = []  # what was read last, of each frame
-        self._left: list[Event] = []  # but for texts
 
     def asked(self, run: Run) -> Asked:
         """What an ending is written for."""
@@ -140,7 +137,7 @@ class Watched(Relayed):
         return list(chain.from_iterable(self._frames))
 
     def _hold(self, exchange: Exchange, events: list[Event]) -> None:
-        if self.failed or self.outgoing is None or self.outgoing.cut:
+        if self.failed or self.outgoing is None or self.cut:
             return
         raw = exchange.batch_raw()
         pieces = frames_of(raw)
@@ -157,10 +154,20 @@ class Watched(Relayed):
             self._held_back.append(_Piece(self._as_asked(piece), self._come, passed))
 
     def _refuse(self) -> None:
+        unsent = [event for piece in self._held_back for event in piece.events]
+        self._write_anew(ended(self._left, unsent))
+        self.refused = True
+
+    def _say(self, answer: Answer) -> None:
+        super()._say(answer)
+        self._write_anew(self.events)
+
+    def _write_anew(self, events: list[Event]) -> None:
+        """Say something else than what is held back."""
         assert self.writer is not None  # noqa: S101 - made before anything is kept
-        begun = [event for piece in self._held_back for event in piece.events if type(event) is Started]
-        filtered = Finished(stop="filter", native_stop=NATIVE_STOP)
-        self._held_back = [_Piece(self.writer.write([*begun, filtered]) + self.writer.finish(), 0, [])]
+        self.writer.write(self._left)
+        written = self.writer.write(events) + self.writer.finish()
+        self._held_back = [_Piece(written.removesuffix(DONE) if self._wants_cost else written, 0, events)]
 
     def _as_asked(self, raw: bytes) -> bytes:
         """Without what the client does not want, or not here."""
@@ -179,7 +186,7 @@ class Watched(Relayed):
     def _leaving(self) -> int:
         """How many pieces may leave."""
         assert self.outgoing is not None  # noqa: S101 - made before anything is kept
-        free = self._come if self.outgoing.cut else self._come - self.outgoing.held
+        free = self._come if self.cut or self.replaced else self._come - self.outgoing.held
         held = (at for at, piece in enumerate(self._held_back) if piece.come > free)
         return next(held, len(self._held_back))
 

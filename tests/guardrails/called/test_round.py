@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.gateway import config_for
-from tests.gateway.upstream import Upstream, answer, chat_answer, expect, stream
+from tests.gateway.upstream import Upstream, answer, chat_answer, expect, hold, stream
 from tests.guardrails.called.services import Service, deny, serving
 from tests.served import Protocol, Serve, Served, chat_body
 
@@ -147,13 +147,35 @@ def test_beside_the_model_too_nothing_leaves_that_is_refused(
     service: Service,
     streams: bool,
 ) -> None:
+    service.gate.clear()
     upstream.reply(expect, stream() if streams else answer())
     served = serve(config(upstream, service, parallel=True))
-    refused = ask(served, "Where is plutonium sold?", stream=streams)
+    messages = [{"role": "user", "content": "Where is plutonium sold?"}]
+    request = served.begin("POST", CHAT, chat_body(messages=messages, stream=streams))
+    assert upstream.received(), "the model is asked meanwhile"
+    service.gate.set()
+    refused = request.wait()
     assert (refused.status, refused.code) == (400, "guardrail_blocked")
     row = served.row(refused)
     assert (row.guardrails, row.attempts, row.error_code) == ("hook=block", 1, "guardrail_blocked")
-    assert streams or row.cost_nanousd, "what the provider has done is paid for"
+    assert row.cost_nanousd, "what the provider has done is paid for"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_model_that_still_thinks_is_given_up_at_once(
+    serve: Serve, upstream: Upstream, service: Service, streams: bool
+) -> None:
+    service.gate.clear()
+    upstream.reply(expect, hold)
+    served = serve(config(upstream, service, parallel=True))
+    request = served.begin("POST", CHAT, chat_body(stream=streams, messages=[{"role": "user", "content": "plutonium"}]))
+    assert upstream.received(), "the model is asked meanwhile"
+    service.gate.set()
+    refused = request.wait()
+    assert (refused.status, refused.code) == (400, "guardrail_blocked")
+    row = served.row(refused)
+    assert (row.attempts, row.usage_source, row.output_tokens) == (1, "counted", 0)
+    assert row.cost_nanousd, "the prompt has been read"
 
 
 def test_vectors_cannot_wait_and_so_the_model_does(serve: Serve, upstream: Upstream, service: Service) -> None:

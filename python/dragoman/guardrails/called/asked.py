@@ -15,7 +15,7 @@ from dragoman.routing.elsewhere import post
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from dragoman.config.guards import AppliesTo, Place
+    from dragoman.config.guards import AppliesTo, OnStream, Place
     from dragoman.core import Target
     from dragoman.guardrails.verdict import Finding, Passage, Verdict
     from dragoman.identity.signer import Signer
@@ -121,6 +121,7 @@ class CalledGuard(Struct, frozen=True, kw_only=True):
     closed: bool
     timeout_s: float
     parallel: bool  # the model is asked meanwhile
+    on_stream: OnStream  # how it is shown answers that are streamed
     allows: Verdict
 
     def at(self, passages: list[Passage]) -> list[Passage]:

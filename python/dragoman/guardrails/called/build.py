@@ -46,6 +46,7 @@ def called_guard(name: str, guardrail: Guardrail, kind: str, part: Part, upstrea
         closed=guardrail.on_error == "closed",
         timeout_s=guardrail.timeout_s,
         parallel=guardrail.parallel,
+        on_stream=guardrail.streamed,
         allows=Verdict(guardrail=name, ruling="allow", shadow=shadow),
     )
 

@@ -12,9 +12,10 @@ from dragoman.guardrails.verdict import Finding, Passage, Verdict
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dragoman.guardrails.called.asked import Asking
+    from dragoman.guardrails.guard import Waiting
     from dragoman.guardrails.verdict import Verdicts
 
 
@@ -31,14 +32,27 @@ class Round:
     ) -> None:
         """Begin."""
         self._verdicts = verdicts
-        self._refused: tuple[CalledGuard, Finding] | None = None
+        self._on_refusal: Callable[[], object] | None = None
+        self.refusal: tuple[CalledGuard, Finding] | None = None  # who refuses it, and why, as far as is known
         looks = [(guard, guard.at(passages)) for guard in guards]
         self._together = Together([self._look(guard, at, asking) for guard, at in looks if at], loop)
 
-    async def refused(self) -> tuple[CalledGuard, Finding] | None:
-        """Once all have answered: who refuses it, and why."""
+    async def refused(self, waiting: Waiting | None = None) -> tuple[CalledGuard, Finding] | None:
+        """Once all have answered: who refuses it, and why.
+
+        :param waiting: what is done meanwhile.
+        """
+        while waiting is not None and not self._together.is_over:
+            if not await self._together.within(waiting.every_s):
+                waiting.stay_alive()
         await self._together
-        return self._refused
+        return self.refusal
+
+    def on_refusal(self, act: Callable[[], object]) -> None:
+        """Do something as soon as one refuses it, on whatever thread; at once, where one has."""
+        self._on_refusal = act
+        if self.refusal is not None:
+            act()
 
     async def _look(self, guard: CalledGuard, passages: list[Passage], asking: Asking) -> None:
         place = passages[0].place
@@ -71,4 +85,6 @@ class Round:
             self._refuse(guard, finding)
 
     def _refuse(self, guard: CalledGuard, finding: Finding) -> None:
-        self._refused = self._refused or (guard, finding)
+        self.refusal = self.refusal or (guard, finding)
+        if self._on_refusal is not None:
+            self._on_refusal()
