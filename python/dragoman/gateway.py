@@ -44,7 +44,7 @@ from dragoman.server.news import Change, News, tell_of_change
 from dragoman.server.request import read_body
 from dragoman.store.configs import StoredConfig
 from dragoman.store.engine import Store, open_store
-from dragoman.store.lastgood import LastGoodFile, open_last_good, remove_last_good
+from dragoman.store.lastgood import open_last_good
 from dragoman.store.limits import StoredLimits
 from dragoman.store.location import data_dir
 from dragoman.store.prompts import StoredPrompts
@@ -136,19 +136,9 @@ class Gateway:
         self.counting.start()
         self.prompts = StoredPrompts(self.store.engine)
         self.stored_config = StoredConfig(self.store.engine)
-        self.last_good = self._kept_last_good()
         self.loads_config: Callable[[str], Config] = lambda _: self.snapshot.config
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
-
-    def _kept_last_good(self) -> LastGoodFile | None:
-        store = self.store
-        if self.seat.worker or store.last_good is not None or store.engine.dialect.name != "postgresql":
-            return None
-        if self.snapshot.config.store.last_good_hours:
-            return LastGoodFile(store.engine, store.directory, self.pepper)
-        remove_last_good(store.directory)
-        return None
 
     def replace(self, config: Config) -> None:
         """Put a new configuration in force. What cannot be built changes nothing and raises."""

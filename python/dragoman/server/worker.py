@@ -38,6 +38,7 @@ from dragoman.server.app import App
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
 from dragoman.server.supervise import EXIT_AGAIN, NUMBER_VARIABLE
 from dragoman.store.engine import answers
+from dragoman.store.lastgood import LastGoodFile, remove_last_good
 from dragoman.store.location import create_data_dir, data_dir
 from dragoman.store.lock import one_at_a_time
 from dragoman.telemetry.node import NodeFigures
@@ -222,6 +223,7 @@ class Worker:
 
     async def _keep_keys_fresh(self) -> None:
         saved_s = time.monotonic()
+        last_good = last_good_of(self.gateway)
         while True:
             self.gateway.entrance.issuers.look()
             await self.gateway.change.within(REFRESH_EVERY_S)
@@ -230,11 +232,22 @@ class Worker:
             await asyncio.to_thread(self.gateway.limits.refresh)
             await asyncio.to_thread(self.gateway.stored_config.refresh)
             await asyncio.to_thread(self.gateway.housekeeping.look)
-            if self.gateway.last_good is not None:
-                await asyncio.to_thread(self.gateway.last_good.look)
+            if last_good is not None:
+                await asyncio.to_thread(last_good.look)
             if time.monotonic() - saved_s > SAVE_KEY_USE_EVERY_S:
                 saved_s = time.monotonic()
                 await asyncio.to_thread(self.gateway.keys.save_last_used)
+
+
+def last_good_of(gateway: Gateway) -> LastGoodFile | None:
+    """The file that a start without the database may go by; ``None``: this process does not keep it."""
+    store, settings = gateway.store, gateway.snapshot.config.store
+    if gateway.seat.worker or store.last_good is not None or store.engine.dialect.name != "postgresql":
+        return None
+    if settings.last_good_hours:
+        return LastGoodFile(store.engine, store.directory, gateway.pepper)
+    remove_last_good(store.directory)
+    return None
 
 
 def _affordable_connections() -> int:
