@@ -1360,11 +1360,6 @@ class Hold:
         """
     def release(self) -> bool:
         """Give everything back: the request was not made. ``False``: it was settled before."""
-    def extend(self, *, tokens: int = 0, cost_nanousd: int = 0) -> bool:
-        """Hold more, if all of it fits.
-
-        :raises ValueError: an amount below zero.
-        """
 
 @final
 class Refused:

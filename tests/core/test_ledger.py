@@ -65,13 +65,6 @@ def test_what_is_released_is_given_back(ledger: AnyLedger) -> None:
     assert isinstance(reserve(ledger, scope), Hold)
 
 
-def test_more_is_held_as_far_as_it_fits(ledger: AnyLedger) -> None:
-    hold = held(ledger, budget(ledger, 10), 4)
-    assert (hold.extend(cost_nanousd=6), hold.extend(cost_nanousd=1)) == (True, False)
-    hold.settle(cost_nanousd=9)
-    assert hold.extend(cost_nanousd=1) is False
-
-
 def test_what_is_durable_is_written_down_first() -> None:
     ledger = Ledger()
     ledger.freeze(NOW_MS)
@@ -139,9 +132,8 @@ def test_nothing_is_used_that_is_below_zero(ledger: AnyLedger) -> None:
     with pytest.raises(ValueError, match="below zero"):
         ledger.reserve(scope, cost_nanousd=-1)
     hold = held(ledger, scope, 1)
-    for wrong in (lambda: hold.settle(tokens=-1), lambda: hold.extend(cost_nanousd=-1)):
-        with pytest.raises(ValueError, match="below zero"):
-            wrong()
+    with pytest.raises(ValueError, match="below zero"):
+        hold.settle(tokens=-1)
     hold.release()
 
 

@@ -397,21 +397,6 @@ impl Hold {
         self.end(Some(Amounts::default()))
     }
 
-    #[pyo3(signature = (*, tokens = 0, cost_nanousd = 0))]
-    fn extend(&self, py: Python<'_>, tokens: i64, cost_nanousd: i64) -> PyResult<bool> {
-        let more = amounts(0, tokens, cost_nanousd)?;
-        let (hold, remote) = match self.held.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            None => return Ok(false),
-            Some(Held::Here(hold, books)) => {
-                let mut books = lock(books);
-                let now_ms = books.clock.now_ms();
-                return Ok(books.ledger.extend(hold, more, now_ms));
-            }
-            Some(Held::There(hold, remote)) => ((**hold).clone(), remote.clone()),
-        };
-        Ok(remote.extend(py, hold, more))
-    }
-
     #[getter]
     fn is_open(&self) -> bool {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()

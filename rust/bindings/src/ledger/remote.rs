@@ -24,12 +24,6 @@ impl Remote {
         let ledger = self.ledger.clone();
         self.talk.runtime.spawn(async move { ledger.end(hold, used).await });
     }
-
-    pub fn extend(&self, py: Python<'_>, hold: There, more: Amounts) -> bool {
-        let ledger = self.ledger.clone();
-        let fits = self.talk.wait(py, async move { ledger.extend(&hold, more).await.unwrap_or(false) });
-        fits.unwrap_or(false)
-    }
 }
 
 /// Accounts, let go of when nobody asks about them any more.

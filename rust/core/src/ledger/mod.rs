@@ -198,34 +198,6 @@ impl Ledger {
         }
     }
 
-    /// Charges a hold with more, if all of it fits.
-    pub fn extend(&mut self, hold: &mut Hold, more: Amounts, now_ms: u64) -> bool {
-        let now_ms = self.clock(now_ms);
-        for line in &hold.lines {
-            let Some((rule, account)) = pair(&self.rules, &mut self.accounts, line.account) else { continue };
-            account.roll(rule, now_ms);
-            if rule.measure != Measure::Concurrent
-                && rule.enforced
-                && account.used().saturating_add(rule.of(more)) > rule.most
-            {
-                return false;
-            }
-        }
-        for line in &hold.lines {
-            let Some((rule, account)) = pair(&self.rules, &mut self.accounts, line.account) else { continue };
-            if rule.measure != Measure::Concurrent {
-                account.end(rule, line.slot_ms, rule.of(more).saturating_neg(), 0);
-            }
-        }
-        for line in &mut hold.lines {
-            let Some((rule, _)) = pair(&self.rules, &mut self.accounts, line.account) else { continue };
-            if rule.measure != Measure::Concurrent {
-                line.amount = line.amount.saturating_add(rule.of(more));
-            }
-        }
-        true
-    }
-
     /// Puts what was used in the place of what was held.
     pub fn settle(&mut self, hold: Hold, used: Amounts) {
         for line in hold.lines {

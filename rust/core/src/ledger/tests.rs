@@ -118,20 +118,6 @@ fn a_rule_in_shadow_refuses_nobody_and_tells() {
 }
 
 #[test]
-fn a_hold_is_extended_as_far_as_it_fits() {
-    let mut ledger = Ledger::default();
-    let rules = [rule(Measure::Cost, Period::Month, 10), rule(Measure::Concurrent, Period::Ever, 1)];
-    let scope = scope(&mut ledger, &rules);
-    let mut held = hold(&mut ledger, &scope, one(4), MONDAY).unwrap();
-    let more = Amounts { requests: 0, tokens: 0, cost: 5 };
-    assert!(ledger.extend(&mut held, more, MONDAY));
-    assert!(!ledger.extend(&mut held, more, MONDAY));
-    assert_eq!(spent(&mut ledger, &scope, MONDAY), [(0, 9), (0, 1)]);
-    ledger.settle(held, one(9));
-    assert_eq!(spent(&mut ledger, &scope, MONDAY), [(9, 0), (0, 0)]);
-}
-
-#[test]
 fn what_ends_after_its_period_belongs_to_it() {
     let mut ledger = Ledger::default();
     let scope = scope(&mut ledger, &[Rule { durable: true, ..rule(Measure::Cost, Period::Day, 10) }]);

@@ -195,19 +195,6 @@ impl Ledger {
         }
     }
 
-    /// Charges a hold with more, if all of it fits.
-    pub async fn extend(&self, hold: &Hold, more: Amounts) -> Result<bool, Trouble> {
-        let line = self.shared.line()?;
-        if *line.epoch != *hold.epoch {
-            return Ok(false);
-        }
-        let accounts: Vec<_> = hold.lines.iter().map(|held| held.account.clone()).collect();
-        let mut call = self.call(&script::EXTEND, &line);
-        call.arg(0).arg(&hold.id);
-        self.add_accounts(&mut call, &line, &accounts, more, self.time(&line));
-        self.shared.run(&line, &call).await
-    }
-
     /// What the accounts of a scope stand at, in their order; without one, all that this process knows.
     pub async fn standings(&self, scope: Option<&[Arc<Account>]>) -> Result<Vec<Standing>, Trouble> {
         let accounts: Vec<Arc<Account>> = match scope {

@@ -20,7 +20,6 @@ macro_rules! scripts {
 
 scripts! {
     RESERVE = "reserve.lua";
-    EXTEND = "extend.lua";
     SETTLE = "settle.lua";
     LOOK = "look.lua";
     COLLECT = "collect.lua";
