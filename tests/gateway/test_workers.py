@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from tests.gateway.test_budgets import INPUT, ask, config
 from tests.gateway.upstream import Upstream, answer, expect
 from tests.gateway.upstream import until as until_set
 from tests.store import postgres
+from tests.store.between import Between, Cut
 from tests.store.valkey import Valkey, new_prefix
 from tests.telemetry.test_metrics import read
 
@@ -259,6 +261,38 @@ def test_redis_is_killed_under_load(place: Place, tmp_path: Path, say: Callable[
     assert rows == admitted <= 200
     assert place.ask("SELECT sum(claimed) FROM ledger") <= 200 * cost
     say(f"Redis was killed three times under load: {admitted} of a budget for 200 were admitted, none too many")
+
+
+def test_answers_of_the_database_that_are_lost_charge_nobody_twice(place: Place, say: Callable[[str], None]) -> None:
+    """S9: connections are cut when a COMMIT has been carried out and not been answered, or has not arrived."""
+    cost, direct = cost_of_one(place), place.url
+    chance, cuts_now = random.Random(5), threading.Event()
+
+    def choose() -> Cut:
+        return chance.choice(("", "", "before", "after")) if cuts_now.is_set() else ""
+
+    with Between(direct, choose) as between:
+        place.url = between.url
+        node = place.start({"money": {"cost_usd": 2000 * cost / 1e9, "per": "ever"}})
+        until(lambda: workers_of(node) == set(range(WORKERS)))
+        cuts_now.set()
+        statuses = many([node.port], 600, 16)
+        cuts_now.clear()
+        assert set(statuses) <= {200, 503}
+        statuses += many([node.port], 10, 4)
+        assert statuses[-10:] == [200] * 10
+        node.stop()
+    admitted = statuses.count(200)
+    assert place.ask("SELECT count(*) FROM usage WHERE status = 200") == admitted + 1  # and the first one's
+    assert place.ask("SELECT count(*) FROM (SELECT DISTINCT request_id FROM usage) AS one") == len(statuses) + 1
+    assert place.ask("SELECT count(*) FROM usage") == len(statuses) + 1
+    spent, claimed = place.ask("SELECT sum(spent) FROM ledger"), place.ask("SELECT sum(claimed) FROM ledger")
+    assert spent == admitted * cost
+    assert spent <= claimed <= spent + 21 * cost  # a hundredth, and a request, that were granted ahead
+    cuts = between.cuts
+    assert {"before", "after"} <= set(cuts)
+    done = cuts.count("after")
+    say(f"{len(cuts)} commits cut off, {done} of them carried out: {admitted} requests answered, each charged once")
 
 
 def first_deployment(nodes: list[Gateway]) -> dict[tuple[int, int], tuple[str, bool]]:

@@ -19,13 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dragoman.driver import OnLoop
 from dragoman.errors import StoreError
 from dragoman.store.tables import ledger as table
+from dragoman.store.transaction import Uncertain, in_transaction
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -148,14 +149,17 @@ class Figures:
 
     def _upsert(self, rows: list[Row]) -> None:
         dialect: Any = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+
+        def upsert(connection: Connection) -> None:
+            for start in range(0, len(rows), ROWS_A_STATEMENT):
+                written = dialect.insert(table).values(list(self._values(rows[start : start + ROWS_A_STATEMENT])))
+                changed = {name: written.excluded[name] for name in ("spent", "claimed", "ends_ms")}
+                keys = [column.name for column in table.primary_key]
+                connection.execute(written.on_conflict_do_update(index_elements=keys, set_=changed))
+
         try:
-            with self._engine.begin() as connection:
-                for start in range(0, len(rows), ROWS_A_STATEMENT):
-                    written = dialect.insert(table).values(list(self._values(rows[start : start + ROWS_A_STATEMENT])))
-                    changed = {name: written.excluded[name] for name in ("spent", "claimed", "ends_ms")}
-                    keys = [column.name for column in table.primary_key]
-                    connection.execute(written.on_conflict_do_update(index_elements=keys, set_=changed))
-        except SQLAlchemyError as error:
+            in_transaction(self._engine, upsert)
+        except (SQLAlchemyError, Uncertain) as error:
             self.failures += 1
             if not self._failing:
                 log.error("the limits' figures cannot be written: %s", _reason(error))
@@ -202,5 +206,5 @@ def _nothing() -> None:
     """Nobody wants to know."""
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     return str(error.orig if isinstance(error, DBAPIError) else error)

@@ -9,21 +9,21 @@ what was spent and telling Redis that it has, is told of twice: in reports, not 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
 from dragoman.ledger.figures import NEVER_MS
 from dragoman.store.sqlite import begin_write
 from dragoman.store.tables import ledger as table
+from dragoman.store.transaction import in_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+T = TypeVar("T")
 SEPARATOR = "\x1f"
 # Nobody waits longer for a row that another has.
 STATEMENT_TIMEOUT_MS = 1000
@@ -33,10 +33,6 @@ Account = tuple[str, str, str, str]
 """Name, measure, period, who."""
 Granted = tuple[str, str, str, list[tuple[int, int, int, int, int]]]
 """Key, token, id, and of slots: begin, end, more, in all, told."""
-
-
-class Uncertain(Exception):
-    """The connection was lost while something was being committed: it may be written, so it is not said twice."""
 
 
 class Line(Struct, frozen=True):
@@ -71,7 +67,7 @@ class Grants:
 
     Raises:
         SQLAlchemyError: nothing is written.
-        Uncertain: nobody knows.
+        Uncertain: nobody knows, so it is not said twice.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -80,9 +76,9 @@ class Grants:
 
     def answer(self, errands: Sequence[Errand], now_ms: int) -> list[Granted]:
         """Do errands, all at once."""
-        with self._transaction() as connection:
-            # In one order, so that no two wait for each other.
-            return [self._answer(connection, errand, now_ms) for errand in sorted(errands, key=lambda one: one[2])]
+        # In one order, so that no two wait for each other.
+        ordered = sorted(errands, key=lambda one: one[2])
+        return self._do(lambda connection: [self._answer(connection, errand, now_ms) for errand in ordered])
 
     def _answer(self, connection: Connection, errand: Errand, now_ms: int) -> Granted:
         key, token, name, most, enforced, slots = errand
@@ -103,8 +99,9 @@ class Grants:
 
     def take(self, lines: Sequence[Line], now_ms: int) -> Short | None:
         """Have all lines granted, or none; then which does not fit, and waits longest for it."""
-        short: Short | None = None
-        with self._transaction() as connection:
+
+        def take(connection: Connection) -> Short | None:
+            short: Short | None = None
             for line in sorted(lines, key=lambda one: one.account):
                 rows = self._rows(connection, line.account, now_ms)
                 granted = sum(claimed for _, claimed in rows.values())
@@ -114,28 +111,28 @@ class Grants:
                 self._add(connection, line.account, (line.slot_ms, line.ends_ms), claimed=line.amount, spent=0)
             if short is not None:
                 connection.rollback()
-        return short
+            return short
+
+        return self._do(take)
 
     def settle(self, settled: Sequence[tuple[Line, int]]) -> None:
         """Put what was spent in the place of lines that were granted."""
-        with self._transaction() as connection:
+
+        def settle(connection: Connection) -> None:
             for line, spent in sorted(settled, key=lambda one: one[0].account):
                 self._lock(connection, line.account)
                 slot = (line.slot_ms, line.ends_ms)
                 self._add(connection, line.account, slot, claimed=spent - line.amount, spent=spent)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
+        self._do(settle)
+
+    def _do(self, work: Callable[[Connection], T]) -> T:
+        def begun(connection: Connection) -> T:
             if self._dialect is sqlite:
                 begin_write(connection)
-            else:
-                connection.exec_driver_sql(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
-            yield connection
-            try:
-                connection.commit()
-            except SQLAlchemyError as error:
-                raise Uncertain from error
+            return work(connection)
+
+        return in_transaction(self._engine, begun, timeout_ms=STATEMENT_TIMEOUT_MS)
 
     def _rows(self, connection: Connection, account: Account, now_ms: int) -> dict[int, tuple[int, int]]:
         """What was granted in the slots that count: when each ends (0: never), and how much."""

@@ -23,7 +23,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from dragoman.driver import OnLoop
 from dragoman.errors import StoreError
 from dragoman.ledger.alone import Alone, Amounts, Part
-from dragoman.ledger.grants import Grants, Uncertain
+from dragoman.ledger.grants import Grants
+from dragoman.store.transaction import Uncertain
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -191,7 +192,7 @@ class SharedCounting:
             errands = self.ledger.collect() if self.redis.is_up else []
             if errands:
                 self._run(errands)
-        except (StoreError, SQLAlchemyError, Uncertain):
+        except (StoreError, SQLAlchemyError):
             return False
         return bool(errands)
 

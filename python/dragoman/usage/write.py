@@ -7,7 +7,9 @@ the last transactions as well (``store/sqlite.py``); ``close`` loses nothing.
 
 A database that refuses (locked, full disk, gone) never fails a request. The rows wait; when the queue is half full they
 move to a file beside the database (``spool.py``), and come back from there when the database takes rows again. Only
-when the file cannot be written or is full as well are rows dropped, and counted.
+when the file cannot be written or is full as well are rows dropped, and counted. Where the connection is lost while
+rows are being committed they are looked for before they are written again, and those that come back from the file are
+at any rate.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from dragoman.config.schema import Store as Settings
 from dragoman.errors import StoreError
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.tables import meta, usage
+from dragoman.store.transaction import Uncertain, in_transaction
 from dragoman.usage.erasures import Erasures
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
@@ -87,6 +90,7 @@ class UsageWriter:
         self._closing = threading.Event()
         self._close_by_s = 0.0
         self._failing = 0  # transactions refused in a row
+        self._in_doubt: set[str] = set()  # requests whose rows may be written: the connection was lost at that
         self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
 
     @property
@@ -199,9 +203,16 @@ class UsageWriter:
         return good
 
     def _commit_rows(self, rows: list[UsageRow]) -> None:
-        with self._engine.begin() as connection:
+        def write(connection: Connection) -> None:
             be_alone(connection)
-            self._add(connection, rows)
+            self._add(connection, self._unwritten(connection, rows) if self._in_doubt else rows)
+
+        try:
+            in_transaction(self._engine, write)
+        except Uncertain:
+            self._in_doubt.update(row.request_id for row in rows)
+            raise
+        self._in_doubt.difference_update(row.request_id for row in rows)
         self.written += len(rows)
 
     def _add(self, connection: Connection, rows: list[UsageRow]) -> None:
@@ -209,6 +220,13 @@ class UsageWriter:
             rows = self._erasures.applied(connection, rows)
         self._insert(connection, rows)
         self._rollup.add(connection, rows)
+
+    @staticmethod
+    def _unwritten(connection: Connection, rows: list[UsageRow]) -> list[UsageRow]:
+        """Those of the rows that are not there yet; a request has one. Whoever was still committing has ended."""
+        asked = select(usage.c.request_id).where(usage.c.request_id.in_([row.request_id for row in rows]))
+        written = set(connection.execute(asked).scalars())
+        return [row for row in rows if row.request_id not in written]
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
@@ -267,7 +285,7 @@ class UsageWriter:
             chunk = self._spool.read(int(read_meta(connection, name) or 0), BATCH_ROWS)
             if not chunk.rows and not chunk.unreadable:
                 return False
-            self._add(connection, chunk.rows)
+            self._add(connection, self._unwritten(connection, chunk.rows))
             write_meta(connection, name, str(chunk.end))
         self.written += len(chunk.rows)
         self.unreadable += chunk.unreadable
