@@ -45,6 +45,7 @@ OTHERS: tuple[tuple[str, list[str], Callable[[Any], Any]], ...] = (
     ("One crossing into Rust", [sys.executable, "benches/micro.py", "--json"], lambda found: found),
     ("The engines, from Python", [sys.executable, "benches/engines.py", "--json"], lambda found: found),
     ("The engines, from Rust", [*CARGO_RUN, "engines", "--", "--json"], lambda found: found),
+    ("Questions among many", [sys.executable, "benches/graphs.py", "--json"], lambda found: found),
     ("Usage of ten million requests", [sys.executable, "benches/analytics.py", "--json"], lambda found: found),
     ("From one dialect to another", [sys.executable, "benches/translation.py", "--json"], lambda found: found),
     ("Balancing, simulated", [*CARGO_RUN, "simulate", "--", "--json"], report.bounded),

@@ -1210,6 +1210,14 @@ class SemanticIndex:
         self, namespace: bytes, text: str, least_score: float, vector: list[float] | None = None
     ) -> list[tuple[bytes, float, float]]:
         """Questions that ask the same: id, score and cosine (0.5 at least), best first, of the nearest four."""
+    def find_among(
+        self, ids: list[bytes], namespace: bytes, text: str, least_score: float, vector: list[float] | None = None
+    ) -> list[tuple[bytes, float, float]]:
+        """The same of these alone, as far as they are in the namespace: what another index has found."""
+    def vectors(self, namespace: bytes) -> tuple[list[bytes], bytes]:
+        """A namespace's questions: their ids, and their vectors one behind the other, as :meth:`vector` has them."""
+    def count(self, namespace: bytes) -> int:
+        """How many questions a namespace has."""
     def vector(self, id: bytes) -> bytes | None:
         """A question's vector as it is kept: of length 127, in signed bytes. ``None``: there is no such question."""
     def judge(self, one: str, other: str) -> tuple[float, str]:

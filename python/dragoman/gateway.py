@@ -234,6 +234,7 @@ class Gateway:
             self.saved_answers.save(self.answers)
         else:
             self.saved_answers.remove()
+        self.answers.close()
         self.turns.close()
         self.responses.close()
         self.writer.close()

@@ -4,10 +4,12 @@ import time
 
 import pytest
 
+from dragoman.cache import embedders
 from dragoman.cache.answers import JITTER, AnswerCache
 from dragoman.cache.kept import Kept
 from dragoman.config.caching import Cache
 from dragoman.core import ExactCache
+from dragoman.errors import ConfigError
 from dragoman.usage.row import Tokens
 
 KEY = ExactCache.key([b"a"])
@@ -79,3 +81,15 @@ def test_it_stays_within_its_bytes() -> None:
         cache.keep(ExactCache.key([str(place).encode()]), b"x" * 1_000, KEPT, [], time.time())
         assert cache.bytes <= 50_000
     assert len(cache) > 20
+
+
+def test_an_embedding_that_cannot_be_had_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = AnswerCache(Cache())
+    before = cache.semantics
+    with monkeypatch.context() as patched:
+        patched.setattr(embedders, "find_spec", lambda name: None)
+        with pytest.raises(ConfigError):
+            cache.replace(Cache(embedding="wordllama"))
+    assert cache.semantics is before
+    cache.replace(Cache(embedding="wordllama"))
+    assert cache.semantics is not before, "it is tried again"

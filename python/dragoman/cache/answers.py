@@ -41,11 +41,17 @@ class AnswerCache:
 
         :raises ConfigError: the embedding cannot be had.
         """
-        before, self._config = self._config, config
+        before, semantics = self._config, self.semantics
         if config.embedding != before.embedding or config.max_questions != before.max_questions:
-            self.semantics = Semantics(config)
+            semantics = Semantics(config)
+            self.close()
         if config.max_bytes != before.max_bytes:
             self._entries = ExactCache(config.max_bytes)
+        self._config, self.semantics = config, semantics
+
+    def close(self) -> None:
+        """Have nothing done in the background any more."""
+        self.semantics.graphs.close()
 
     def find(self, key: bytes, max_age_s: float | None = None) -> tuple[bytes, Kept] | None:
         """An answer that is younger than that, and what is known of it."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.cache.embedders import embedder_of
+from dragoman.cache.graphs import Graphs
 from dragoman.cache.watch import Watch, Watches
 from dragoman.config.caching import BUILT_IN_EMBEDDINGS
 from dragoman.core import ExactCache, SemanticIndex
@@ -84,24 +85,34 @@ class Semantics:
         self.model = "" if config.embedding in BUILT_IN_EMBEDDINGS else config.embedding  # whom vectors are asked of
         self.watches = Watches()
         self.index = SemanticIndex(self.embedder, config.max_questions, 0 if self.model else None)
+        self.graphs = Graphs(self.index)
 
     def add(self, question: Question, key: bytes, meaning: Meaning | None) -> None:
         """A question has an answer, kept under that key.
 
         :param meaning: its vector, where a model makes them; without one it is not found again.
         """
-        if meaning is None and not self.model:
-            self.index.add(question.namespace, key, question.text)
-        elif meaning is not None:
-            self.index.add(_of_model(question.namespace, meaning), key, question.text, meaning.vector)
+        if meaning is None and self.model:
+            return
+        namespace = question.namespace if meaning is None else _of_model(question.namespace, meaning)
+        if self.index.add(namespace, key, question.text, None if meaning is None else meaning.vector):
+            self.graphs.added(namespace, key)
 
     def find(self, question: Question, meaning: Meaning | None) -> list[tuple[bytes, float]]:
         """The keys of answers to questions that ask the same, and how sure that is."""
-        least = question.watch.least_score
-        if meaning is not None:
-            found = self.index.find(_of_model(question.namespace, meaning), question.text, least, meaning.vector)
+        if meaning is None and self.model:
+            return []
+        namespace = question.namespace if meaning is None else _of_model(question.namespace, meaning)
+        vector = None if meaning is None else meaning.vector
+        near = None
+        if self.graphs.has(namespace):
+            vector = self.embedder.embed(question.text) if vector is None else vector
+            near = self.graphs.near(namespace, vector)
+        text, least = question.text, question.watch.least_score
+        if near is None:
+            found = self.index.find(namespace, text, least, vector)
         else:
-            found = [] if self.model else self.index.find(question.namespace, question.text, least)
+            found = self.index.find_among(near, namespace, text, least, vector)
         return [(key, score) for key, score, _ in found]
 
     def rows(self) -> list[tuple[bytes, bytes, str, bytes]]:
@@ -113,7 +124,9 @@ class Semantics:
         """Know again what was known, as far as vectors are still made in the same way."""
         for namespace, key, text, vector in rows:
             if bool(vector) == bool(self.model):
-                self.index.add(namespace, key, text, [float(value) for value in memoryview(vector).cast("b")] or None)
+                given = [float(value) for value in memoryview(vector).cast("b")]
+                if self.index.add(namespace, key, text, given or None):
+                    self.graphs.added(namespace, key)
 
     def sweep(self, cache: AnswerCache, *, spare: int = SPARE_ROWS) -> None:
         """Forget the questions whose answers are gone, if they may be many."""

@@ -134,6 +134,31 @@ impl SemanticIndex {
         given.unwrap_or_else(|| self.embedder.embed(text))
     }
 
+    /// Those of what is near that ask the same, surest first.
+    fn hits<'py>(
+        &self,
+        py: Python<'py>,
+        questions: &Questions,
+        near: Vec<nearest::Candidate>,
+        text: &str,
+        least_score: f32,
+    ) -> Vec<Hit<'py>> {
+        if near.is_empty() {
+            return Vec::new();
+        }
+        let asked = Question::read(text);
+        let mut hits = Vec::new();
+        for one in near {
+            let Some(known) = questions.texts.get(&one.id) else { continue };
+            let judged = self.judged(&asked, &Question::read(known));
+            if judged.score >= least_score {
+                hits.push((PyBytes::new(py, &one.id), judged.score, one.cosine));
+            }
+        }
+        hits.sort_by(|one, other| other.1.total_cmp(&one.1));
+        hits
+    }
+
     fn judged(&self, one: &Question, other: &Question) -> nearest::Judged {
         nearest::judge(one, other, &|a, b| self.embedder.alike(a, b))
     }
@@ -185,20 +210,41 @@ impl SemanticIndex {
         let vector = self.vector_of(text, vector);
         let questions = locked(&self.questions);
         let near = questions.index.search(&namespace, &vector, CANDIDATES, LEAST_COSINE);
-        if near.is_empty() {
-            return Ok(Vec::new());
-        }
-        let asked = Question::read(text);
-        let mut hits = Vec::new();
-        for one in near {
-            let Some(known) = questions.texts.get(&one.id) else { continue };
-            let judged = self.judged(&asked, &Question::read(known));
-            if judged.score >= least_score {
-                hits.push((PyBytes::new(py, &one.id), judged.score, one.cosine));
-            }
-        }
-        hits.sort_by(|one, other| other.1.total_cmp(&one.1));
-        Ok(hits)
+        Ok(self.hits(py, &questions, near, text, least_score))
+    }
+
+    #[pyo3(signature = (ids, namespace, text, least_score, vector = None))]
+    fn find_among<'py>(
+        &self,
+        ids: Vec<Vec<u8>>,
+        namespace: Bound<'py, PyBytes>,
+        text: &str,
+        least_score: f32,
+        vector: Option<Vec<f32>>,
+    ) -> PyResult<Vec<Hit<'py>>> {
+        let py = namespace.py();
+        let namespace = key(namespace.as_bytes(), "a namespace")?;
+        let ids = ids.iter().map(|id| key(id, "an id")).collect::<PyResult<Vec<_>>>()?;
+        let vector = self.vector_of(text, vector);
+        let questions = locked(&self.questions);
+        let near = questions.index.search_among(&namespace, &ids, &vector, CANDIDATES, LEAST_COSINE);
+        Ok(self.hits(py, &questions, near, text, least_score))
+    }
+
+    fn vectors<'py>(
+        &self,
+        py: Python<'py>,
+        namespace: &[u8],
+    ) -> PyResult<(Vec<Bound<'py, PyBytes>>, Bound<'py, PyBytes>)> {
+        let questions = locked(&self.questions);
+        let (ids, vectors) = questions.index.rows(&key(namespace, "a namespace")?);
+        let ids = ids.iter().map(|id| PyBytes::new(py, id)).collect();
+        let bytes: Vec<u8> = vectors.iter().map(|value| value.cast_unsigned()).collect();
+        Ok((ids, PyBytes::new(py, &bytes)))
+    }
+
+    fn count(&self, namespace: &[u8]) -> PyResult<usize> {
+        Ok(locked(&self.questions).index.rows(&key(namespace, "a namespace")?).0.len())
     }
 
     fn vector<'py>(&self, py: Python<'py>, id: &[u8]) -> PyResult<Option<Bound<'py, PyBytes>>> {

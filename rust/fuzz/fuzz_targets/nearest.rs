@@ -31,6 +31,9 @@ fuzz_target!(|input: (Vec<(u8, Option<[f32; 3]>)>, &str, &str)| {
         let found = index.search(&[0; 32], row, 16, -2.0);
         assert_eq!(found.len(), known.len());
         assert!(found.windows(2).all(|two| two[0].cosine >= two[1].cosine));
+        let ids: Vec<_> = (0..=u8::MAX).map(|name| [name; 32]).collect();
+        let among = index.search_among(&[0; 32], &ids, row, 16, -2.0);
+        assert!(among.iter().zip(&found).all(|(one, other)| one.cosine == other.cosine) && among.len() == found.len());
     }
     let embedder = Embedder::Spelling { dimensions: 32 };
     assert_eq!(embedder.embed(one).len(), 32);

@@ -1,7 +1,8 @@
 //! Vectors by namespace, searched exactly: every row is looked at, as 8-bit integers.
 //!
 //! A row is a unit vector times 127, rounded: its error in a cosine is below 0.01. Ten thousand rows of 256 take a tenth
-//! of a millisecond, which no graph of neighbours beats by enough to be worth its inserts.
+//! of a millisecond, which no graph of neighbours beats by enough to be worth its inserts; where there are many more, a
+//! graph proposes (`dragoman.cache.graphs`), and what it proposes is looked at here.
 
 use std::collections::HashMap;
 
@@ -31,6 +32,10 @@ impl Rows {
     fn of(dimensions: usize) -> Self {
         Self { dimensions, vectors: Vec::new(), ids: Vec::new(), oldest: 0 }
     }
+
+    fn vector(&self, at: usize) -> Option<&[i8]> {
+        self.vectors.get(at * self.dimensions..(at + 1) * self.dimensions)
+    }
 }
 
 /// Rows by namespace; those of one namespace have one length.
@@ -38,7 +43,14 @@ pub struct VectorIndex {
     dimensions: usize,
     most_rows: usize,
     namespaces: HashMap<Namespace, Rows>,
-    places: HashMap<Id, Namespace>,
+    places: HashMap<Id, Place>,
+}
+
+/// Where a row is.
+#[derive(Clone, Copy)]
+struct Place {
+    namespace: Namespace,
+    at: usize,
 }
 
 impl VectorIndex {
@@ -68,11 +80,12 @@ impl VectorIndex {
         self.remove(&id);
         let rows = self.namespaces.entry(namespace).or_insert_with(|| Rows::of(row.len()));
         let mut gone = None;
-        if rows.ids.len() < self.most_rows {
+        let mut at = rows.ids.len();
+        if at < self.most_rows {
             rows.ids.push(id);
             rows.vectors.extend_from_slice(&row);
         } else {
-            let at = rows.oldest % self.most_rows;
+            at = rows.oldest % self.most_rows;
             if let Some(place) = rows.ids.get_mut(at) {
                 gone = Some(std::mem::replace(place, id));
             }
@@ -84,7 +97,7 @@ impl VectorIndex {
         if let Some(old) = &gone {
             self.places.remove(old);
         }
-        self.places.insert(id, namespace);
+        self.places.insert(id, Place { namespace, at });
         (true, gone)
     }
 
@@ -97,30 +110,62 @@ impl VectorIndex {
 
     /// A row as it is kept: a unit vector times 127.
     pub fn vector(&self, id: &Id) -> Option<&[i8]> {
-        let rows = self.namespaces.get(self.places.get(id)?)?;
-        let at = rows.ids.iter().position(|known| known == id)?;
-        rows.vectors.get(at * rows.dimensions..(at + 1) * rows.dimensions)
+        let place = self.places.get(id)?;
+        self.namespaces.get(&place.namespace)?.vector(place.at)
     }
 
     /// Where a row is.
     pub fn namespace_of(&self, id: &Id) -> Option<&Namespace> {
-        self.places.get(id)
+        self.places.get(id).map(|place| &place.namespace)
+    }
+
+    /// The rows of a namespace: their ids, and their vectors one behind the other.
+    pub fn rows(&self, namespace: &Namespace) -> (&[Id], &[i8]) {
+        self.namespaces.get(namespace).map_or((&[], &[]), |rows| (&rows.ids, &rows.vectors))
     }
 
     /// Forgets a row. False: there is none of that id.
     pub fn remove(&mut self, id: &Id) -> bool {
-        let Some(namespace) = self.places.remove(id) else { return false };
-        let Some(rows) = self.namespaces.get_mut(&namespace) else { return false };
-        if let Some(at) = rows.ids.iter().position(|known| known == id) {
-            rows.ids.swap_remove(at);
-            let last = rows.vectors.len().saturating_sub(rows.dimensions);
-            rows.vectors.copy_within(last.., at * rows.dimensions);
-            rows.vectors.truncate(last);
+        let Some(Place { namespace, at }) = self.places.remove(id) else { return false };
+        let Some(rows) = self.namespaces.get_mut(&namespace).filter(|rows| at < rows.ids.len()) else {
+            return false;
+        };
+        rows.ids.swap_remove(at);
+        let last = rows.vectors.len().saturating_sub(rows.dimensions);
+        rows.vectors.copy_within(last.., at * rows.dimensions);
+        rows.vectors.truncate(last);
+        if let Some(place) = rows.ids.get(at).and_then(|moved| self.places.get_mut(moved)) {
+            place.at = at;
         }
         if rows.ids.is_empty() {
             self.namespaces.remove(&namespace);
         }
         true
+    }
+
+    /// The same as [`Self::search`] of those of the rows that are in the namespace.
+    pub fn search_among(
+        &self,
+        namespace: &Namespace,
+        ids: &[Id],
+        vector: &[f32],
+        most: usize,
+        least_cosine: f32,
+    ) -> Vec<Candidate> {
+        let Some(rows) = self.namespaces.get(namespace) else { return Vec::new() };
+        let Some(query) = quantised(vector, rows.dimensions) else { return Vec::new() };
+        let mut found: Vec<Candidate> = ids
+            .iter()
+            .filter_map(|id| {
+                let place = self.places.get(id).filter(|place| place.namespace == *namespace)?;
+                Some(Candidate { id: *id, cosine: cosine(product(rows.vector(place.at)?, &query)) })
+            })
+            .filter(|one| one.cosine >= least_cosine)
+            .collect();
+        found.sort_by(|one, other| other.cosine.total_cmp(&one.cosine).then(one.id.cmp(&other.id)));
+        found.dedup_by_key(|one| one.id);
+        found.truncate(most);
+        found
     }
 
     /// The nearest rows of a namespace, nearest first, none further than that.
@@ -135,9 +180,8 @@ impl VectorIndex {
         let Some(query) = quantised(vector, rows.dimensions) else { return Vec::new() };
         let least = (f64::from(least_cosine) * f64::from(SCALE * SCALE)) as i32;
         let best = nearest(&rows.vectors, &query, most, least);
-        let told = |(product, at): (i32, usize)| {
-            Some(Candidate { id: *rows.ids.get(at)?, cosine: product as f32 / (SCALE * SCALE) })
-        };
+        let told =
+            |(product, at): (i32, usize)| Some(Candidate { id: *rows.ids.get(at)?, cosine: cosine(product) });
         best.into_iter().filter_map(told).collect()
     }
 }
@@ -152,6 +196,14 @@ fn quantised(vector: &[f32], dimensions: usize) -> Option<Vec<i8>> {
         return None;
     }
     Some(vector.iter().map(|value| (value / norm * SCALE).round().clamp(-SCALE, SCALE) as i8).collect())
+}
+
+fn cosine(product: i32) -> f32 {
+    product as f32 / (SCALE * SCALE)
+}
+
+fn product(one: &[i8], other: &[i8]) -> i32 {
+    one.iter().zip(other).map(|(a, b)| i32::from(i16::from(*a) * i16::from(*b))).sum()
 }
 
 /// The rows whose products with a vector are largest, largest first: the products and their places.

@@ -116,6 +116,12 @@ proptest! {
             let found = index.search(&[0; 32], &[1.0, 0.0], 12, -1.0);
             prop_assert_eq!(found.len(), known.len());
             prop_assert!(found.iter().all(|one| known.iter().any(|(id, _)| *id == one.id)));
+            let all: Vec<_> = (0..12).map(|name| [name; 32]).collect();
+            let mut among = index.search_among(&[0; 32], &all, &[1.0, 0.0], 12, -1.0);
+            prop_assert!(among.iter().zip(&found).all(|(one, other)| one.cosine == other.cosine));
+            among.retain(|one| index.vector(&one.id).is_some_and(|row| row.len() == 2));
+            prop_assert_eq!((among.len(), index.rows(&[0; 32]).0.len()), (known.len(), known.len()));
+            prop_assert!(index.search_among(&[1; 32], &all, &[1.0, 0.0], 12, -1.0).is_empty());
         }
     }
 }
