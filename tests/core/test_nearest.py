@@ -105,6 +105,19 @@ def test_vectors_that_are_given_may_have_a_length_a_namespace() -> None:
     assert [found[0] for found in questions.find(N, "What is a lamp?", 0.9, [3.0, 4.0])] == [id_of(1)]
     assert questions.vector(id_of(1)) == bytes([76, 102])
     assert questions.vector(id_of(3)) is None
+    assert (questions.text(id_of(1)), questions.text(id_of(3))) == ("What is a lamp?", None)
+    assert (questions.count(N), questions.count(b"x" * 32)) == (1, 0)
+    assert questions.vectors(N) == ([id_of(1)], bytes([76, 102]))
+
+
+def test_what_another_index_has_found_is_judged_where_it_is_there() -> None:
+    questions = SemanticIndex(Embedder.spelling())
+    questions.add(N, id_of(1), "What is a lamp?")
+    questions.add(b"o" * 32, id_of(2), "What is a lamp?")
+    named = [id_of(1), id_of(1), id_of(2), id_of(3)]
+    assert [one for one, *_ in questions.find_among(named, N, "What's a lamp?", 0.9)] == [id_of(1)]
+    questions.remove(id_of(1))
+    assert questions.find_among(named, N, "What's a lamp?", 0.9) == []
 
 
 SAME = [

@@ -37,12 +37,12 @@ class AnswerCache:
         self.semantics = Semantics(config)
 
     def replace(self, config: Cache) -> None:
-        """Put another configuration in force. With other sizes or another embedding, all is forgotten.
+        """Put another configuration in force. With other sizes, or another way to find questions, all is forgotten.
 
         :raises ConfigError: the embedding cannot be had.
         """
         before, semantics = self._config, self.semantics
-        if config.embedding != before.embedding or config.max_questions != before.max_questions:
+        if any(getattr(config, name) != getattr(before, name) for name in ("embedding", "max_questions", "verifier")):
             semantics = Semantics(config)
             self.close()
         if config.max_bytes != before.max_bytes:
@@ -51,7 +51,7 @@ class AnswerCache:
 
     def close(self) -> None:
         """Have nothing done in the background any more."""
-        self.semantics.graphs.close()
+        self.semantics.close()
 
     def find(self, key: bytes, max_age_s: float | None = None) -> tuple[bytes, Kept] | None:
         """An answer that is younger than that, and what is known of it."""

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from dragoman.cache.safetensors import tensors_of
 from dragoman.core import Embedder
 from dragoman.errors import ConfigError
-
-# The header of a safetensors file begins with its own length, in so many bytes.
-LENGTH_BYTES = 8
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -19,12 +17,6 @@ class Meaning(msgspec.Struct, frozen=True):
 
     model: str
     vector: list[float]
-
-
-class _Tensor(msgspec.Struct):
-    dtype: str
-    shape: tuple[int, ...]
-    data_offsets: tuple[int, int]
 
 
 def embedder_of(name: str) -> Embedder:
@@ -45,11 +37,7 @@ def _wordllama() -> Embedder:
     try:
         (weights,) = Path(folders[0], "weights").glob("*_256.safetensors")
         (tokenizer,) = Path(folders[0], "tokenizers").glob("*.json")
-        data = weights.read_bytes()
-        begin = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
-        tensors = msgspec.json.decode(data[LENGTH_BYTES:begin], type=dict[str, _Tensor])
-        (tensor,) = tensors.values()
-        start, end = (begin + offset for offset in tensor.data_offsets)
-        return Embedder.tokens(data[start:end], tensor.shape[1], tokenizer.read_bytes())
-    except (ValueError, OSError, IndexError, msgspec.DecodeError) as error:
+        (table,) = tensors_of(weights.read_bytes()).values()
+        return Embedder.tokens(table.data, table.shape[1], tokenizer.read_bytes())
+    except (ValueError, OSError, IndexError) as error:  # msgspec's DecodeError is a ValueError
         raise ConfigError([f"cache.embedding: the files of wordllama are not as expected: {error}"]) from None

@@ -6,6 +6,7 @@ conversation, every parameter, the guardrails. Requests with tools, media or a w
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,10 +15,12 @@ from msgspec.structs import replace
 
 from dragoman.cache.embedders import embedder_of
 from dragoman.cache.graphs import Graphs
+from dragoman.cache.minilm import MiniLM
 from dragoman.cache.watch import Watch, Watches
 from dragoman.config.caching import BUILT_IN_EMBEDDINGS
 from dragoman.core import ExactCache, SemanticIndex
 from dragoman.dialects.canonical import Text
+from dragoman.driver import CalledBack
 
 if TYPE_CHECKING:
     from dragoman.cache.answers import AnswerCache
@@ -86,6 +89,7 @@ class Semantics:
         self.watches = Watches()
         self.index = SemanticIndex(self.embedder, config.max_questions, 0 if self.model else None)
         self.graphs = Graphs(self.index)
+        self.verifier = MiniLM() if config.verifier == "minilm" else None
 
     def add(self, question: Question, key: bytes, meaning: Meaning | None) -> None:
         """A question has an answer, kept under that key.
@@ -114,6 +118,22 @@ class Semantics:
         else:
             found = self.index.find_among(near, namespace, text, least, vector)
         return [(key, score) for key, score, _ in found]
+
+    async def may_serve(self, key: bytes, question: Question) -> bool:
+        """Whether the second opinion, if one is wanted, is that a question's answer may be given to another.
+
+        For a coroutine that a driver runs.
+        """
+        known = self.index.text(key)
+        if self.verifier is None or known is None or known == question.text:
+            return known is not None
+        return await CalledBack(partial(self.verifier.ask, known, question.text))
+
+    def close(self) -> None:
+        """Have nothing done in the background any more."""
+        self.graphs.close()
+        if self.verifier is not None:
+            self.verifier.close()
 
     def rows(self) -> list[tuple[bytes, bytes, str, bytes]]:
         """All questions, to be restored: namespace, key, text, and the vector where a model has made it."""

@@ -100,7 +100,7 @@ async def through_cache(cache: AnswerCache, look: Look, call: Call, run: Run, pr
     if not look.wish.refresh and _given(cache, look, call, run):
         return
     look = await _understood(cache, look, run, provider)
-    if not look.wish.refresh and _given_alike(cache, look, call, run, provider):
+    if not look.wish.refresh and await _given_alike(cache, look, call, run, provider):
         return
     if look.wish.only_cached:
         if cache.is_shared and await _kept_since(cache, look, call, run):
@@ -154,7 +154,7 @@ async def _understood(cache: AnswerCache, look: Look, run: Run, provider: Provid
     return replace(look, meaning=meaning)
 
 
-def _given_alike(cache: AnswerCache, look: Look, call: Call, run: Run, provider: Provider) -> bool:
+async def _given_alike(cache: AnswerCache, look: Look, call: Call, run: Run, provider: Provider) -> bool:
     """Give the answer to a question that asks the same in other words, if there is one."""
     if look.question is None:
         return False
@@ -163,6 +163,9 @@ def _given_alike(cache: AnswerCache, look: Look, call: Call, run: Run, provider:
         found = cache.find(key, look.wish.max_age_s)
         if found is None:
             cache.semantics.index.remove(key)
+            continue
+        if not await cache.semantics.may_serve(key, look.question):
+            run.request.check_wanted()
             continue
         body, run.kept = found
         run.cache, run.score = "semantic", score

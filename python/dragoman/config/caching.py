@@ -44,6 +44,9 @@ class Cache(Part, frozen=True, kw_only=True):
     embedding_timeout_s: Annotated[
         float, Meta(gt=0, le=30), "a model that takes longer is not waited for: nothing is found"
     ] = 1.0
+    verifier: Annotated[
+        Literal["none", "minilm"], "a second opinion on what is found in other words; minilm: dragoman[minilm]"
+    ] = "none"
     max_questions: Annotated[PositiveInt, "that are found in other words, for each prompt around them"] = 50_000
     shared: Annotated[bool, "keep answers in redis as well, sealed, for all workers and servers"] = False
     persist: Annotated[bool, "keep answers over a restart, sealed, in the data_dir"] = False

@@ -243,6 +243,10 @@ impl SemanticIndex {
         Ok((ids, PyBytes::new(py, &bytes)))
     }
 
+    fn text(&self, id: &[u8]) -> PyResult<Option<String>> {
+        Ok(locked(&self.questions).texts.get(&key(id, "an id")?).cloned())
+    }
+
     fn count(&self, namespace: &[u8]) -> PyResult<usize> {
         Ok(locked(&self.questions).index.rows(&key(namespace, "a namespace")?).0.len())
     }
