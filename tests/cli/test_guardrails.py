@@ -13,6 +13,7 @@ def test_the_table() -> None:
     told = CliRunner().invoke(command.guardrails, ["test"])
     assert told.exit_code == 0
     assert "stream: tool call" in told.output
+    assert "sessions: session.update" in told.output
     assert "HOLE" not in told.output
 
 

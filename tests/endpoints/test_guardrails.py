@@ -16,6 +16,8 @@ def test_an_admin_is_told_what_is_seen(serve: Serve, upstream: Upstream) -> None
     told = served.get("/v1/guardrails/coverage", authorization=f"Bearer {ADMIN}").json
     assert told["dialects"]["anthropic"]["request: tool result"] == "covered"
     assert told["others"]["sessions (WebSocket)"] == "refused"
+    assert told["controls"]["sessions: setup"]["parameter capped"] == "covered"
+    assert told["guardrails"]["topics"]["on_stream"] == "windows"
     assert told["guardrails"]["pii"]["kind"] == "mask"
     assert told["guardrails"]["topics"]["mode"] == "shadow"
     assert served.get("/v1/guardrails/coverage", authorization=f"Bearer {PLAIN}").status == 403

@@ -139,6 +139,34 @@ def test_passed_through(begin: Any, upstream: Upstream) -> None:
     assert unread.headers["x-dragoman-guardrails"] == "pii=not_scanned, topics=not_scanned"
 
 
+LINES = b'{"custom_id": "a", "text": "fine"}\n{"custom_id": "b", "text": "\\u0070lutonium"}\n'
+EVENTS = b'event: x\ndata: {"delta": "plutonium"}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize("body", [LINES, EVENTS, b"some plutonium", b'["plutonium"]', "plutonium \u00e9".encode()])
+def test_answers_that_are_passed_through_are_looked_at_whatever_they_are(
+    serve: Serve, upstream: Upstream, body: bytes
+) -> None:
+    topics = {"words": {"deny": ["plutonium"]}, "on": ["output"]}
+    served = serve(config_for(upstream.base_url, guardrails={"topics": topics}))
+    upstream.reply(expect, answer(body, content_type="application/octet-stream"))
+    refused = served.get("/v1/files/f1/content", x_dragoman_deployment="up0")
+    assert (refused.status, refused.code) == (400, "guardrail_blocked")
+    assert b"plutonium" not in refused.body
+    upstream.reply(expect, answer(body.replace(b"lutonium", b"olonium"), content_type="text/plain"))
+    assert served.get("/v1/files/f1/content", x_dragoman_deployment="up0").status == 200
+
+
+@pytest.mark.parametrize("on_error", ["closed", "open"])
+def test_answers_that_are_no_text_cannot_be_looked_at(serve: Serve, upstream: Upstream, on_error: str) -> None:
+    topics = {"words": {"deny": ["plutonium"]}, "on": ["output"], "on_error": on_error}
+    served = serve(config_for(upstream.base_url, guardrails={"topics": topics}))
+    upstream.reply(expect, answer(b"\xff\xfb\x90plutonium", content_type="audio/mpeg"))
+    told = served.get("/v1/files/f1/content", x_dragoman_deployment="up0")
+    assert told.status == (200 if on_error == "open" else 400)
+    assert served.row(told).guardrails == "topics=not_scanned"
+
+
 def test_what_cannot_be_looked_at_may_pass_where_that_is_said(serve: Serve, upstream: Upstream) -> None:
     upstream.reply(expect, answer(b'{"text": "hello"}'))
     served = serve(config_for(upstream.base_url, guardrails={"pii": {"mask": {}, "on_error": "open"}}))

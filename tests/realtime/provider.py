@@ -77,6 +77,13 @@ class Sessions:
                 connection.send(
                     json.dumps(heard | {"event_id": "e4", "item_id": "i", "content_index": 0, "usage": usage})
                 )
+            elif event["type"] == "session.update" and "session" in event:
+                if event["session"].get("max_output_tokens") == 13:
+                    told = {"type": "invalid_request_error", "message": "Not 13.", "event_id": event.get("event_id")}
+                    connection.send(json.dumps({"type": "error", "event_id": "e5", "error": told}))
+                    continue
+                updated = {"type": "session.updated", "event_id": "e6", "session": event["session"]}
+                connection.send(json.dumps(updated))
             elif event["type"] == "session.update":
                 connection.close(4001, "enough")
 

@@ -19,7 +19,7 @@ import openai
 import pytest
 import trustme
 from google import genai
-from google.genai import types
+from google.genai import errors, types
 from tests.gateway.gateway import SECRET, Gateway, free_port
 from tests.realtime.provider import Sessions
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -56,6 +56,20 @@ def configuration(base_url: str) -> dict[str, Any]:
         "routes": {"spare": {"tiers": [["away/gpt-realtime"], ["voice"]]}},
         "keys": [{"name": "sdk", "secret": KEY}],
     }
+
+
+CONTROLS: dict[str, Any] = {
+    "templates": {"host": {"versions": {"1": {"messages": [{"role": "system", "text": "You host a show."}]}}}},
+    "decorators": {"house": {"prepend": "Obey the house."}},
+    "parameters": {"cheap": {"caps": {"max_tokens": 100}, "forbidden": ["tools"]}},
+}
+
+
+@pytest.fixture(scope="module")
+def controlled(provider: Sessions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    config = configuration(provider.base_url) | {"prompts": CONTROLS}
+    with Gateway(config, tmp_path_factory.mktemp("controlled")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +125,42 @@ def test_openai_s_sdk_talks(gateway: Gateway, provider: Sessions) -> None:
     assert (session["status"], session["input_tokens"], session["finish_reason"]) == (200, 0, "")
 
 
+def test_openai_s_sdk_talks_under_prompt_controls(controlled: Gateway, provider: Sessions) -> None:
+    before = len(controlled.rows(0))
+    tool: Any = {"type": "function", "name": "f"}
+    call: Any = {"type": "realtime", "prompt": {"id": "host"}, "instructions": "Sing.", "max_output_tokens": "inf"}
+    with (
+        openai.OpenAI(base_url=controlled.base_url, api_key=KEY, max_retries=0) as client,
+        client.realtime.connect(model="voice") as connection,
+    ):
+        assert connection.recv().type == "session.created"
+        connection.session.update(session=call)
+        assert connection.recv().type == "session.updated", "its own alone"
+        connection.session.update(session={"type": "realtime", "tools": [tool]})
+        refused: Any = connection.recv()
+        assert (refused.type, refused.error.code) == ("error", "parameter_forbidden")
+        connection.response.create(response={"instructions": "Shout.", "max_output_tokens": 7})
+        assert [connection.recv() for _ in range(3)][-1].type == "response.done", "the session goes on"
+    first, second, third = provider.frames
+    assert first["session"] == {"type": "realtime", "instructions": "Obey the house.", "max_output_tokens": 100}
+    said = "Obey the house.\n\nYou host a show.\n\nSing."
+    assert second["session"] == {"type": "realtime", "instructions": said, "max_output_tokens": 100}
+    assert third["response"] == {"instructions": "Obey the house.\n\nShout.", "max_output_tokens": 7}
+    assert [row["prompt"] for row in controlled.rows(before + 2)[-2:]] == ["host@1", "host@1"]
+
+
+def test_a_provider_that_does_not_take_the_controls_ends_the_session(provider: Sessions, tmp_path: Path) -> None:
+    prompts = {"parameters": {"odd": {"forced": {"max_tokens": 13}}}}
+    with (
+        Gateway(configuration(provider.base_url) | {"prompts": prompts}, tmp_path) as running,
+        opened(running) as session,
+    ):
+        seen = [json.loads(session.recv(PATIENCE_S)) for _ in range(2)]
+        assert (seen[1]["type"], seen[1]["error"]["message"][-7:]) == ("error", "Not 13.")
+        with pytest.raises(ConnectionClosed):
+            session.recv(PATIENCE_S)
+
+
 def test_what_was_heard_is_another_model_s(gateway: Gateway) -> None:
     before = len(gateway.rows(0))
     with opened(gateway) as session:
@@ -121,24 +171,42 @@ def test_what_was_heard_is_another_model_s(gateway: Gateway) -> None:
     assert (turn["input_tokens"], turn["output_tokens"], turn["model"], turn["cost_nanousd"]) == (11, 2, "", None)
 
 
-def test_google_s_sdk_talks(gateway: Gateway, provider: Sessions) -> None:
-    before = len(gateway.rows(0))
+def talk_live(gateway: Gateway, config: Any = None) -> str:
+    """What Gemini says to a greeting."""
 
     async def talk() -> str:
         trusted = {"ssl": context}  # the SDK opens no session without TLS
         options = types.HttpOptions(base_url=f"https://localhost:{port}", async_client_args=trusted)
         client = genai.Client(api_key=KEY, http_options=options)
         said = ""
-        async with client.aio.live.connect(model="live") as session:
-            await session.send_client_content(turns=types.Content(role="user", parts=[types.Part(text="Hi")]))
-            async for message in session.receive():
-                said += message.text or ""
-        await client.aio.aclose()
-        client.close()
+        try:
+            async with client.aio.live.connect(model="live", config=config) as session:
+                await session.send_client_content(turns=types.Content(role="user", parts=[types.Part(text="Hi")]))
+                async for message in session.receive():
+                    said += message.text or ""
+        finally:
+            await client.aio.aclose()
+            client.close()
         return said
 
     with secured(gateway.port) as (port, context):
-        assert asyncio.run(talk()) == "Hello."
+        return asyncio.run(talk())
+
+
+def test_google_s_sdk_talks_under_prompt_controls(controlled: Gateway, provider: Sessions) -> None:
+    config: Any = {"system_instruction": "Sing.", "max_output_tokens": 500}
+    assert talk_live(controlled, config) == "Hello."
+    setup = provider.frames[0]["setup"]
+    assert [part["text"] for part in setup["systemInstruction"]["parts"]] == ["Obey the house.", "Sing."]
+    assert setup["generationConfig"]["maxOutputTokens"] == 100
+    with pytest.raises(errors.APIError):
+        talk_live(controlled, config | {"tools": [{"google_search": {}}]})
+    assert len(provider.opened) == 1, "what is forbidden is not sent"
+
+
+def test_google_s_sdk_talks(gateway: Gateway, provider: Sessions) -> None:
+    before = len(gateway.rows(0))
+    assert talk_live(gateway) == "Hello."
     ((path, headers),) = provider.opened
     assert path == "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
     assert headers["x-goog-api-key"] == SECRET
@@ -256,9 +324,11 @@ def secured(behind: int) -> Iterator[tuple[int, ssl.SSLContext]]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    yield int(listener.getsockname()[1]), trusting
-    listener.close()
-    thread.join(PATIENCE_S)
+    try:
+        yield int(listener.getsockname()[1]), trusting
+    finally:
+        listener.close()
+        thread.join(PATIENCE_S)
 
 
 def once_known(gateway: Gateway, key: str) -> ClientConnection:

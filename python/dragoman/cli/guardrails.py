@@ -20,21 +20,23 @@ def guardrails() -> None:
 
 
 @guardrails.command(short_help="Put poison into every place of every dialect, and say where it is seen.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON: dialects, places, and covered, hole, none or refused.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON: covered, hole, none or refused.")
 def test(as_json: bool) -> None:  # noqa: FBT001
     """Put poison into every place of every dialect, in requests, answers and streams, and say where it is seen.
 
     "yes": a word that is refused was refused there, and a value that is hidden neither left nor was lost on its way
-    back. "-": the dialect has no such place. The exit code is 1 where there is a hole.
+    back. "-": the dialect has no such place. Below, whether prompt controls hold on every surface. The exit code is 1
+    where there is a hole.
 
     \b
       dragoman guardrails test
     """
     from dragoman.guardrails.coverage import OTHERS, coverage
+    from dragoman.guardrails.prompts.coverage import CONTROLS, controls
 
-    found = coverage()
+    found, held = coverage(), controls()
     if as_json:
-        told = {"dialects": found, "others": OTHERS}
+        told = {"dialects": found, "others": OTHERS, "controls": held}
         click.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
     else:
         places = list(next(iter(found.values())))
@@ -42,5 +44,9 @@ def test(as_json: bool) -> None:  # noqa: FBT001
         click.echo(align(["", *found], lines))
         click.echo()
         click.echo(align(["beside the dialects", ""], [[name, MARKS[told]] for name, told in OTHERS.items()]))
-    if any(told == "hole" for row in found.values() for told in row.values()):
+        click.echo()
+        lines = [[name, *(MARKS[told] for told in row.values())] for name, row in held.items()]
+        click.echo(align(["prompt controls", *CONTROLS], lines))
+    rows = [*map(dict.values, found.values()), *map(dict.values, held.values())]
+    if any("hole" in row for row in rows):
         raise click.exceptions.Exit(1)

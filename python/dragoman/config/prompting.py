@@ -120,6 +120,11 @@ class Parameters(Part, frozen=True, kw_only=True):
     on_forbidden: Annotated[Literal["refuse", "drop"], "what is done with a request that does"] = "refuse"
     prompt_cache: Annotated[bool, "mark what providers may cache of long prompts, where it pays"] = False
 
+    @property
+    def binds(self) -> bool:
+        """Whether it says what may not be, and not only what is usual."""
+        return bool(self.forbidden or self.caps.named or self.forced.named)
+
 
 class Prompting(Part, frozen=True, kw_only=True):
     """Templates, decorators and parameter policies, by name."""

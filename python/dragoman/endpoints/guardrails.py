@@ -1,4 +1,4 @@
-"""``GET /v1/guardrails/coverage``: what guardrails see, and which are configured."""
+"""``GET /v1/guardrails/coverage``: what guardrails see, where prompt controls hold, and which guardrails there are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dragoman.guardrails.build import KINDS
 from dragoman.guardrails.called.build import KINDS as CALLED
 from dragoman.guardrails.coverage import OTHERS, coverage
 from dragoman.guardrails.masking import PLACES
+from dragoman.guardrails.prompts.coverage import controls
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
@@ -41,6 +42,13 @@ class Coverage:
                 "on": sorted(guardrail.on or usual),
                 "mode": guardrail.mode,
                 "on_error": guardrail.on_error,
+                "on_stream": guardrail.streamed,
             }
-        told = {"object": "coverage", "dialects": coverage(), "others": OTHERS, "guardrails": configured}
+        told = {
+            "object": "coverage",
+            "dialects": coverage(),
+            "others": OTHERS,
+            "controls": controls(),
+            "guardrails": configured,
+        }
         json_answer(request, told, snapshot=snapshot.number)

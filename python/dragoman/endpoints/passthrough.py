@@ -1,6 +1,7 @@
 """Any other path of OpenAI's API, passed through to the provider that the model or a header names.
 
-Bodies and answers are not looked into but for the model and the usage. What is passed through may have effects (a file
+Bodies and answers are not looked into but for the model and the usage, and where guardrails or prompt controls are for
+them; what these cannot read they refuse. What is passed through may have effects (a file
 stored, a batch begun), so it is sent again only where no byte of it had left.
 """
 
@@ -14,7 +15,9 @@ from dragoman.core import BodyError, RequestBody
 from dragoman.dialects.form import Form, is_form
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.passages import of_body
+from dragoman.guardrails.prompts.passed import controlled
 from dragoman.pipeline import admit, call_out, on_record, within_limits
+from dragoman.routing.arrival import filled_in
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Call
 from dragoman.routing.run import Run
@@ -24,6 +27,8 @@ from dragoman.telemetry.trace import outgoing_trace
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
+    from dragoman.guardrails.prompts.template import Filled
+    from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
 
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH"})
@@ -61,6 +66,7 @@ class PassThrough:
             run.planned(plan.alias, (body.end_user if body else None) or "", knobs, outgoing_trace(request.headers))
             path = request.path.removeprefix("/v1") + (f"?{request.query}" if request.query else "")
             sent_on = [(name, request.headers[name]) for name in FORWARDED if name in request.headers]
+            raw, body = self._controlled(run, raw, body)
             run.guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
             if run.guarding is not None and raw:
                 raw, body = guarded(run.guarding, raw, body)
@@ -88,6 +94,26 @@ class PassThrough:
             raise
         finally:
             settle(gateway, run)
+
+    def _controlled(self, run: Run, raw: bytes, body: RequestBody | None) -> tuple[bytes, RequestBody | None]:
+        """What may be sent of a request, as prompt controls leave it.
+
+        Raises:
+            RequestError: it asks for what is forbidden, or cannot be controlled.
+        """
+        rules = self.gateway.snapshot.prompts.rules(run.principal, run.alias)
+        path = run.request.path.removeprefix("/v1")
+        called: list[Filled] = []
+
+        def fill(asked: RequestBody, surface: Surface) -> Filled | None:
+            filled = filled_in(self.gateway, asked, surface)
+            called.extend([] if filled is None else [filled])
+            return filled
+
+        done = controlled(path, raw, body, rules, fill)
+        run.prompt = ", ".join(dict.fromkeys(one.told for one in called))
+        run.adjusted = done.changed
+        return done.raw, body if done.raw is raw else RequestBody(done.raw)
 
     def _alias(self, request: Request, knobs: Knobs, body: RequestBody | Form | None) -> str:
         """The alias that decides where the request goes."""

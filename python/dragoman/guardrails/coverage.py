@@ -45,6 +45,8 @@ from dragoman.errors import GuardrailBlocked
 from dragoman.guardrails import passages
 from dragoman.guardrails.build import build_guardrails
 from dragoman.guardrails.guarding import Guarding
+from dragoman.guardrails.heard import Heard
+from dragoman.guardrails.verdict import Passage
 
 Covered = Literal["covered", "hole", "none", "refused"]
 
@@ -102,6 +104,7 @@ OTHERS: dict[str, Covered] = {
     "embeddings": "covered",
     "rerank": "covered",
     "passed through: JSON": "covered",
+    "passed through: answers that are text": "covered",
     "passed through: anything else": "refused",
     "sessions (WebSocket)": "refused",
 }
@@ -117,6 +120,7 @@ def coverage() -> dict[str, dict[str, Covered]]:
         for place, block in ANSWERS.items():
             places[f"answer: {place}"] = answered(dialect, block)
             places[f"stream: {place}"] = streamed(dialect, block)
+            places[f"stream, as others are shown it: {place}"] = shown(dialect, block)
         told[name] = places
     return told
 
@@ -198,6 +202,27 @@ def streamed(dialect: Dialect, block: Text | Reasoning | ToolCall) -> Covered:
     return "covered" if HIDDEN in shown and not any(POISON[:size] in refused for size in (4, len(POISON))) else "hole"
 
 
+def shown(dialect: Dialect, block: Text | Reasoning | ToolCall) -> Covered:
+    """Whether those who are called out are shown the poison of a stream: held, and window by window."""
+    whole, windows = Heard(), Heard()
+    seen: list[Passage] = []
+    for event in _read_stream(dialect, block):
+        for piece in _signs(event):
+            whole.note(piece)
+            windows.note(piece)
+            seen += windows.window()
+    if not any(POISON in event.text for event in _read_stream(dialect, block) if type(event) is Delta):
+        return "none"
+    place = "tool_arguments" if isinstance(block, ToolCall) else "output"
+    found = ([one for one in told if POISON in one.text and one.place == place] for told in (whole.passages, seen))
+    return "covered" if all(found) else "hole"
+
+
+def _signs(event: Event) -> list[Event]:
+    """An event, in pieces of one sign."""
+    return [replace(event, text=sign) for sign in event.text] if type(event) is Delta else [event]
+
+
 def _read_stream(dialect: Dialect, block: Text | Reasoning | ToolCall) -> list[Event]:
     """A stream, written as a provider of the dialect would, and read."""
     writer = dialect.writer(Asked(request=_ASKED, request_id="req_1", created_s=1))
@@ -234,7 +259,6 @@ def _told(guarding: Guarding, events: list[Event]) -> str:
     outgoing = guarding.stream(lambda: _ASKED)
     told = ""
     for event in events:
-        pieces = [replace(event, text=sign) for sign in event.text] if type(event) is Delta else [event]
-        for piece in pieces:
+        for piece in _signs(event):
             told += "".join(one.text for one in outgoing.events([piece]) if type(one) is Delta)
     return told

@@ -282,6 +282,10 @@ class Guarding:
         """Note that a stream cannot be held until it is whole; why it may not pass so."""
         return self._passed_by([*self.of_answers.held, *self.of_answers.called_held], reason)
 
+    def cannot_see(self, reason: str) -> GuardrailBlocked | None:
+        """Note that an answer cannot be looked into; why it may not pass so."""
+        return self._passed_by([*self.of_answers.guards, *self.of_answers.called], reason)
+
     @property
     def may_repair(self) -> bool:
         """Whether an answer may be asked for once more."""

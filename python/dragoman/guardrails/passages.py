@@ -57,6 +57,20 @@ def of_body(body: bytes) -> list[Passage]:
         return []
 
 
+def of_text(body: bytes) -> list[Passage] | None:
+    """All strings of an answer that nobody here knows more of: JSON, lines and events of it, any text; ``None``: it is
+    none."""
+    found = of_body(body)
+    if found or not body:
+        return found
+    try:
+        lines = body.decode().splitlines()
+    except UnicodeDecodeError:
+        return None
+    whole = Passage("output", "\n".join(lines))
+    return [whole, *(told for line in lines for told in of_body(line.removeprefix("data:").encode()))]
+
+
 def of_answer(answer: Answer) -> list[Passage]:
     """All that an answer says."""
     return [

@@ -46,8 +46,16 @@ def is_chat(call: Call) -> bool:
     return call.endpoint == "chat" and call.dialect == "openai_chat"
 
 
+def said_in(body: bytes) -> list[Passage] | None:
+    """The texts of an answer of which only its bytes are known; ``None``: it is no text."""
+    texts = passages.of_text(body)
+    return None if texts is None else [Passage("output", passage.text, "assistant") for passage in texts]
+
+
 def refusal_of_body(guarding: Guarding, body: bytes) -> GuardrailBlocked | None:
     """Why an answer of which only its bytes are known may not reach the client."""
-    texts = passages.of_body(body)
-    finding = guarding.refuses([Passage("output", passage.text, "assistant") for passage in texts])
+    texts = said_in(body)
+    if texts is None:
+        return guarding.cannot_see("its answer is no text, and so not looked into")
+    finding = guarding.refuses(texts)
     return None if finding is None else GuardrailBlocked("output", finding.reason)

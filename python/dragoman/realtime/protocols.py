@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
 from dragoman.errors import InvalidRequest, NotFound, RequestError
+from dragoman.guardrails.prompts.sessions import LiveControls, RealtimeControls, SessionControls
 from dragoman.realtime.meter import GeminiMeter, Meter, OpenAIMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dragoman.config.prompting import Prompt
+    from dragoman.guardrails.prompts.build import Rules
+    from dragoman.server.request import Request
 
 _decode, _encode = msgspec.json.decode, msgspec.json.encode
 # What stands in a query for the gateway alone.
@@ -38,8 +46,24 @@ class Realtime(ABC):
         """Where the provider takes it."""
 
     @abstractmethod
+    def first(self, first: str | bytes, controls: SessionControls) -> str | bytes:
+        """What the provider is sent before all else, as prompt controls leave it; empty: nothing.
+
+        Raises:
+            RequestError: it asks for what may not be.
+        """
+
+    @abstractmethod
     def opening(self, first: str | bytes, base_url: str, model: str) -> str | bytes:
-        """The first frame, with the provider's name of the model."""
+        """The same, with the provider's name of the model."""
+
+    @abstractmethod
+    def controls(self, rules: Rules, find: Callable[[str], Prompt | None], request: Request) -> SessionControls:
+        """What holds for one session.
+
+        Raises:
+            InvalidRequest: something cannot be held to in a session.
+        """
 
     @abstractmethod
     def meter(self) -> Meter:
@@ -75,9 +99,18 @@ class OpenAIRealtime(Realtime):
         more = [(name, value) for name, value in parse_qsl(query) if name not in OURS]
         return f"{socket_url(base_url)}/realtime?{urlencode([('model', model), *more])}"
 
+    def first(self, first: str | bytes, controls: SessionControls) -> str | bytes:
+        """The gateway's own, if it has anything to say."""
+        return controls.opening() or ""
+
     def opening(self, first: str | bytes, base_url: str, model: str) -> str | bytes:
         """Nothing in it is the model's."""
         return first
+
+    def controls(self, rules: Rules, find: Callable[[str], Prompt | None], request: Request) -> SessionControls:
+        """Of instructions and parameters, of the session and of answers."""
+        transcribes = dict(parse_qsl(request.query)).get("intent") == "transcription"
+        return RealtimeControls(rules, find, beta="openai-beta" in request.headers, transcribes=transcribes)
 
     def meter(self) -> Meter:
         """Of ``response.done``."""
@@ -112,6 +145,12 @@ class GeminiLive(Realtime):
             return f"{root}/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent"
         return f"{root}/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent"
 
+    def first(self, first: str | bytes, controls: SessionControls) -> str | bytes:
+        """``setup``."""
+        setup = _setup(first)
+        held = controls.setup(setup)
+        return first if held == setup else _encode({**_decode(first), "setup": held}).decode()
+
     def opening(self, first: str | bytes, base_url: str, model: str) -> str | bytes:
         """``setup``, with the model as the provider names it."""
         found = re.search(r"/(projects/[^/]+/locations/[^/]+)", urlsplit(base_url).path)
@@ -119,6 +158,10 @@ class GeminiLive(Realtime):
         message = _decode(first)
         message["setup"]["model"] = name
         return _encode(message).decode()
+
+    def controls(self, rules: Rules, find: Callable[[str], Prompt | None], request: Request) -> SessionControls:
+        """Of the setup."""
+        return LiveControls(rules, find)
 
     def meter(self) -> Meter:
         """Of ``usageMetadata``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ from dragoman.ledger.bound import Bound
 from dragoman.realtime.meter import Turn
 from dragoman.realtime.protocols import Realtime, protocol_of
 from dragoman.realtime.upstream import connect
+from dragoman.routing.arrival import template_of
 from dragoman.routing.run import AttemptNote, Run
 from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from dragoman.core import Ticket
     from dragoman.gateway import Gateway
+    from dragoman.guardrails.prompts.sessions import SessionControls
     from dragoman.routing.plan import Deployment, Member, Plan
     from dragoman.server.request import Request
     from dragoman.server.websocket import ClientSocket, Frame
@@ -82,6 +85,9 @@ class Session:
             first = await self._first_frame()
             plan = gateway.snapshot.plan(self.protocol.alias(request.query, first), knobs.fallbacks, principal)
             run.planned(plan.alias, "", knobs, outgoing_trace(request.headers))
+            rules = gateway.snapshot.prompts.rules(principal, plan.alias)
+            controls = self.protocol.controls(rules, partial(template_of, gateway), request)
+            first = self.protocol.first(first, controls)
             run.guarding = gateway.snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
             if run.guarding is not None:
                 run.guarding.cannot_look("what is said in a session is not looked into")
@@ -89,7 +95,7 @@ class Session:
             await gateway.auditor.before_on_loop(run)
             upstream, ticket = await self._open(plan, run)
             try:
-                await self._relay(upstream, first, run, knobs)
+                await self._relay(upstream, first, controls, run, knobs)
             finally:
                 ticket.finish_neutral()  # how long people talk says nothing of how quick a provider is
                 await upstream.close()
@@ -163,12 +169,15 @@ class Session:
 
     # While it lasts ----------------------------------------------------------------------------------------------
 
-    async def _relay(self, upstream: ClientConnection, first: Frame, run: Run, knobs: Knobs) -> None:
+    async def _relay(
+        self, upstream: ClientConnection, first: Frame, controls: SessionControls, run: Run, knobs: Knobs
+    ) -> None:
         assert run.member is not None  # noqa: S101 - it was chosen to open the session
         if first:
             await upstream.send(self.protocol.opening(first, run.member.door.base_url, run.member.deployment.model))
         await self.client.accept()
-        both = (self._to_provider(upstream), self._to_client(upstream, run, knobs))
+        self._note_controls(controls, run)
+        both = (self._to_provider(upstream, controls, run), self._to_client(upstream, controls, run, knobs))
         tasks = [asyncio.create_task(one) for one in both]
         stopped = asyncio.create_task(self.stopped.wait())
         try:
@@ -183,15 +192,27 @@ class Session:
             if task in done:
                 task.result()
 
-    async def _to_provider(self, upstream: ClientConnection) -> None:
+    def _note_controls(self, controls: SessionControls, run: Run) -> None:
+        run.prompt, run.adjusted = controls.prompt, controls.changed
+
+    async def _to_provider(self, upstream: ClientConnection, controls: SessionControls, run: Run) -> None:
         while (frame := await self.client.receive()) is not None:
             try:
-                await upstream.send(frame)
+                held = controls.from_client(frame)
+            except RequestError as refused:  # of one frame; the session goes on
+                told = self.protocol.error(refused)
+                if told is None:
+                    raise
+                await self.client.send(told)
+                continue
+            self._note_controls(controls, run)
+            try:
+                await upstream.send(held)
             except ConnectionClosed:
                 return  # the other direction has what was said before, and the code
         await upstream.close()
 
-    async def _to_client(self, upstream: ClientConnection, run: Run, knobs: Knobs) -> None:
+    async def _to_client(self, upstream: ClientConnection, controls: SessionControls, run: Run, knobs: Knobs) -> None:
         meter = self.protocol.meter()
         try:
             while True:
@@ -199,7 +220,8 @@ class Session:
                 turn = meter.see(frame)
                 if turn is not None:
                     self._record(turn, run, knobs)
-                if not await self.client.send(frame):
+                shown = controls.from_provider(frame)
+                if shown is not None and not await self.client.send(shown):
                     return
                 if turn is not None:
                     await self._go_on(run)
@@ -242,6 +264,7 @@ class Session:
         part = Run(self.request.part(), run.snapshot, run.principal, run.endpoint)
         part.alias, part.end_user, part.stream = run.alias, run.end_user, True
         part.trace_id, part.fallback_index = run.trace_id, run.fallback_index
+        part.prompt, part.adjusted = run.prompt, run.adjusted
         part.knobs = msgspec.structs.replace(knobs, metadata={**knobs.metadata, "realtime_session": run.request.id})
         assert run.member is not None  # noqa: S101 - it was chosen to open the session
         part.chosen(run.member)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dragoman.access.principal import Principal
+    from dragoman.config.prompting import Prompt
     from dragoman.dialects.canonical import Request as Asked
     from dragoman.dialects.dialect import Path
     from dragoman.gateway import Gateway
@@ -94,10 +95,15 @@ def filled_in(gateway: Gateway, body: RequestBody, surface: Surface) -> Filled |
     called = called_in(body, is_text_too=not surface.translated)
     if called is None:
         return None
-    template = gateway.snapshot.prompts.config.templates.get(called.id) or gateway.prompts.find(called.id)
+    template = template_of(gateway, called.id)
     if template is None and surface.stores:
         return None  # a prompt that the provider has stored
     return fill(called, template)
+
+
+def template_of(gateway: Gateway, name: str) -> Prompt | None:
+    """A template, from the configuration or the store."""
+    return gateway.snapshot.prompts.config.templates.get(name) or gateway.prompts.find(name)
 
 
 def controlled(came: Came, surface: Surface, rules: Rules, run: Run, canary: str) -> Came:

@@ -17,9 +17,8 @@ from dragoman.errors import (
     UpstreamLimited,
     UpstreamTimeout,
 )
-from dragoman.guardrails.passages import of_answer, of_body, said_by
-from dragoman.guardrails.request import refusal_of_body
-from dragoman.guardrails.verdict import Passage
+from dragoman.guardrails.passages import of_answer, said_by
+from dragoman.guardrails.request import refusal_of_body, said_in
 from dragoman.routing.classify import error_of, error_of_report
 from dragoman.routing.judging import Judging
 from dragoman.routing.run import AttemptNote
@@ -128,8 +127,8 @@ class Attempt:
             if await guarding.refuses_answer(of_answer(translation.answer)):
                 translation.refuse_whole()
             return None
-        texts = [Passage("output", passage.text, "assistant") for passage in of_body(outcome.body)]
-        if await guarding.refuses_answer(texts):
+        texts = said_in(outcome.body)
+        if texts is not None and await guarding.refuses_answer(texts):
             return GuardrailBlocked("output", "somebody who was asked refuses the answer")
         return None
 

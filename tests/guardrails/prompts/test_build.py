@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dragoman.access.principal import Principal
 from dragoman.config.guards import AppliesTo
-from dragoman.config.prompting import Decorator, Parameters, Prompting
+from dragoman.config.prompting import Decorator, Parameters, Prompting, Settings
 from dragoman.guardrails.prompts.build import NO_RULES, PromptControls
 
 ANN = Principal(key_id="k1", name="ann", team="research")
@@ -25,3 +25,15 @@ def test_rules_are_for_whom_they_are_for() -> None:
     assert ([one.prepend for one in ann.decorators], ann.marks) == (["a", "b"], True)
     assert ([one.prepend for one in bob.decorators], bob.marks) == (["a"], False)
     assert controls.rules(ANN, "chat") is ann
+
+
+def test_what_says_what_may_not_be_binds() -> None:
+    policies = {
+        "capped": Parameters(caps=Settings(max_tokens=9)),
+        "forced": Parameters(forced=Settings(seed=1)),
+        "without": Parameters(forbidden=("tools",)),
+        "usual": Parameters(defaults=Settings(seed=1), prompt_cache=True),
+    }
+    prompting = Prompting(decorators={"house": Decorator(prepend="a")}, parameters=policies)
+    binding = PromptControls(config=prompting).rules(ANN, "chat").binding
+    assert [name.rpartition(".")[2] for name in binding] == ["house", "capped", "forced", "without"]

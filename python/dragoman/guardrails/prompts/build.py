@@ -23,6 +23,7 @@ class Rules(Struct, frozen=True):
     policies: tuple[Parameters, ...] = ()
 
     marks: bool = False  # whether marks for the provider's prompt cache are put in
+    binding: tuple[str, ...] = ()  # the names of those that no request may get by
 
 
 NO_RULES = Rules()
@@ -43,11 +44,20 @@ class PromptControls(Struct, frozen=True, kw_only=True):
         if known is None:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            decorators, policies = self.config.decorators.values(), self.config.parameters.values()
-            policies_applied = tuple(one for one in policies if applies(one.applies_to, principal, alias))
-            known = self._known[asker] = Rules(
-                tuple(one for one in decorators if applies(one.applies_to, principal, alias)),
-                policies_applied,
-                any(policy.prompt_cache for policy in policies_applied),
-            )
+            known = self._known[asker] = self._found(principal, alias)
         return known
+
+    def _found(self, principal: Principal, alias: str) -> Rules:
+        def is_for_it(named: tuple[str, Decorator | Parameters]) -> bool:
+            return applies(named[1].applies_to, principal, alias)
+
+        decorators = list(filter(is_for_it, self.config.decorators.items()))
+        policies = list(filter(is_for_it, self.config.parameters.items()))
+        binding = [f"prompts.decorators.{name}" for name, _ in decorators]
+        binding += [f"prompts.parameters.{name}" for name, one in policies if one.binds]
+        return Rules(
+            tuple(one for _, one in decorators),
+            tuple(one for _, one in policies),
+            any(one.prompt_cache for _, one in policies),
+            tuple(binding),
+        )

@@ -46,6 +46,15 @@ def _gemini() -> dict[str, tuple[Way, ...]]:
     return ways | {"tools": (("tools",),), "tool_choice": (("toolConfig",), ("tool_config",))}
 
 
+# What sessions of OpenAI's Realtime can be told, in the API's beta too, whose words are others.
+_REALTIME: dict[str, tuple[Way, ...]] = {
+    "max_tokens": (("max_output_tokens",), ("max_response_output_tokens",)),
+    "tools": (("tools",),),
+    "tool_choice": (("tool_choice",),),
+    "reasoning": (("reasoning",),),
+    "metadata": (("metadata",),),
+}
+
 # The first way of each is where it is put where it stands in none.
 FIELDS: dict[str, dict[str, tuple[Way, ...]]] = {
     "openai_chat": {name: ((name,),) for name in _SAME}
@@ -70,6 +79,12 @@ FIELDS: dict[str, dict[str, tuple[Way, ...]]] = {
         "store": (("store",),),
         "metadata": (("metadata",),),
         "user": (("user",), ("safety_identifier",)),
+    },
+    "openai_realtime": _REALTIME,
+    "openai_realtime_beta": _REALTIME
+    | {
+        "max_tokens": (("max_response_output_tokens",), ("max_output_tokens",)),
+        "temperature": (("temperature",),),
     },
     "anthropic": _CLAUDE,
     "bedrock_invoke": _CLAUDE,

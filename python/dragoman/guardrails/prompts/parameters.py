@@ -56,7 +56,8 @@ def _capped(body: Json, fields: dict[str, Any], caps: dict[str, Any]) -> list[st
             continue
         for way in fields[name]:
             asked = get(body, (way,))
-            if isinstance(asked, int | float) and (asked > most or (name == "max_tokens" and asked < 0)):
+            endless = name == "max_tokens" and (asked == "inf" or (isinstance(asked, int | float) and asked < 0))
+            if endless or (isinstance(asked, int | float) and asked > most):
                 put(body, (way,), most)
                 changed.append(f"{name}=capped")
         if name == "max_tokens" and get(body, fields[name]) is None:
