@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from dragoman.config.schema import Store as Settings
 from dragoman.errors import DatabaseAway, StoreError
@@ -42,7 +43,9 @@ class ServerClaim:
         self._connection = connection
 
     def release(self) -> None:
-        """Let go."""
+        """Let go, before the server has seen that the connection is closed."""
+        with suppress(SQLAlchemyError):  # the session has ended, and its locks with it
+            self._connection.execute(select(func.pg_advisory_unlock_all()))
         self._connection.close()
 
 
