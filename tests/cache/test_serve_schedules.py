@@ -76,6 +76,10 @@ class Schedule:
         return wake
 
 
+async def no_vector(alias: str, text: str) -> None:
+    """No model is asked for vectors here."""
+
+
 class Client:
     """A request for the same as all others."""
 
@@ -89,7 +93,7 @@ class Client:
         """Ask, through the cache."""
         scene = self.scene
         look = Look(key=KEY, wish=NO_WISH, config=scene.config)
-        provider = Provider(ask=self.be_answered, check=lambda watch, kept: None)
+        provider = Provider(ask=self.be_answered, embed=no_vector, check=lambda watch, kept: None)
         try:
             await through_cache(scene.cache, look, call(RAW, deadline_s=FOREVER_S), self.run, provider)
             self.came_to = "answer"
