@@ -43,7 +43,7 @@ from dragoman.routing.waiting import Line
 from dragoman.server.news import Change, News, tell_of_change
 from dragoman.server.request import read_body
 from dragoman.store.configs import StoredConfig
-from dragoman.store.engine import Store, open_store
+from dragoman.store.engine import Role, Store, open_store
 from dragoman.store.lastgood import open_last_good
 from dragoman.store.limits import StoredLimits
 from dragoman.store.location import data_dir
@@ -250,7 +250,8 @@ def store_of(config: Config, environ: Mapping[str, str], seat: Seat) -> Store:
         StoreError: neither can be used.
     """
     try:
-        return open_store(config.store, environ, role="server" if config.redis is None else "sharer")
+        role: Role = "server" if config.redis is None else "sharer"
+        return open_store(config.store, environ, role=role, processes=config.server.workers)
     except DatabaseAway as away:
         hours, directory = config.store.last_good_hours, data_dir(config.store, environ)
         if not hours:

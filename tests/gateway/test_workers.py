@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ from tests.store.valkey import Valkey, new_prefix
 from tests.telemetry.test_metrics import read
 
 from dragoman.access.secret import create_secret
+from dragoman.audit.check import check_log
+from dragoman.audit.search import Wanted, search
+from dragoman.core import audit_public_key
 
 PEPPER = {"DRAGOMAN_PEPPER": "ab" * 32}
 WORKERS = 4
@@ -113,7 +117,7 @@ def many(ports: list[int], count: int, clients: int = 64) -> list[int]:
 
 def workers_of(gateway: Gateway) -> set[int]:
     """Which workers answer."""
-    return {gateway.get("/readyz").json["worker"] for _ in range(40)}
+    return {gateway.get("/readyz").json["worker"] for _ in range(100)}
 
 
 def kill_one(node: Gateway) -> None:
@@ -178,16 +182,26 @@ def test_a_scrape_tells_of_all_workers_also_of_one_that_was_killed(place: Place,
     say(f"{WORKERS} workers, one killed: scrapes tell of {seen[-1]:.0f} of 300 requests, never of fewer than before")
 
 
-def test_a_budget_for_37_calls_is_37_calls_whoever_is_killed(place: Place, say: Callable[[str], None]) -> None:
+@pytest.mark.parametrize(("workers", "requests", "clients"), [(WORKERS, 400, 64), (16, 1000, 1000)])
+def test_a_budget_for_37_calls_is_37_calls(
+    place: Place, say: Callable[[str], None], workers: int, requests: int, clients: int
+) -> None:
+    """N1, and N15 for the log that each worker writes of it."""
     cost = cost_of_one(place)
-    limits = {"money": {"cost_usd": 37 * cost / 1e9, "per": "ever"}, "at-once": {"concurrent": 64}}
-    node = place.start(limits)
-    statuses = many([node.port], 400)
-    assert (statuses.count(200), statuses.count(429)) == (37, 363)
+    limits = {"money": {"cost_usd": 37 * cost / 1e9, "per": "ever"}, "at-once": {"concurrent": clients}}
+    node = place.start(limits, workers)
+    until(lambda: workers_of(node) == set(range(workers)))
+    statuses = many([node.port], requests, clients)
+    assert Counter(statuses) == {200: 37, 429: requests - 37}, node.output[-3000:]
     node.stop()
     until(lambda: place.ask("SELECT sum(spent) FROM ledger") == 37 * cost)
     assert place.ask("SELECT sum(claimed) FROM ledger") == 37 * cost
-    say(f"64 clients, {WORKERS} workers, a budget for 37 calls: {statuses.count(200)} admitted")
+    data = node.directory / "data"
+    checked = check_log(data / "audit", audit_public_key((data / "audit-signing.key").read_bytes()))
+    assert (checked.faults, checked.lost, checked.report.chains) == ([], 0, workers)
+    recorded = [one.record.id for one in search(data / "audit", Wanted(fields={"kind": "request"}))]
+    assert len(recorded) == len(set(recorded)) == requests
+    say(f"{clients} clients, {workers} workers, a budget for 37 calls: {statuses.count(200)} of {requests} admitted")
 
 
 def test_what_a_killed_worker_held_is_nobody_s(place: Place, say: Callable[[str], None]) -> None:
@@ -362,8 +376,6 @@ def test_every_worker_writes_a_chain_of_its_own(place: Place) -> None:
 
 
 def public_key(node: Gateway) -> str:
-    from dragoman.core import audit_public_key
-
     return audit_public_key((node.directory / "data" / "audit-signing.key").read_bytes()).hex()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, inspect, select
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
 from tests.served import Serve
@@ -104,6 +106,19 @@ def test_servers_that_count_together_share_a_database(store: Store, url: str, tm
     first.close()
     assert second.others() == 0
     second.close()
+
+
+@pytest.mark.parametrize(("processes", "most"), [(1, 15), (4, 15), (16, 5), (64, 4)])
+def test_the_processes_of_a_node_share_its_connections(url: str, tmp_path: Path, processes: int, most: int) -> None:
+    store = open_store(Settings(url=url, data_dir=str(tmp_path)), {}, role="sharer", processes=processes)
+    with contextlib.ExitStack() as stack:
+        for _ in range(most - 1):  # one is the server's claim
+            stack.enter_context(store.engine.connect())
+        pool: Any = store.engine.pool
+        pool._timeout = 0.01
+        with pytest.raises(PoolTimeout):
+            store.engine.connect()
+    store.close()
 
 
 def test_servers_may_start_at_once(url: str, tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ Role = Literal["server", "sharer", "visitor"]
 # The largest file that is checked whole at start: 0.1 s after an orderly end, 1.3 s after a crash.
 CLEAN_CHECK_BYTES = 64 * 1024 * 1024
 UNCLEAN_CHECK_BYTES = 1024 * 1024 * 1024
+# PostgreSQL admits a hundred connections unless told otherwise: a node's processes share these, and each has a few.
+NODE_CONNECTIONS = 80
+LEAST_CONNECTIONS, MOST_CONNECTIONS = 4, 15
+KEPT_CONNECTIONS = 5
 # Names our lock in PostgreSQL among those of others.
 SERVER_LOCK = 0x647261676F6D616E
 CONNECT_WITHIN_S = 5
@@ -92,12 +96,14 @@ class Store:
         self._lock = None
 
 
-def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) -> Store:
+def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role, processes: int = 1) -> Store:
     """Open the database, creating what is missing.
 
     A ``server`` owns the database: it alone is admitted, and it checks the file, a larger one too when its predecessor
     did not close in order. A ``sharer`` is a server that counts where others count too: several of them are admitted to
     PostgreSQL, and no ``server``. A ``visitor`` (a command) comes and goes beside them, and writes durably.
+
+    :param processes: of this node, which share what connections it has.
 
     Raises ``StoreError``.
     """
@@ -106,7 +112,7 @@ def open_store(settings: Settings, environ: Mapping[str, str], *, role: Role) ->
     url = _parsed(database_url(settings, directory))
     if url.get_backend_name() == "sqlite":
         return _open_sqlite(url, directory, role)
-    return _open_postgresql(url, directory, role)
+    return _open_postgresql(url, directory, role, processes)
 
 
 def engine_of(settings: Settings, environ: Mapping[str, str], *, make: bool = False) -> Engine | None:
@@ -191,7 +197,7 @@ def _unusable(path: Path, why: str) -> StoreError:
     )
 
 
-def _postgresql_engine(url: URL) -> Engine:
+def _postgresql_engine(url: URL, processes: int = 1) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise StoreError(
             f"store.url: {url.get_backend_name()} is not supported; use sqlite:///PATH or postgresql+psycopg://..."
@@ -199,13 +205,16 @@ def _postgresql_engine(url: URL) -> Engine:
     # Whoever does not answer to a connection would be waited for as long as the system does: minutes.
     patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_WITHIN_S}
     try:
-        return create_engine(url, pool_pre_ping=True, connect_args=patience)
+        most = max(LEAST_CONNECTIONS, min(NODE_CONNECTIONS // processes, MOST_CONNECTIONS))
+        kept = min(KEPT_CONNECTIONS, most)
+        sizes = {"pool_size": kept, "max_overflow": most - kept}
+        return create_engine(url, pool_pre_ping=True, connect_args=patience, **sizes)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError("store.url: PostgreSQL needs its driver: pip install 'dragoman[postgres]'") from error
 
 
-def _open_postgresql(url: URL, directory: Path, role: Role) -> Store:
-    engine = _postgresql_engine(url)
+def _open_postgresql(url: URL, directory: Path, role: Role, processes: int) -> Store:
+    engine = _postgresql_engine(url, processes)
     try:
         ensure_current(engine)
     except DBAPIError as error:
