@@ -68,6 +68,15 @@ def test_people_and_where_they_live() -> None:
     assert session.unmask(masked) == text
 
 
+def test_people_of_other_scripts_are_two_people() -> None:
+    session = Masker(entities=["PERSON"]).session(KEY)
+    first, second, again = (session.mask(f"Dear {name},") for name in ("Лидия", "Юлия", "ЛИДИЯ"))
+    code = first.removeprefix("Dear PERSON_").removesuffix(",")
+    assert code.isalnum()
+    assert code not in second
+    assert again == f"Dear PERSON_{code}_2,", "the same in another spelling"
+
+
 def test_actions() -> None:
     actions = {
         "EMAIL_ADDRESS": "redact",

@@ -1,12 +1,14 @@
 //! Finds addresses of houses: a number and what is called a street, in the order that is usual somewhere; a box at a
 //! post office; a suite. What stands around it - house, floor, town, postcode - is the address's as well.
 
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::entity::Entity;
 use super::find::Hits;
 use super::spelt::{Kind, Spelt, words};
-use super::text::slice;
+use super::text::{byte_at, is_letter_or_digit, slice};
 
 #[cfg(test)]
 mod tests;
@@ -111,15 +113,23 @@ const NO_NAME: [&str; 18] = [
 ];
 /// What says that an address follows.
 const SAY: [&str; 4] = ["address", "adresse", "dirección", "indirizzo"];
+/// The same, with "to" or "at" behind it.
+const SENT: [&str; 5] = ["sent", "arrived", "live", "lives", "lived"];
 
 /// "Av." and "Str." are words made short; after a longer word a stop ends the sentence.
 const MOST_SHORTENED: usize = 4;
 const MOST_NAME: usize = 5;
+/// A street whose name is one word is longer.
+const LEAST_STREET: usize = 5;
 /// A town and a country are so many words at most, from the street to the postcode.
 const MOST_BEHIND: usize = 10;
 const MOST_GAP: usize = 8;
 /// An address has no part further from a digit than that, in bytes.
 const REACH: usize = 160;
+/// A house's number, a suite or a postcode has no more digits.
+const MOST_DIGITS: usize = 6;
+/// A word that says that a number is an address's is not further from it than that, in bytes.
+const NEAR: usize = 80;
 
 /// How sure each of these is.
 const WITH_NUMBER: f32 = 0.85;
@@ -133,28 +143,78 @@ struct Addresses<'t, 'w> {
     words: &'w [Spelt<'t>],
 }
 
-/// Where addresses may be: around digits, of which each has some.
+/// Where addresses may be: around numbers that stand beside words, of which one is an address's.
 #[derive(Debug, Default)]
-pub(super) struct Places(Vec<Range<usize>>);
+pub(super) struct Places {
+    found: Vec<Range<usize>>,
+    /// How far words have been looked at, each once, and where the last was that is an address's.
+    looked: usize,
+    last: Option<usize>,
+}
 
 impl Places {
     /// There is a digit; they come from left to right.
-    pub fn add(&mut self, at: usize) {
+    pub fn add(&mut self, bytes: &[u8], at: usize) {
+        if !stands_beside_words(bytes, at) || !self.is_near(bytes, at) {
+            return;
+        }
         let (start, end) = (at.saturating_sub(REACH), at + REACH);
-        match self.0.last_mut().filter(|last| start <= last.end) {
+        match self.found.last_mut().filter(|last| start <= last.end) {
             Some(last) => last.end = end,
-            None => self.0.push(start..end),
+            None => self.found.push(start..end),
         }
     }
+
+    /// Whether a word that is an address's stands near a number.
+    fn is_near(&mut self, bytes: &[u8], at: usize) -> bool {
+        let from = at.saturating_sub(NEAR);
+        let to = (at + NEAR..).find(|end| !is_letter_or_digit(byte_at(bytes, *end))).unwrap_or(at + NEAR);
+        let (start, text) = text_around(bytes, from.max(self.looked)..to.max(self.looked));
+        let last = words(text).iter().rev().find(|word| is_of_addresses(word)).map(|word| start + word.end);
+        self.looked = self.looked.max(to);
+        self.last = last.or(self.last);
+        self.last.is_some_and(|last| last >= from)
+    }
+}
+
+/// Whether the number that begins there, if one does, has a word right before or behind it, or another number and then
+/// a word.
+fn stands_beside_words(bytes: &[u8], at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).map_or(b'\n', |at| byte_at(bytes, at));
+    if is_letter_or_digit(before(1)) {
+        return false;
+    }
+    let after = |at: usize| {
+        let rest = slice(bytes, at..at + MOST_DIGITS + 2);
+        let end = at + rest.iter().take_while(|byte| is_letter_or_digit(**byte)).count();
+        (byte_at(bytes, end) == b' ' && is_letter_or_digit(byte_at(bytes, end + 1))).then_some(end + 1)
+    };
+    let is_word = |at: usize| !byte_at(bytes, at).is_ascii_digit();
+    let behind = after(at).is_some_and(|next| is_word(next) || after(next).is_some_and(is_word));
+    let follows_word = !before(2).is_ascii_whitespace() && !before(2).is_ascii_digit();
+    behind || before(1) == b'#' || before(1) == b' ' && follows_word
+}
+
+fn is_of_addresses(word: &Spelt<'_>) -> bool {
+    static KNOWN: OnceLock<HashSet<&str>> = OnceLock::new();
+    let lists: [&[&'static str]; 7] = [&STREETS, &BEGIN, &SUITES, &BOXES, &SAY, &SENT, &["box"]];
+    let known = KNOWN.get_or_init(|| lists.into_iter().flatten().copied().collect());
+    known.contains(word.text.to_ascii_lowercase().as_str())
+        || word.text.len() > LEAST_STREET && word.ends_with_any(&ENDINGS)
+}
+
+/// The text of a part, as far as whole characters go, and where it begins.
+fn text_around(bytes: &[u8], part: Range<usize>) -> (usize, &str) {
+    let is_inside = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0xC0 == 0x80);
+    let start = (part.start..).find(|at| !is_inside(at)).unwrap_or(part.start);
+    let end = (part.end.min(bytes.len())..).find(|at| !is_inside(at)).unwrap_or(bytes.len());
+    (start, std::str::from_utf8(slice(bytes, start..end)).unwrap_or_default())
 }
 
 /// Finds the addresses.
 pub(super) fn find(bytes: &[u8], places: &Places, hits: &mut Hits) {
-    for place in &places.0 {
-        let is_inside = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0xC0 == 0x80);
-        let start = (place.start..).find(|at| !is_inside(at)).unwrap_or(place.start);
-        let end = (place.end.min(bytes.len())..).find(|at| !is_inside(at)).unwrap_or(bytes.len());
-        let text = std::str::from_utf8(slice(bytes, start..end)).unwrap_or_default();
+    for place in &places.found {
+        let (start, text) = text_around(bytes, place.clone());
         find_in(text, start, hits);
     }
 }
@@ -290,7 +350,7 @@ impl Addresses<'_, '_> {
                 return Some(at + 1);
             }
             if word.ends_with_any(&ENDINGS)
-                && word.text.len() > 5
+                && word.text.len() > LEAST_STREET
                 && self.goes_on(at)
                 && self.is_number(at + 1)
             {
@@ -314,11 +374,9 @@ impl Addresses<'_, '_> {
     }
 
     fn is_said(&self, at: usize) -> bool {
-        const NEAR: usize = 6;
-        let said = (at.saturating_sub(NEAR)..at).any(|before| self.is(before, &SAY));
-        said || at > 1
-            && self.is(at - 1, &["to", "at"])
-            && self.is(at - 2, &["sent", "arrived", "live", "lives", "lived"])
+        const WORDS: usize = 6;
+        let said = (at.saturating_sub(WORDS)..at).any(|before| self.is(before, &SAY));
+        said || at > 1 && self.is(at - 1, &["to", "at"]) && self.is(at - 2, &SENT)
     }
 
     fn with_suite(&self, end: usize) -> usize {

@@ -144,7 +144,7 @@ impl Finder {
                 Some(Class::Word) => continue,
                 Some(Class::Digit) => {
                     if has_addresses {
-                        places.add(at);
+                        places.add(bytes, at);
                     }
                     if self.numbers && at >= chained {
                         chained = digits(bytes, at, chained, &mut groups, hits);

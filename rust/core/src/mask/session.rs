@@ -254,6 +254,10 @@ fn plain(entity: Entity, value: &str) -> Vec<u8> {
         Entity::Secret | Entity::UrlCredentials | Entity::Literal | Entity::Custom | Entity::Crypto => {
             view.bytes.to_vec()
         }
+        Entity::Person | Entity::Address => {
+            let words = String::from_utf8_lossy(&view.bytes).to_lowercase();
+            words.split(|sign: char| !sign.is_alphanumeric()).collect::<String>().into_bytes()
+        }
         Entity::Email | Entity::Url | Entity::Date | Entity::BirthDate => view.bytes.to_ascii_lowercase(),
         _ => view
             .bytes

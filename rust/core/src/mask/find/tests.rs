@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use crate::mask::{Custom, Entities, Entity, Finder};
 
 fn finder() -> Finder {
@@ -55,6 +57,60 @@ fn harmless_text_is_left() {
         "id 6f1c9a52-8c3e-4f0b-9d57-0a4d2d7e9b11 of the run",
     ] {
         assert_eq!(found(text), [], "{text}");
+    }
+}
+
+/// What names and addresses are made of, and what is near to them.
+const PIECES: [&str; 34] = [
+    "Ann",
+    "ann",
+    "Lee",
+    "O'Neil's",
+    "Mr",
+    "Dr.",
+    "van",
+    "de",
+    "Dear",
+    "name is",
+    "said",
+    "Ltd",
+    "J.",
+    "12",
+    "7",
+    "4711",
+    "12b",
+    "Main",
+    "St",
+    "Street",
+    "Rue",
+    "strasse",
+    "Hauptstraße",
+    "Apt.",
+    "Suite",
+    "P.O. Box",
+    "address:",
+    ",",
+    ".",
+    "\n",
+    "é",
+    "漢",
+    "\u{200b}",
+    "-",
+];
+
+proptest! {
+    #[test]
+    fn names_and_addresses_stand_where_they_are_told_to(
+        chosen in prop::collection::vec((0..PIECES.len(), prop::sample::select(vec![" ", "", "  ", "\n"])), 0..60)
+    ) {
+        let text: String =
+            chosen.iter().map(|(at, gap)| format!("{}{gap}", PIECES.get(*at).unwrap_or(&""))).collect();
+        let mut end = 0;
+        for found in Finder::new(Entities::all(), 0.1, Custom::default()).find(&text) {
+            prop_assert!(found.place.start >= end, "{text:?}");
+            prop_assert!(text.get(found.place.clone()).is_some_and(|value| !value.is_empty()), "{text:?}");
+            end = found.place.end;
+        }
     }
 }
 

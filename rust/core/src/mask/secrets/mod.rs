@@ -102,6 +102,7 @@ fn rules() -> &'static Rules {
 pub(super) fn find(bytes: &[u8], hits: &mut Hits) {
     let rules = rules();
     let Some(automaton) = &rules.automaton else { return };
+    let mut key_end = 0;
     for found in automaton.find_overlapping_iter(Input::new(bytes)) {
         let at = found.start()..found.end();
         match rules.clues.get(found.pattern().as_usize()) {
@@ -111,8 +112,8 @@ pub(super) fn find(bytes: &[u8], hits: &mut Hits) {
             Some(Clue::Inner(index)) => rules.by_middle(bytes, at, *index, hits),
             Some(Clue::Generic) => generic::find(bytes, at, hits),
             Some(Clue::Curl) => generic::curl(bytes, at.end, hits),
-            Some(Clue::Pem) => pem::find(bytes, at.start, hits),
-            None => {}
+            Some(Clue::Pem) if at.start >= key_end => key_end = pem::find(bytes, at.start, hits),
+            Some(Clue::Pem) | None => {}
         }
     }
     bare_uuid(bytes, hits);

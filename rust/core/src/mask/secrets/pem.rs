@@ -9,10 +9,10 @@ use super::super::text::slice;
 const LONGEST_LABEL: usize = 80;
 const LONGEST_KEY: usize = 32 * 1024;
 
-/// Finds the private key whose first line begins at `start`.
-pub(super) fn find(bytes: &[u8], start: usize, hits: &mut Hits) {
+/// Finds the private key whose first line begins at `start`, and tells where it ends: what begins within is its own.
+pub(super) fn find(bytes: &[u8], start: usize, hits: &mut Hits) -> usize {
     let begun = slice(bytes, start..bytes.len().min(start + LONGEST_LABEL));
-    let Some(label) = memmem::find(begun, b"PRIVATE KEY") else { return };
+    let Some(label) = memmem::find(begun, b"PRIVATE KEY") else { return start };
     let rest = slice(bytes, start..bytes.len().min(start + LONGEST_KEY));
     let body = slice(rest, label..rest.len());
     let end = memmem::find(body, b"-----END").and_then(|at| {
@@ -25,6 +25,7 @@ pub(super) fn find(bytes: &[u8], start: usize, hits: &mut Hits) {
     if end > label + 40 {
         hits.add(Entity::Secret, "private-key", start..start + end, 1.0);
     }
+    start + end
 }
 
 /// Where a key without a last line stops being one: after its base64.
