@@ -31,7 +31,7 @@ def sorted_out(on_stream: OnStream | None = None, **kinds: Any) -> OfAnswers:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_needs_all_of_an_answer_holds_it(kind: str) -> None:
     found = sorted_out(**{kind: KINDS[kind]})
-    names = [guard.name for guard in (found.held if kind in ("json_schema", "length") else found.windows)]
+    names = [guard.name for guard in (found.held if kind in ("json_schema", "length") else found.windows).all]
     assert (names, found.in_streams, found.holds) == ([kind], True, kind in ("json_schema", "length"))
     assert sorted_out(patterns=Patterns(require={"x": "x"})).holds
 
@@ -39,9 +39,9 @@ def test_what_needs_all_of_an_answer_holds_it(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_as_it_is_configured(kind: str) -> None:
     held, skipped = sorted_out("hold", **{kind: KINDS[kind]}), sorted_out("skip", **{kind: KINDS[kind]})
-    assert [guard.name for guard in held.held] == [kind]
+    assert [guard.name for guard in held.held.all] == [kind]
     assert ([guard.name for guard in skipped.skipping], skipped.in_streams) == ([kind], False)
-    assert [guard.name for guard in skipped.guards] == [kind]
+    assert [guard.name for guard in skipped.guards.all] == [kind]
 
 
 def test_those_called_out_are_shown_it_whole() -> None:
@@ -54,4 +54,4 @@ def test_who_looks_at_no_answers_is_not_among_them() -> None:
     guardrails = {"a": Guardrail(injection=Injection())}
     guarding = build_guardrails(Config(guardrails=guardrails)).begin(ANONYMOUS, "m", b"pepper")
     assert guarding is not None
-    assert (guarding.of_answers.guards, guarding.of_answers.in_streams) == ((), False)
+    assert (guarding.of_answers.guards.all, guarding.of_answers.in_streams) == ((), False)

@@ -2,70 +2,104 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from dragoman.config.guards import OnStream
+    from collections.abc import Iterable
+
+    from dragoman.config.guards import OnStream, Place
     from dragoman.guardrails.called.asked import CalledGuard
     from dragoman.guardrails.guard import Guard
     from dragoman.guardrails.harmless import Harmless
     from dragoman.guardrails.masking import Hider
     from dragoman.guardrails.screen import Screen
+    from dragoman.guardrails.verdict import Verdict
 
 AnyGuard = TypeVar("AnyGuard", "Guard", "CalledGuard")
 # Where an answer's texts stand.
 OF_ANSWERS = frozenset({"output", "tool_arguments"})
 
 
+class Concerned(NamedTuple):
+    """Of some guardrails those that look at certain places."""
+
+    unruled: tuple[Guard, ...]  # which have to look even where no rule of any finds a thing
+    allows: dict[str, Verdict]  # what is noted of each where it finds nothing
+
+
+class Guards:
+    """Some guardrails, in order."""
+
+    __slots__ = ("_concerned", "all")
+
+    def __init__(self, guards: Iterable[Guard] = ()) -> None:
+        self.all = tuple(guards)
+        self._concerned: dict[frozenset[Place], Concerned] = {}
+
+    def concerned(self, places: frozenset[Place]) -> Concerned:
+        """Those that look at one of the places."""
+        known = self._concerned.get(places)
+        if known is None:
+            looking = [guard for guard in self.all if guard.places & places]
+            unruled = tuple(guard for guard in looking if guard.rules is None)
+            known = self._concerned[places] = Concerned(unruled, {guard.name: guard.allows for guard in looking})
+        return known
+
+    def __bool__(self) -> bool:
+        return bool(self.all)
+
+
 class OfAnswers(Struct, frozen=True):
     """Those that look at answers, and at answers that are streamed."""
 
-    guards: tuple[Guard, ...]
+    guards: Guards
     called: tuple[CalledGuard, ...]
-    windows: tuple[Guard, ...]  # of a stream, as it comes
+    windows: Guards  # of a stream, as it comes
     shown: tuple[CalledGuard, ...]  # windows of it
-    held: tuple[Guard, ...]  # all of it
+    held: Guards  # all of it
     called_held: tuple[CalledGuard, ...]
     skipping: tuple[Guard | CalledGuard, ...]  # nothing of it
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing of a stream leaves before all of it has come."""
-        return bool(self.held or self.called_held)
-
-    @property
-    def in_streams(self) -> bool:
-        """Whether anybody looks at streams."""
-        return bool(self.windows or self.shown) or self.holds
+    in_whole: bool  # whether anybody looks at answers that come whole
+    in_streams: bool  # the same of streams
+    holds: bool  # whether nothing of a stream leaves before all of it has come
+    repair: bool  # whether an answer may be asked for once more
 
 
 def _of(guards: tuple[AnyGuard, ...], how: OnStream) -> tuple[AnyGuard, ...]:
     return tuple(guard for guard in guards if guard.on_stream == how)
 
 
-class Applied(Struct, kw_only=True):
+def of_answers(guards: Iterable[Guard], called: Iterable[CalledGuard]) -> OfAnswers:
+    """Of some guardrails those that look at answers."""
+    within = tuple(guard for guard in guards if guard.places & OF_ANSWERS)
+    asked = tuple(guard for guard in called if guard.places & OF_ANSWERS)
+    skipping: tuple[Guard | CalledGuard, ...] = (*_of(within, "skip"), *_of(asked, "skip"))
+    held, called_held = _of(within, "hold"), _of(asked, "hold")
+    return OfAnswers(
+        guards=Guards(within),
+        called=asked,
+        windows=Guards(_of(within, "windows")),
+        shown=_of(asked, "windows"),
+        held=Guards(held),
+        called_held=called_held,
+        skipping=skipping,
+        in_whole=bool(within or asked),
+        in_streams=len(skipping) < len(within) + len(asked),
+        holds=bool(held or called_held),
+        repair=any(guard.repairs for guard in within),
+    )
+
+
+class Applied(Struct, frozen=True, kw_only=True):
     """Such a set."""
 
     hiders: tuple[Hider, ...]
-    guards: tuple[Guard, ...]
+    guards: Guards
     called: tuple[CalledGuard, ...]
+    of_answers: OfAnswers
     has_canary: bool
     screen: Screen
     harmless: Harmless
     identity: bytes
-    of_answers: OfAnswers = OfAnswers((), (), (), (), (), (), ())
-
-    def __post_init__(self) -> None:
-        guards = tuple(guard for guard in self.guards if guard.places & OF_ANSWERS)
-        called = tuple(guard for guard in self.called if guard.places & OF_ANSWERS)
-        self.of_answers = OfAnswers(
-            guards=guards,
-            called=called,
-            windows=_of(guards, "windows"),
-            shown=_of(called, "windows"),
-            held=_of(guards, "hold"),
-            called_held=_of(called, "hold"),
-            skipping=(*_of(guards, "skip"), *_of(called, "skip")),
-        )

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.access.principal import applies
-from dragoman.guardrails.applied import Applied
+from dragoman.guardrails.applied import Applied, Guards, of_answers
 from dragoman.guardrails.called.build import KINDS as CALLED
 from dragoman.guardrails.called.build import called_guard
 from dragoman.guardrails.guard import Guard, Look
@@ -77,7 +77,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         if not self.hiders and not self.guards and not self.called:
             return None
         applied, key = self._known(principal, alias, pepper)
-        if not applied.hiders and not applied.guards and not applied.called:
+        if not (applied.hiders or applied.guards or applied.called):
             return None
         return Guarding([hider.begin(key) for hider in applied.hiders], applied)
 
@@ -112,8 +112,9 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         if applied is None:
             applied = self._sets[names] = Applied(
                 hiders=hiders,
-                guards=guards,
+                guards=Guards(guards),
                 called=called,
+                of_answers=of_answers(guards, called),
                 has_canary=any(guard.name in self.canaries for guard in guards),
                 screen=Screen(guard.rules for guard in guards if guard.rules is not None),
                 harmless=Harmless(),

@@ -54,15 +54,18 @@ class Guard(Struct, frozen=True, kw_only=True):
 class ByPlace:
     """Texts, sorted out for guardrails, of which many look at the same places."""
 
-    __slots__ = ("_known", "_passages")
+    __slots__ = ("_known", "passages", "places")
 
     def __init__(self, passages: list[Passage]) -> None:
-        self._passages = passages
+        self.passages = passages
+        self.places = frozenset([passage.place for passage in passages])
         self._known: dict[frozenset[Place], list[Passage]] = {}
 
     def at(self, places: frozenset[Place]) -> list[Passage]:
-        """Those that stand there."""
+        """Those that stand there: most often all."""
+        if self.places <= places:
+            return self.passages
         known = self._known.get(places)
         if known is None:
-            known = self._known[places] = [passage for passage in self._passages if passage.place in places]
+            known = self._known[places] = [passage for passage in self.passages if passage.place in places]
         return known

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from dragoman.dialects.canonical import Answer, Json, Request
-    from dragoman.guardrails.applied import Applied
+    from dragoman.guardrails.applied import Applied, Guards
     from dragoman.guardrails.called.asked import Asking, CalledGuard
     from dragoman.guardrails.guard import Guard, Waiting
     from dragoman.guardrails.masking import Hider, Hiding
@@ -92,15 +92,31 @@ class Guarding:
         unknown = self.harmless.unknown(found)
         clean = self.screen.is_clean(unknown)
         new, everything = ByPlace(unknown), ByPlace(found)
-        for guard in self.guards:
+        if clean and self._find_nothing(self.guards, new, everything):
+            self.harmless.note(unknown)
+            return
+        for guard in self.guards.all:
             if not (guard.each and not unknown):
                 finding = self._look(guard, new if guard.each else everything, clean=clean)
                 if finding is not None:
                     raise GuardrailBlocked(guard.name, finding.reason)
             if everything.at(guard.places):
                 self.verdicts.note(guard.allows)
-        if all(self.verdicts.worst.get(guard.name, guard.allows) is guard.allows for guard in self.guards):
+        if all(self.verdicts.worst.get(guard.name, guard.allows) is guard.allows for guard in self.guards.all):
             self.harmless.note(unknown)
+
+    def _find_nothing(self, guards: Guards, new: ByPlace, everything: ByPlace) -> bool:
+        """Whether nothing is found where no rule's words are: nearly always, and then no more is done than has to be.
+
+        :param new: of all texts those that are not known to be harmless.
+        """
+        concerned = guards.concerned(everything.places)
+        for guard in concerned.unruled:
+            looked_at = (new if guard.each else everything).at(guard.places)
+            if looked_at and guard.look(looked_at, self.about) is not None:
+                return False
+        self.verdicts.note_all(concerned.allows)
+        return True
 
     def _look(self, guard: Guard, found: ByPlace, *, clean: bool) -> Finding | None:
         """Let a guardrail look; what it refuses the texts for.
@@ -138,7 +154,7 @@ class Guarding:
         """
         everyone: list[Hider | Guard | CalledGuard] = [
             *(hiding.hider for hiding in self.hidings),
-            *self.guards,
+            *self.guards.all,
             *self.called,
         ]
         refused = self._passed_by(everyone, reason)
@@ -241,8 +257,7 @@ class Guarding:
 
     def concerns_answer(self, *, stream: bool) -> bool:
         """Whether an answer has to be looked into."""
-        looking = self.of_answers
-        looked_at = looking.in_streams if stream else bool(looking.guards or looking.called)
+        looked_at = self.of_answers.in_streams if stream else self.of_answers.in_whole
         return looked_at or self._pending is not None or self.changes_answer
 
     @property
@@ -258,15 +273,17 @@ class Guarding:
         """The same for some of a stream."""
         return self._first_of(self.of_answers.windows, found)
 
-    def _first_of(self, guards: Sequence[Guard], found: list[Passage]) -> Finding | None:
+    def _first_of(self, guards: Guards, found: list[Passage]) -> Finding | None:
         clean, by_place = self.screen.is_clean(found), ByPlace(found)
-        for guard in guards:
+        if clean and self._find_nothing(guards, by_place, by_place):
+            return None
+        for guard in guards.all:
             finding = self._look(guard, by_place, clean=clean)
             if finding is not None:
                 return finding
         return None
 
-    def _refusing(self, guards: Sequence[Guard], found: list[Passage]) -> GuardrailBlocked | None:
+    def _refusing(self, guards: Guards, found: list[Passage]) -> GuardrailBlocked | None:
         finding = self._first_of(guards, found)
         if finding is None or self._refused_by is None:
             return None
@@ -280,16 +297,16 @@ class Guarding:
 
     def cannot_hold(self, reason: str) -> GuardrailBlocked | None:
         """Note that a stream cannot be held until it is whole; why it may not pass so."""
-        return self._passed_by([*self.of_answers.held, *self.of_answers.called_held], reason)
+        return self._passed_by([*self.of_answers.held.all, *self.of_answers.called_held], reason)
 
     def cannot_see(self, reason: str) -> GuardrailBlocked | None:
         """Note that an answer cannot be looked into; why it may not pass so."""
-        return self._passed_by([*self.of_answers.guards, *self.of_answers.called], reason)
+        return self._passed_by([*self.of_answers.guards.all, *self.of_answers.called], reason)
 
     @property
     def may_repair(self) -> bool:
         """Whether an answer may be asked for once more."""
-        return any(guard.repairs for guard in self.of_answers.guards)
+        return self.of_answers.repair
 
     async def repaired(self, call: Call, said: str) -> Answer | None:
         """An answer that was refused, asked for once more; ``None``: it is not, or is refused again.

@@ -35,4 +35,8 @@ class Screen:
 
         Whose rule it was is not told: of finds that overlap one alone is, and it may be another's.
         """
-        return self._finder is None or not any(self._finder.find(passage.text) for passage in passages)
+        if self._finder is not None:
+            for passage in passages:
+                if self._finder.find(passage.text):
+                    return False
+        return True

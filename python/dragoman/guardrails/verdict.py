@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from dragoman.config.guards import Place
 
@@ -42,6 +43,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reason: str = ""
     score: float | None = None
     signals: tuple[str, ...] = ()
+    told: str = ""  # as headers have it
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "told", f"{self.guardrail}={self.ruling}{';shadow' * self.shadow}")
 
 
 # Worst first: what a guardrail that ruled several times is shown with.
@@ -66,6 +71,14 @@ class Verdicts:
             self.worst[verdict.guardrail] = verdict
             self._told = ""
 
+    def note_all(self, allows: dict[str, Verdict]) -> None:
+        """Guardrails have found nothing."""
+        if self.worst.keys() >= allows.keys():
+            return
+        for name, verdict in allows.items():
+            self.worst.setdefault(name, verdict)
+        self._told = ""
+
     def replace(self, verdict: Verdict) -> None:
         """A guardrail has ruled anew, and what it said before holds no more."""
         self.worst[verdict.guardrail] = verdict
@@ -80,6 +93,5 @@ class Verdicts:
     def told(self) -> str:
         """As the header x-dragoman-guardrails and the usage row have them: ``pii=mask, topics=flag;shadow``."""
         if not self._told:
-            shown = (f"{name}={one.ruling}{';shadow' * one.shadow}" for name, one in self.worst.items())
-            self._told = ", ".join(shown)
+            self._told = ", ".join([one.told for one in self.worst.values()])
         return self._told

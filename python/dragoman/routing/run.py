@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dragoman.routing.translation import Translation
     from dragoman.server.request import Request
     from dragoman.telemetry.trace import Trace
-    from dragoman.usage.row import Tokens
+    from dragoman.usage.row import Tokens, UsageSource
 
 
 # What is recorded of the end user that a body names.
@@ -81,6 +81,7 @@ class Run:
         "sent_body",
         "sent_headers",
         "snapshot",
+        "spent",
         "stream",
         "trace_headers",
         "trace_id",
@@ -125,6 +126,7 @@ class Run:
         self.score: float | None = None  # how sure it is that a question in other words is the same
         self.kept: Kept | None = None  # the answer, where no provider was asked for it
         self.recording: Recording | None = None
+        self.spent: tuple[Tokens, UsageSource, int | None] | None = None  # by an answer that has come to its end
         self.error: RequestError | None = None
         self.last_error: RequestError | None = None
 

@@ -31,8 +31,7 @@ def settle(gateway: Gateway, run: Run) -> None:
     """Record a request that is over."""
     if run.error is None and not run.answered:
         run.error = Internal("the request met a bug, which the log tells of")
-    tokens, source = tokens_of(run)
-    cost_nanousd = cost_of(run, tokens)
+    tokens, source, cost_nanousd = run.spent or spent_by(run)
     deployment = run.deployment
     if run.error is None and deployment is not None and tokens.output:
         gateway.learn_output(deployment.known_as, tokens.output)
@@ -45,6 +44,12 @@ def settle(gateway: Gateway, run: Run) -> None:
     gateway.auditor.request(run, row)
     by = run.kept or deployment
     gateway.metrics.count(row, "" if by is None else by.known_as)
+
+
+def spent_by(run: Run) -> tuple[Tokens, UsageSource, int | None]:
+    """What a request has used and cost, as far as is known now."""
+    tokens, source = tokens_of(run)
+    return tokens, source, cost_of(run, tokens)
 
 
 def cost_of(run: Run, tokens: Tokens) -> int | None:

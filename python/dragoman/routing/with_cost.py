@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dragoman.core import without_usage
-from dragoman.routing.settle import cost_of, tokens_of
+from dragoman.routing.settle import spent_by
 
 if TYPE_CHECKING:
     from dragoman.cache.kept import Kept
@@ -25,8 +25,8 @@ DONE = b"data: [DONE]\n\n"
 
 def end_answer(run: Run, outcome: Outcome) -> None:
     """Write what of a successful answer was held back: a translated one, or the cost of one that is not."""
-    tokens, _ = tokens_of(run)
-    cost_nanousd = cost_of(run, tokens)
+    run.spent = spent_by(run)
+    tokens, _, cost_nanousd = run.spent
     cost = {"cost": None if cost_nanousd is None else cost_nanousd / 1e9, "cost_nanousd": cost_nanousd}
     translation = run.translation
     if translation is not None and run.stream:
