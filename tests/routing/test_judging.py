@@ -20,6 +20,7 @@ from tests.gateway.upstream import (
     expect,
     finish,
     hold,
+    pause,
     send,
     stream,
     stream_head,
@@ -288,6 +289,41 @@ def test_a_call_is_held_until_it_is_judged(serve: Serve, upstream: Upstream, ser
     assert b"xxx" not in response.body and b"buy" not in response.body
     assert reasons(response) == {"content_filter"}
     assert served.row(response).guardrails == "hook=block"
+
+
+@pytest.mark.parametrize("on_stream", ["windows", "hold"])
+@pytest.mark.parametrize("client", list(CLIENTS))
+@pytest.mark.parametrize("masked", [False, True])
+def test_what_one_cuts_off_another_has_not_judged(
+    serve: Serve, upstream: Upstream, service: Service, on_stream: str, client: str, masked: bool
+) -> None:
+    first = b"".join(chunk(event("plutonium ")) for _ in range(30))
+    upstream.reply(expect, send(stream_head() + first), pause(0.1), send(chunk(event("bluebird"))), rest)
+    made = hook(service, on_stream=on_stream) | {"topics": {"words": {"deny": ["bluebird"]}, "on": ["output"]}}
+    served = serve(config(upstream, made | ({"pii": {"mask": {}}} if masked else {})))
+    path, body = CLIENTS[client]
+    raw = json.dumps(body | {"stream": True}).replace("Hi", "I am ann@example.org." if masked else "Hi").encode()
+    response = served.ask("POST", path, raw)
+    assert FILTERED[client] in response.body
+    assert b"plutonium" not in response.body
+
+
+def test_a_stream_that_is_not_held_any_more_is_not_remembered(serve: Serve, upstream: Upstream) -> None:
+    upstream.reply(expect, stream(WORDS))
+    served = serve(config(upstream, form() | {"form": {"json_schema": {}, "on_error": "open"}}, max_held_bytes=2000))
+    assert b"word 399" in served.chat(stream=True).body
+
+
+def test_a_stream_that_fails_after_signs_of_life_says_so(serve: Serve, upstream: Upstream) -> None:
+    gate = threading.Event()
+    upstream.reply(expect, send(stream_head() + chunk(event("{"))), until(gate), finish)
+    served = serve(config(upstream, form(), heartbeat_s=0.05))
+    request = served.begin("POST", CHAT, chat_body(stream=True))
+    wait_for(request, b": ping")
+    gate.set()
+    request.wait()
+    assert b"upstream_cut" in request.body
+    assert b'"content": "{"' not in request.body
 
 
 # Skipped --------------------------------------------------------------------------------------------------------------

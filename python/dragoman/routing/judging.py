@@ -52,13 +52,16 @@ class Judging:
 
         :param size: in bytes, as the provider sent it.
         """
-        for event in events:
-            self.heard.note(event)
+        if self.holds or self.guarding.of_answers.shown:
+            for event in events:
+                self.heard.note(event)
         self._bytes += size
         if self.holds and self._bytes > self._limits.max_held_bytes:
             self.holds = False
             reason = f"a stream of more than {self._limits.max_held_bytes} bytes is not held (max_held_bytes)"
             self.refused = self.guarding.cannot_hold(reason)
+            if not self.guarding.of_answers.shown:
+                self.heard = Heard()
 
     async def lets_go(self, stay_alive: Callable[[], object], *, quiet: bool) -> bool:
         """Whether what has come may leave.

@@ -89,6 +89,7 @@ class Translation:
         self.replaced = False  # by one that was asked for once more
         self.original: Answer | None = None  # as it came, whatever was made of it
         self._left: list[Event] = []  # but for texts, where those who judge it may end it
+        self._is_judged = False  # by those who have not seen yet what is kept
 
     @property
     def stream_type(self) -> str:
@@ -142,6 +143,7 @@ class Translation:
         """
         reply = run.request.reply
         reader = self.provider.reader(self.target)
+        self._is_judged = judging is not None
         if self.guarding is not None:
             self.outgoing = self.guarding.stream(lambda: self.reading.request)
         self.writer = self.reading.dialect.writer(self.asked(run))
@@ -151,7 +153,7 @@ class Translation:
             if frames:
                 self._hold(exchange, events)
                 await self._settle_request(events, run)
-            elif self.begun:
+            elif self.begun and not (judging is not None and judging.holds):
                 reply.send(self.writer.ping())
             if await self._may_leave(judging, events, frames, alive) and self._begin(exchange, events):
                 piece = self._held()
@@ -283,6 +285,8 @@ class Translation:
         if self.refused:
             return
         self.events += events if self.outgoing is None else self.outgoing.events(events)
+        if self._is_judged and self.cut:
+            self._refuse()
 
     def _held(self) -> bytes:
         """What is kept, to be written now."""

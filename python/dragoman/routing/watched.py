@@ -179,8 +179,9 @@ class Watched(Relayed):
         """What ends the stream, after what of it has left."""
         assert self.writer is not None  # noqa: S101 - made before anything is kept
         self.writer.write(self._left)
-        unsent = [event for piece in self._held_back for event in piece.events]
-        return self.writer.write(unsent + passed) + self.writer.finish()
+        unsent = [event for piece in self._held_back for event in piece.events] + passed
+        told = ended(self._left, unsent) if self._is_judged else unsent
+        return self.writer.write(told) + self.writer.finish()
 
     @property
     def _leaving(self) -> int:
