@@ -18,6 +18,8 @@ from msgspec import Struct
 
 from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.entrance import Entrance
+from dragoman.access.origin import refuse_other_sites
+from dragoman.access.principal import ANONYMOUS
 from dragoman.access.secret import load_pepper
 from dragoman.audit.content import Contents
 from dragoman.audit.erase import Eraser
@@ -188,8 +190,12 @@ class Gateway:
 
         Raises:
             Unauthenticated: no key, or one that is not in force.
+            Forbidden: no key is needed, and a page of another site sends it.
         """
-        return self.authenticate_secret(secret_of(request), request.client)
+        principal = self.authenticate_secret(secret_of(request), request.client)
+        if principal is ANONYMOUS:
+            refuse_other_sites(request.headers)
+        return principal
 
     def authenticate_secret(self, secret: str, client: str) -> Principal:
         """Whose key it is; empty where none was presented.

@@ -6,16 +6,16 @@ import asyncio
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
 from dragoman.access.credentials import secret_of
 from dragoman.access.knobs import Knobs, read_knobs
+from dragoman.access.origin import refuse_other_sites
+from dragoman.access.principal import ANONYMOUS
 from dragoman.errors import (
     ClientGone,
-    Forbidden,
     InvalidRequest,
     NoDeployment,
     RequestError,
@@ -76,7 +76,8 @@ class Session:
         """
         gateway, request = self.gateway, self.request
         principal = gateway.authenticate_secret(self.secret, request.client)
-        _check_origin(request, is_open=gateway.keys.is_open)
+        if principal is ANONYMOUS:
+            refuse_other_sites(request.headers)
         run = Run(request, gateway.snapshot.number, principal, self.protocol.endpoint)
         run.stream = True
         try:
@@ -292,13 +293,6 @@ def _key_of(request: Request) -> str:
         if name.startswith(KEY_PROTOCOL):
             return name.removeprefix(KEY_PROTOCOL)
     return secret_of(request)
-
-
-def _check_origin(request: Request, *, is_open: bool) -> None:
-    """Refuse the pages of other sites where no key is needed: browsers let any page open any WebSocket."""
-    origin = request.headers.get("origin", "")
-    if origin and is_open and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise Forbidden(f"Pages of {origin} may not open a session without a key.", code="origin_not_allowed")
 
 
 def _unsupported(deployment: Deployment, protocol: Realtime) -> InvalidRequest:
