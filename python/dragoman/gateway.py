@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dragoman.access.credentials import check_signature, secret_of
 from dragoman.access.entrance import Entrance
@@ -43,6 +43,7 @@ from dragoman.routing.build import Builder
 from dragoman.routing.probing import Probing
 from dragoman.routing.waiting import Line
 from dragoman.server.news import Change, News, tell_of_change
+from dragoman.server.pulse import Pulse
 from dragoman.server.request import read_body
 from dragoman.store.configs import StoredConfig
 from dragoman.store.engine import Role, Store, open_store
@@ -83,6 +84,7 @@ class Seat(Struct, frozen=True):
 
     worker: int = 0
     rehearsal_key: str = ""  # empty: its own
+    pulse: Pulse = field(default_factory=Pulse)
 
 
 class Gateway:

@@ -17,7 +17,10 @@ import pytest
 from dragoman.server.supervise import (
     ADDRESS_VARIABLE,
     BANNER_VARIABLE,
+    HEART_FILE,
+    HEART_VARIABLE,
     NUMBER_VARIABLE,
+    SILENT_VARIABLE,
     WORKERS_VARIABLE,
     Supervisor,
 )
@@ -271,3 +274,63 @@ def test_a_worker_that_cannot_start_ends_all(tmp_path: Path) -> None:
         tmp_path, second + "    while True:\n        time.sleep(0.05)\n", {WORKERS_VARIABLE: "2"}
     ) as supervised:
         assert supervised.wait()[0] == 78
+
+
+BEATING = (
+    NOTES
+    + f"""
+    def beat():
+        os.write({HEART_FILE}, b".")
+
+    assert os.environ[{HEART_VARIABLE!r}]
+    is_first = len(open(os.path.join(sys.argv[1], "starts")).read().split()) == 1
+"""
+)
+
+
+def test_p14_a_worker_that_was_heard_and_is_silent_is_replaced(tmp_path: Path) -> None:
+    code = """
+    import faulthandler
+    faulthandler.register(signal.SIGUSR2)
+
+    def stands_still():
+        while True:
+            time.sleep(0.05)
+
+    beat()
+    if is_first:
+        stands_still()
+    while True:
+        beat()
+        time.sleep(0.05)
+"""
+    with Supervised(tmp_path, BEATING + code, {SILENT_VARIABLE: "0.5"}) as supervised:
+        first, second = supervised.started(2)
+        assert first != second
+        supervised.process.send_signal(signal.SIGTERM)
+        status, output = supervised.wait()
+    assert status == 0
+    assert "the worker has stood still for 0.5 s and is killed; its threads stand here:" in output
+    assert "in stands_still" in output
+    assert output.count("stood still") == 1
+    assert "the worker ended with status -9" in output
+
+
+def test_p14_a_worker_may_take_its_time_to_start_and_to_end(tmp_path: Path) -> None:
+    code = f"""
+    time.sleep(3.5)
+    beat()
+    os.close({HEART_FILE})
+    time.sleep(3.5)
+    sys.exit(0)
+"""
+    with Supervised(tmp_path, BEATING + code, {SILENT_VARIABLE: "0.2"}) as supervised:
+        status, output = supervised.wait()
+        assert (status, len(supervised.started(1))) == (0, 1)
+    assert "stood still" not in output
+
+
+def test_a_silent_worker_is_let_be_where_that_is_said(tmp_path: Path) -> None:
+    with Supervised(tmp_path, BEATING + "    beat()\n    time.sleep(3.5)\n", {SILENT_VARIABLE: "0"}) as supervised:
+        assert supervised.wait()[0] == 0
+        assert len(supervised.started(1)) == 1

@@ -247,6 +247,7 @@ class Server(Part, frozen=True, kw_only=True):
     workers: Annotated[int, Meta(ge=1, le=256), "processes; several need redis and a store.url of PostgreSQL"] = 1
     limits: Annotated[Limits, "what one request, and all together, may ask"] = Limits()
     drain_s: Annotated[Positive, "for running requests to end after SIGTERM"] = 30.0
+    silent_s: Annotated[NotNegative, "a worker whose event loop stands still for so long is replaced; 0: never"] = 20.0
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "what is logged"] = "info"
     metrics: Annotated[bool, "serve /metrics"] = True
     http2: Annotated[bool, "HTTP/2 without TLS as well; header_timeout_s does not hold for it"] = False

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Health:
-    """The process answers."""
+    """The process answers, and is no worse than what is put right by itself."""
 
     always = True
 
@@ -26,8 +26,12 @@ class Health:
         self.gateway = gateway
 
     async def serve(self, request: Request) -> None:
-        """Always 200."""
-        json_answer(request, {"status": "ok"}, snapshot=self.gateway.snapshot.number)
+        """200, or 503 where the event loop has stood still for so long that the worker should have been replaced."""
+        snapshot = self.gateway.snapshot
+        longest_s = snapshot.config.server.silent_s
+        hangs = 0 < longest_s < self.gateway.seat.pulse.silent_s
+        said = {"status": "hanging" if hangs else "ok"}
+        json_answer(request, said, status=503 if hangs else 200, snapshot=snapshot.number)
 
 
 class Ready:
@@ -39,11 +43,11 @@ class Ready:
         self.gateway = gateway
 
     async def serve(self, request: Request) -> None:
-        """200, or 503 while draining."""
-        draining = self.gateway.is_draining()
+        """200, or 503 while draining, or while the event loop stands still."""
+        draining, steady = self.gateway.is_draining(), self.gateway.seat.pulse.is_steady
         snapshot = self.gateway.snapshot
         payload: dict[str, Any] = {
-            "status": "draining" if draining else "ready",
+            "status": "draining" if draining else "ready" if steady else "hanging",
             "snapshot": snapshot.number,
             "degraded": degraded(self.gateway),
         }
@@ -53,7 +57,7 @@ class Ready:
             payload["config_problems"] = self.gateway.problems
         if "verbose" in request.query and self._may_see(request):
             payload["deployments"] = [state(member) for member in self.gateway.balancer.members()]
-        json_answer(request, payload, status=503 if draining else 200, snapshot=snapshot.number)
+        json_answer(request, payload, status=200 if steady and not draining else 503, snapshot=snapshot.number)
 
     def _may_see(self, request: Request) -> bool:
         try:

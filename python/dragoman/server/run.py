@@ -15,7 +15,7 @@ from dragoman.config.schema import Provider
 from dragoman.errors import ConfigError
 from dragoman.providers.catalogue import row
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
-from dragoman.server.supervise import ADDRESS_VARIABLE, BANNER_VARIABLE, WORKERS_VARIABLE
+from dragoman.server.supervise import ADDRESS_VARIABLE, BANNER_VARIABLE, SILENT_VARIABLE, WORKERS_VARIABLE
 
 if TYPE_CHECKING:
     from dragoman.config.load import Overrides
@@ -45,6 +45,7 @@ def run(config: Config, config_path: Path | None, overrides: Overrides) -> int:
         BANNER_VARIABLE: banner(config, address, port) + _admin_line(admin_address, admin_port),
         ADDRESS_VARIABLE: f"{address} {port}",
         WORKERS_VARIABLE: str(config.server.workers),
+        SILENT_VARIABLE: str(config.server.silent_s),
     }
     # What was imported to read the configuration is not needed again: the next program starts without it.
     os.execve(sys.executable, [sys.executable, "-m", "dragoman.server.supervise"], environ)  # noqa: S606

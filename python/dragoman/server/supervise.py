@@ -1,7 +1,8 @@
 """The parent process: small, holding nothing, keeping workers alive, each by itself.
 
 A worker that dies is replaced within two seconds, with a pause that grows while it keeps dying and is never the same,
-so that many gateways do not come back at the same instant. Signals are passed on to all; what they mean is the
+so that many gateways do not come back at the same instant; so is one that lives and has fallen silent (see ``pulse``),
+once it has shown where it stands. Signals are passed on to all; what they mean is the
 worker's business. Workers share their port: the kernel gives each connection to one of them. ``run`` turns itself into
 this process, which imports next to nothing: it stays for as long as the gateway runs.
 """
@@ -9,6 +10,7 @@ this process, which imports next to nothing: it stays for as long as the gateway
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -23,6 +25,15 @@ BANNER_VARIABLE = "DRAGOMAN_BANNER"
 ADDRESS_VARIABLE = "DRAGOMAN_ADDRESS"
 WORKERS_VARIABLE = "DRAGOMAN_WORKERS"
 NUMBER_VARIABLE = "DRAGOMAN_WORKER_NUMBER"
+HEART_VARIABLE = "DRAGOMAN_HEART"
+SILENT_VARIABLE = "DRAGOMAN_SILENT_S"
+# The worker's end of the pipe that its pulse is heard through.
+HEART_FILE = 3
+# Has a worker write down where each of its threads stands.
+SHOW = signal.SIGUSR2
+SHOWN_WITHIN_S = 0.5
+# For a worker that stood still because everything did, its supervisor as well.
+SECOND_CHANCE_S = 2.0
 WORKER = [sys.executable, "-m", "dragoman.server.worker"]
 SLOWEST_RESPAWN_S = 30.0
 SETTLED_AFTER_S = 10.0
@@ -38,12 +49,18 @@ class Supervisor:
     """Keeps ``command`` running with the environment given: one worker."""
 
     def __init__(
-        self, command: list[str], environ: dict[str, str], say: Callable[[str], None], name: str = "the worker"
+        self,
+        command: list[str],
+        environ: dict[str, str],
+        say: Callable[[str], None],
+        name: str = "the worker",
+        silent_s: float = 0.0,
     ) -> None:
         self.command = command
         self.environ = environ
         self.say = say
         self.name = name
+        self.silent_s = silent_s  # a worker that was heard, and then not for so long, is replaced; 0: it is not
         self.worker = 0  # its process id; 0 while none runs
         self.stopping = False
 
@@ -74,13 +91,31 @@ class Supervisor:
 
     def _run_once(self) -> int:
         """One worker's life; its exit status, negative for a signal."""
+        heart, beats = os.pipe()
+        environ = self.environ | {HEART_VARIABLE: "pipe"}
+        actions = [(os.POSIX_SPAWN_DUP2, beats, HEART_FILE)]
         # A session of its own: the terminal's Ctrl-C reaches the worker through here alone, and once.
-        self.worker = os.posix_spawn(self.command[0], self.command, self.environ, setsid=True)
+        self.worker = os.posix_spawn(self.command[0], self.command, environ, setsid=True, file_actions=actions)
+        os.close(beats)
         if self.stopping:  # said before there was a worker to pass it on to
             os.kill(self.worker, signal.SIGTERM)
+        self._listen(heart)
+        os.close(heart)
         _, status = os.waitpid(self.worker, 0)
         self.worker = 0
         return os.waitstatus_to_exitcode(status)
+
+    def _listen(self, heart: int) -> None:
+        """Hear the worker until it ends, or has to be ended. It may take its time to start: it is silent then."""
+        waits: list[float | None] = [None]
+        while any(select.select([heart], [], [], wait)[0] for wait in waits):
+            if not os.read(heart, 4096):
+                return
+            waits = [self.silent_s, SECOND_CHANCE_S] if self.silent_s else [None]
+        self.say(f"{self.name} has stood still for {self.silent_s:g} s and is killed; its threads stand here:")
+        os.kill(self.worker, SHOW)
+        time.sleep(SHOWN_WITHIN_S)
+        os.kill(self.worker, signal.SIGKILL)
 
     def _sleep(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds
@@ -140,10 +175,14 @@ def main() -> int:
     """Supervise workers with the environment that ``run`` prepared."""
     environ = dict(os.environ)
     banner, address = environ.pop(BANNER_VARIABLE, ""), environ.pop(ADDRESS_VARIABLE, "")
+    silent_s = float(environ.pop(SILENT_VARIABLE, "0"))
     count = int(environ.get(WORKERS_VARIABLE, "1"))
     names = ["the worker"] if count == 1 else [f"worker {number}" for number in range(count)]
     crew = Crew(
-        [Supervisor(WORKER, environ | {NUMBER_VARIABLE: str(number)}, _say, name) for number, name in enumerate(names)]
+        [
+            Supervisor(WORKER, environ | {NUMBER_VARIABLE: str(number)}, _say, name, silent_s)
+            for number, name in enumerate(names)
+        ]
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, crew.pass_on)

@@ -35,6 +35,7 @@ from dragoman.endpoints.table import build_admin_router, build_router
 from dragoman.errors import DragomanError
 from dragoman.gateway import Gateway, Seat
 from dragoman.server.app import App
+from dragoman.server.pulse import own_pulse
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
 from dragoman.server.supervise import EXIT_AGAIN, NUMBER_VARIABLE
 from dragoman.store.engine import answers
@@ -81,10 +82,11 @@ class Worker:
     def __init__(self, spec: WorkerSpec, config: Config, loop: asyncio.AbstractEventLoop, number: int = 0) -> None:
         self.spec = spec
         self.loop = loop
+        self.pulse = own_pulse()
         directory = data_dir(config.store, os.environ)
         create_data_dir(directory)
         with one_at_a_time(directory / "start.lock"):
-            self.gateway = Gateway(config, loop, os.environ, Seat(number, spec.rehearsal_key))
+            self.gateway = Gateway(config, loop, os.environ, Seat(number, spec.rehearsal_key, self.pulse))
         self.app = App(self.gateway, build_router(self.gateway), loop)
         self.gateway.is_draining = lambda: self.app.draining
         workers = config.server.workers
@@ -129,12 +131,13 @@ class Worker:
         self.loop.add_signal_handler(signal.SIGQUIT, self._stop_now)
         self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
         watched = (self._watch_parent(), self._watch_for_database())
-        kept_up = (self.watcher.run(), self._keep_keys_fresh(), self._tell_figures(), *watched)
+        kept_up = (self.pulse.beat(), self.watcher.run(), self._keep_keys_fresh(), self._tell_figures(), *watched)
         for work in (self.app.look_after(), self.admin.look_after(), *kept_up):
             self._tasks.append(self.loop.create_task(work))
         await self.stopped.wait()
         for task in self._tasks:
             task.cancel()
+        self.pulse.end()
         self.gateway.close()
 
     def _listen(self) -> None:
