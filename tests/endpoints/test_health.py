@@ -8,6 +8,7 @@ from tests.gateway.upstream import Upstream, answer, expect
 from tests.served import Serve, Served
 
 from dragoman.access.secret import create_secret
+from dragoman.store import sqlite
 
 ADMIN, PLAIN = create_secret(), create_secret()
 KEYS = [{"name": "admin", "secret": ADMIN, "admin": True}, {"name": "plain", "secret": PLAIN}]
@@ -70,3 +71,22 @@ def test_what_is_degraded_is_named(served: Served, monkeypatch: pytest.MonkeyPat
         "usage: 3 rows were lost",
         "keys: not read from the database for 31 s",
     ]
+
+
+def test_s5_a_reader_that_makes_the_log_grow_is_told_of(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "LOG_TOLD_BYTES", 4 << 20)
+    engine = served.gateway.store.engine
+    with engine.connect() as reader:
+        reader.exec_driver_sql("BEGIN")
+        reader.exec_driver_sql("SELECT count(*) FROM meta").scalar()
+        assert served.get("/readyz").json["degraded"] == []
+        for _ in range(6):
+            with engine.begin() as connection:
+                connection.exec_driver_sql("INSERT OR REPLACE INTO meta VALUES ('large', hex(randomblob(1000000)))")
+        answer = served.get("/readyz")
+        assert answer.status == 200
+        assert "end whoever has been reading for so long" in answer.json["degraded"][0]
+        reader.rollback()
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+    assert served.get("/readyz").json["degraded"] == []

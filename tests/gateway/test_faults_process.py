@@ -461,6 +461,17 @@ def test_p19_a_second_gateway_on_the_same_data_is_refused(gateway: Start, upstre
     assert answers(started)
 
 
+def test_p20_workers_are_begun_by_a_process_that_has_nothing_to_share(gateway: Start, upstream: Upstream) -> None:
+    started = gateway(config_for(upstream.base_url))
+    supervisor, serving = started.processes[0], worker(started)
+    held = {fd: os.readlink(f"/proc/{supervisor}/fd/{fd}") for fd in os.listdir(f"/proc/{supervisor}/fd")}
+    assert not any(where.startswith("socket:") or str(started.directory / "data") in where for where in held.values())
+    maps = Path(f"/proc/{supervisor}/maps").read_text()
+    assert "_core" not in maps and "uvloop" not in maps
+    assert "_core" in Path(f"/proc/{serving}/maps").read_text()
+    assert os.getsid(serving) == serving
+
+
 def test_requests_and_connections_have_a_largest_number(gateway: Start, upstream: Upstream) -> None:
     started = gateway(config_for(upstream.base_url, server={"limits": {"max_concurrent": 2, "max_connections": 4}}))
     gate = threading.Event()

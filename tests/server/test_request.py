@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -159,3 +161,11 @@ def test_a_chunked_body_that_breaks_off_is_no_body() -> None:
     reading = Reading([b"12", b""], {"transfer-encoding": "chunked"})
     assert isinstance(reading.error, InvalidRequest)
     assert reading.error.error_code == "incomplete_body"
+
+
+def test_p20_ids_of_processes_that_start_together_never_meet() -> None:
+    """Nothing of one process's chance is another's: each is seeded by the system as it starts."""
+    code = "from dragoman.server.request import new_id\nprint(*(new_id(1) for _ in range(20_000)))"
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    ids = [one for process in started for one in process.communicate()[0].split()]
+    assert len(set(ids)) == len(ids) == 80_000

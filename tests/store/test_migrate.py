@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, MetaData, Table, event, inspect, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from dragoman.errors import StoreError
@@ -186,3 +186,41 @@ def test_a_locked_database_is_the_databases_error(engine: Engine) -> None:
             other.exec_driver_sql("PRAGMA busy_timeout = 0")
             with pytest.raises(OperationalError, match="locked"):
                 begin_write(other)
+
+
+def revisions() -> list[str]:
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(MIGRATIONS), version_locations=[str(MIGRATIONS)])
+    return [one.revision for one in script.walk_revisions()][::-1]
+
+
+def row_of(table: Table, number: int) -> dict[str, object]:
+    """A row with what a release has to say that knows of no other columns."""
+    values: dict[type, object] = {bytes: bytes([number]) * 32, int: number, float: 1.0, bool: True, str: str(number)}
+    return {column.name: values[column.type.python_type] for column in table.columns}
+
+
+@pytest.mark.parametrize("revision", revisions()[:-1])
+def test_p18_an_older_release_works_on_beside_a_newer_one(engine: Engine, revision: str) -> None:
+    """Its tables as they were, its statements as it makes them, to a database that has been migrated beneath it."""
+    with engine.begin() as connection:
+        run_migrations(connection, None, revision)
+    older = MetaData()
+    older.reflect(engine)
+    tables = [table for table in older.sorted_tables if table.name != "alembic_version"]
+    with engine.begin() as connection:
+        for table in tables:
+            connection.execute(table.insert(), row_of(table, 1))
+    with engine.connect() as connection:
+        begin_write(connection)
+        run_migrations(connection, revision, REVISION)
+        connection.commit()
+    with engine.begin() as connection:
+        for table in tables:
+            connection.execute(table.insert(), row_of(table, 2))
+            connection.execute(table.update().values({column.name: column for column in table.columns}))
+            found = connection.execute(table.select()).mappings().all()
+            assert row_of(table, 1) in [dict(row) for row in found], table.name
+            newer = metadata.tables[table.name]
+            assert len(connection.execute(newer.select()).all()) == len(found), "the newer reads what the older wrote"

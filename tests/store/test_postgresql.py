@@ -29,7 +29,7 @@ from dragoman.config.prompting import Turn, Version
 from dragoman.config.schema import Key
 from dragoman.config.schema import Store as Settings
 from dragoman.core import Hold, Ledger
-from dragoman.errors import StoreError
+from dragoman.errors import DatabaseAway, StoreError
 from dragoman.ledger.book import Asker, Book
 from dragoman.ledger.figures import Figures
 from dragoman.store.engine import Store, open_store
@@ -92,6 +92,18 @@ def test_one_server_a_database(store: Store, url: str, tmp_path: Path) -> None:
     open_store(settings, {}, role="visitor").close()
     store.close()
     open_store(settings, {}, role="server").close()
+
+
+def test_s10_a_database_that_takes_no_writes_is_none(url: str, tmp_path: Path) -> None:
+    name = url.rpartition("/")[2].partition("?")[0]
+    settings = Settings(url=url, data_dir=str(tmp_path))
+    with (opened := open_store(settings, {}, role="visitor")).engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    opened.close()
+    with pytest.raises(DatabaseAway, match="read-only"):
+        open_store(settings, {}, role="server")
+    whoever = f"{url}{'&' if '?' in url else '?'}target_session_attrs=any"
+    open_store(Settings(url=whoever, data_dir=str(tmp_path)), {}, role="visitor").close()
 
 
 def test_servers_that_count_together_share_a_database(store: Store, url: str, tmp_path: Path) -> None:

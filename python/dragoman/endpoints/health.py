@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dragoman.endpoints.answers import json_answer
 from dragoman.errors import RequestError
+from dragoman.store import sqlite
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
@@ -76,6 +77,9 @@ def degraded(gateway: Gateway) -> list[str]:
     if last_good is not None:
         hours = last_good.age_h(time.time_ns() // 1_000_000)
         found.append(f"store: the database is away; keys and limits are those of {hours:.1f} hours ago")
+    log_bytes = gateway.store.log_bytes()
+    if log_bytes > sqlite.LOG_TOLD_BYTES:
+        found.append(f"store: the database's log has {log_bytes >> 20} MiB; end whoever has been reading for so long")
     if gateway.writer.failures and gateway.writer.queued:
         found.append("usage: the database does not take rows; they wait")
     if gateway.writer.dropped:

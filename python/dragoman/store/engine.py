@@ -202,13 +202,15 @@ def _postgresql_engine(url: URL, processes: int = 1) -> Engine:
         raise StoreError(
             f"store.url: {url.get_backend_name()} is not supported; use sqlite:///PATH or postgresql+psycopg://..."
         )
-    # Whoever does not answer to a connection would be waited for as long as the system does: minutes.
-    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_WITHIN_S}
+    # Whoever does not answer to a connection would be waited for as long as the system does: minutes. And of several
+    # hosts the one is wanted that is written to: a replica knows of rights and budgets too late.
+    wanted = {"connect_timeout": CONNECT_WITHIN_S, "target_session_attrs": "read-write"}
+    arguments = {name: value for name, value in wanted.items() if name not in url.query}
     try:
         most = max(LEAST_CONNECTIONS, min(NODE_CONNECTIONS // processes, MOST_CONNECTIONS))
         kept = min(KEPT_CONNECTIONS, most)
         sizes = {"pool_size": kept, "max_overflow": most - kept}
-        return create_engine(url, pool_pre_ping=True, connect_args=patience, **sizes)
+        return create_engine(url, pool_pre_ping=True, connect_args=arguments, **sizes)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise StoreError("store.url: PostgreSQL needs its driver: pip install 'dragoman[postgres]'") from error
 

@@ -22,6 +22,7 @@ from dragoman.errors import StoreError
 OLDEST_VERSION = (3, 51, 3)
 BUSY_TIMEOUT_S = 2.0
 LOG_KEPT_BYTES = 64 * 1024 * 1024  # the write-ahead log is cut back to this after a checkpoint
+LOG_TOLD_BYTES = 4 * LOG_KEPT_BYTES  # one that is larger is told of: somebody reads on and on, and it cannot be cut
 
 
 def sqlite_module() -> ModuleType:
