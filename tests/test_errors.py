@@ -101,7 +101,13 @@ def test_what_an_operator_sees_never_reaches_a_client() -> None:
     assert {error.__name__ for error in DragomanError.__subclasses__()} == {"ConfigError", "StoreError", "RequestError"}
     assert str(ConfigError(["one", "two"])) == "one\ntwo"
     assert issubclass(StoreError, DragomanError)
-    assert {error.__name__ for error in StoreError.__subclasses__()} == {"NameTaken", "NotThere", "StillUsed"}
+    assert {error.__name__ for error in StoreError.__subclasses__()} == {
+        "DatabaseAway",
+        "NameTaken",
+        "NotThere",
+        "StillUsed",
+        "Uncertain",
+    }
 
 
 def test_a_rejection_keeps_the_provider_s_words() -> None:

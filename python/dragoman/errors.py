@@ -75,6 +75,10 @@ class DatabaseAway(StoreError):
     """Nobody answers where the database is to be."""
 
 
+class Uncertain(StoreError):
+    """It may have been committed, or not: the connection was lost before the database said."""
+
+
 class NameTaken(StoreError):
     """Something else has the name."""
 

@@ -13,9 +13,10 @@ from tests.store import postgres
 from tests.store.between import Between, Cut
 
 from dragoman.config.schema import Store as Settings
+from dragoman.errors import Uncertain
 from dragoman.ledger.grants import SEPARATOR, Errand, Grants, Line
 from dragoman.store.engine import open_store
-from dragoman.store.transaction import AGAIN, Uncertain, in_transaction
+from dragoman.store.transaction import AGAIN, in_transaction
 
 NAME = SEPARATOR.join(("money", "cost", "month", "team"))
 LINE = Line(0, "money", "cost", "month", "team", 0, 0, 100, 60)

@@ -21,10 +21,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dragoman.core import Hold, Ledger, Refused, period_slot
 from dragoman.driver import OnLoop
-from dragoman.errors import StoreError
+from dragoman.errors import StoreError, Uncertain
 from dragoman.ledger.grants import Grants, Line, Short
 from dragoman.ledger.hold import Shortage
-from dragoman.store.transaction import Uncertain
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

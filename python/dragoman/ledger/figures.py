@@ -24,9 +24,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from dragoman.driver import OnLoop
-from dragoman.errors import StoreError
+from dragoman.errors import StoreError, Uncertain
 from dragoman.store.tables import ledger as table
-from dragoman.store.transaction import Uncertain, in_transaction
+from dragoman.store.transaction import in_transaction
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -21,10 +21,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dragoman.driver import OnLoop
-from dragoman.errors import StoreError
+from dragoman.errors import StoreError, Uncertain
 from dragoman.ledger.alone import Alone, Amounts, Part
 from dragoman.ledger.grants import Grants
-from dragoman.store.transaction import Uncertain
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop

@@ -16,7 +16,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from dragoman.errors import StoreError
+from dragoman.errors import Uncertain
 
 T = TypeVar("T")
 # How often something is done again that was undone in favour of another.
@@ -27,10 +27,6 @@ UNDONE = frozenset({"40001", "40P01"})
 # A server may take a while to see that its client is gone.
 ASKED_FOR_S = 1.0
 ASKED_EVERY_S = 0.02
-
-
-class Uncertain(StoreError):
-    """It may have been committed, or not."""
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], T], *, timeout_ms: int | None = None) -> T:

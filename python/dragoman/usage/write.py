@@ -26,10 +26,10 @@ from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
 from dragoman.config.schema import Store as Settings
-from dragoman.errors import StoreError
+from dragoman.errors import StoreError, Uncertain
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.tables import meta, usage
-from dragoman.store.transaction import Uncertain, in_transaction
+from dragoman.store.transaction import in_transaction
 from dragoman.usage.erasures import Erasures
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
