@@ -12,6 +12,7 @@ from tests.gateway.client import Response, chat_body, post
 from tests.gateway.gateway import Gateway, config_for
 from tests.gateway.upstream import Upstream, answer, expect
 from tests.store import postgres
+from tests.store.between import Between
 
 from dragoman.access.secret import load_pepper
 from dragoman.access.stored import create_key, load_keys, revoke_key
@@ -161,10 +162,9 @@ def test_a_server_that_is_not_there_is_told_from_one_that_refuses(url: str, tmp_
 
 
 @pytest.fixture
-def door(url: str) -> Iterator[postgres.Door]:
-    way = postgres.Door(url)
-    yield way
-    way.close()
+def between(url: str) -> Iterator[Between]:
+    with Between(url, lambda: "") as middle:
+        yield middle
 
 
 def comes(check: Callable[[], bool]) -> bool:
@@ -174,20 +174,18 @@ def comes(check: Callable[[], bool]) -> bool:
     return check()
 
 
-def test_s6_a_start_while_the_database_is_away(
-    door: postgres.Door, upstream: Upstream, tmp_path: Path, url: str
-) -> None:
+def test_s6_a_start_while_the_database_is_away(between: Between, upstream: Upstream, tmp_path: Path, url: str) -> None:
     upstream.reply(expect, answer())
     config = config_for(upstream.base_url, limits={"money": {"cost_usd": 1, "applies_to": {"routes": ["dear"]}}})
     config["routes"]["dear"] = config["routes"]["chat"]
     config["deployments"]["up0"]["price"] = {"input_usd_mtok": 1.0, "output_usd_mtok": 1.0}
-    config["store"] = {"url": door.url, "last_good_hours": 1}
+    config["store"] = {"url": between.url, "last_good_hours": 1}
     data = tmp_path / "data"
     with Gateway(config, tmp_path):
         pepper = load_pepper(data, {})
         secret = create_key(postgresql(url), pepper, Key(name="one"), now_ms=int(time.time() * 1000)).secret
         assert comes(lambda: keys_kept(data, pepper) == 1)
-    door.shut()
+    between.is_away = True
     with Gateway(config, tmp_path) as away:
 
         def chat(secret: str, model: str = "chat") -> Response:
@@ -197,11 +195,11 @@ def test_s6_a_start_while_the_database_is_away(
         dear = chat(secret, "dear")
         assert (dear.status, dear.json["error"]["code"]) == (503, "budget_unavailable")
         assert "store: the database is away" in away.get("/readyz").json["degraded"][0]
-        door.open()
+        between.is_away = False
         assert comes(lambda: is_whole(away))
         assert chat(secret, "dear").status == 200
         assert comes(lambda: rows_of(url) == 3)  # those of the meantime as well: two were sent with the key
-    door.shut()
+    between.is_away = True
     config["store"]["last_good_hours"] = 0
     with pytest.raises(AssertionError, match="cannot be used"), Gateway(config, tmp_path):
         pass
