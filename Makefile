@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 RUST := $(shell find rust -type f) Cargo.toml Cargo.lock rustfmt.toml pyproject.toml
 PY := python tests benches
 SERVED := tests/store tests/ledger tests/usage tests/core/test_redis.py tests/core/test_ledger.py \
-	tests/core/test_ledgers_alike.py tests/cache/test_shared.py tests/server/test_news.py tests/gateway/test_workers.py
+	tests/core/test_ledgers_alike.py tests/cache/test_shared.py tests/server/test_news.py tests/routing/test_probing.py \
+	tests/gateway/test_workers.py
 
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python

@@ -33,6 +33,18 @@ def test_where_it_does_not_say_it_is_counted_here(claude: Served, upstream: Upst
     assert 1 <= response.json["input_tokens"] <= 3  # what other answers of the model have taught is taken in
 
 
+def test_one_whose_cooldown_is_over_is_not_asked(claude: Served, upstream: Upstream) -> None:
+    """That would be its probe, and prove nothing."""
+    (member,) = claude.gateway.balancer.members()
+    claude.gateway.balancer.freeze(1)
+    claude.gateway.balancer.cool_down(member.name, 1)
+    claude.gateway.balancer.freeze(3)
+    response = claude.ask("POST", PATH, messages_body())
+    assert (response.headers["x-dragoman-counted-by"], upstream.requests) == ("gateway", [])
+    (member,) = claude.gateway.balancer.members()
+    assert (member.breaker, member.in_flight) == ("open", 0)
+
+
 def test_providers_without_a_word_for_it_are_not_asked(served: Served, upstream: Upstream) -> None:
     body = b'{"contents":[{"parts":[{"text":"Hello there."}]}]}'
     response = served.ask("POST", "/v1beta/models/chat:countTokens", body)

@@ -27,6 +27,9 @@ from tests.gateway.upstream import (
 )
 from tests.served import Protocol, Serve, Served, chat_body
 
+from dragoman.core import Redis
+from dragoman.routing.probing import Probing
+
 KNOWN = 60  # first tokens after which the balancer knows what is slow
 HEDGE = {"percentile": 0.9, "min_delay_s": 0.15, "max_extra_share": 0.2}
 
@@ -79,6 +82,18 @@ def test_a_slow_one_is_overtaken(hedging: Served, upstream: Upstream) -> None:
     assert outcomes(hedging, response) == [("up0", "beaten"), ("up1", "ok")]
     row = hedging.row(response)
     assert (row.deployment, row.attempts, row.status, row.error_code) == ("up1", 2, 200, "")
+
+
+def test_a_hedge_is_no_probe_where_others_may_have_it_out(hedging: Served, upstream: Upstream, redis: Redis) -> None:
+    gateway, gate = hedging.gateway, threading.Event()
+    gateway.probing = Probing(redis, gateway.balancer, "this")
+    second = gateway.balancer.members()[1]
+    gateway.balancer.cool_down(second.name, 0.001)
+    played(upstream, (until(gate), send(stream_head() + says("first"))))
+    threading.Timer(0.5, gate.set).start()
+    assert b'"first"' in hedging.chat(stream=True).body
+    assert [request.json["model"] for request in upstream.requests[KNOWN:]] == ["model-0"]
+    assert gateway.balancer.members()[1].in_flight == 0
 
 
 def test_the_first_may_still_win(hedging: Served, upstream: Upstream) -> None:

@@ -42,7 +42,7 @@ from dragoman.store.engine import answers
 from dragoman.store.lastgood import LastGoodFile, remove_last_good
 from dragoman.store.location import create_data_dir, data_dir
 from dragoman.store.lock import one_at_a_time
-from dragoman.telemetry.node import NodeFigures
+from dragoman.telemetry.node import TELL_EVERY_S, NodeFigures
 
 log = logging.getLogger("dragoman.server")
 
@@ -222,7 +222,8 @@ class Worker:
     async def _tell_figures(self) -> None:
         """Let the other workers know this one's figures, where there are any."""
         while self.gateway.node is not None:
-            await asyncio.sleep(await asyncio.to_thread(self.gateway.node.tell))
+            is_told = self.gateway.snapshot.config.server.metrics
+            await asyncio.sleep(await asyncio.to_thread(self.gateway.node.tell) if is_told else TELL_EVERY_S)
 
     async def _keep_keys_fresh(self) -> None:
         saved_s = time.monotonic()
