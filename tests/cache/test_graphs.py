@@ -10,6 +10,8 @@ from dragoman.cache import graphs
 from dragoman.cache.graphs import Graph, Graphs
 from dragoman.core import Embedder, SemanticIndex
 
+pytest.importorskip("hnswlib", reason="hnswlib is not installed (it needs g++ and python3-dev)")
+
 N, OTHER = b"n" * 32, b"o" * 32
 WORDS = [f"{kind}{number}" for kind in ("lamp", "bulb", "desk", "chair", "wall") for number in "abcdefgh"]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -11,6 +12,10 @@ from tests.served import Serve
 from dragoman.cache import minilm
 from dragoman.cache.minilm import MiniLM
 from dragoman.errors import ConfigError
+
+pytestmark = pytest.mark.skipif(
+    find_spec(minilm.WEIGHTS) is None, reason=f"MiniLM's weights are missing: {minilm.INSTALL}"
+)
 
 
 @pytest.fixture(scope="module")
