@@ -171,6 +171,37 @@ def test_a_held_stream_that_breaks_off_before_anything_left_is_an_error(serve: S
     assert response.status == 502
 
 
+@pytest.mark.parametrize(
+    "how", [{"mode": "shadow"}, {"mode": "shadow", "on_stream": "windows"}, {"action": "flag", "on_error": "open"}]
+)
+def test_who_only_tells_of_it_holds_nobody_up(
+    serve: Serve, upstream: Upstream, service: Service, how: dict[str, str]
+) -> None:
+    gate = threading.Event()
+    first = b"".join(chunk(event("plutonium ")) for _ in range(30))
+    upstream.reply(expect, send(stream_head() + first), until(gate), rest)
+    served = serve(config(upstream, hook(service, **how)))
+    request = served.begin("POST", CHAT, chat_body(stream=True))
+    wait_for(request, b"plutonium")
+    assert service.asked == []
+    gate.set()
+    request.wait()
+    assert content(request) == "plutonium " * 30
+    assert (len(service.asked), told(service)) == (1, ["plutonium " * 30])
+    assert served.row(request).guardrails == ("hook=block;shadow" if "mode" in how else "hook=flag")
+
+
+def test_beside_one_who_only_tells_of_it_another_is_shown_windows(
+    serve: Serve, upstream: Upstream, service: Service
+) -> None:
+    upstream.reply(expect, stream([*WORDS, "plutonium"]))
+    shadow = hook(service, mode="shadow")["hook"]
+    served = serve(config(upstream, hook(service, on_stream="windows") | {"shadow": shadow}))
+    response = served.chat(stream=True)
+    assert b"plutonium" not in response.body
+    assert reasons(response) == {"content_filter"}
+
+
 # Windows --------------------------------------------------------------------------------------------------------------
 
 

@@ -63,7 +63,8 @@ class OfAnswers(Struct, frozen=True):
     skipping: tuple[Guard | CalledGuard, ...]  # nothing of it
     in_whole: bool  # whether anybody looks at answers that come whole
     in_streams: bool  # the same of streams
-    holds: bool  # whether nothing of a stream leaves before all of it has come
+    whole: bool  # whether somebody has to see all of a stream
+    holds: bool  # whether nothing of it leaves before that: not for those who would only tell of it
     repair: bool  # whether an answer may be asked for once more
 
 
@@ -76,18 +77,22 @@ def of_answers(guards: Iterable[Guard], called: Iterable[CalledGuard]) -> OfAnsw
     within = tuple(guard for guard in guards if guard.places & OF_ANSWERS)
     asked = tuple(guard for guard in called if guard.places & OF_ANSWERS)
     skipping: tuple[Guard | CalledGuard, ...] = (*_of(within, "skip"), *_of(asked, "skip"))
-    held, called_held = _of(within, "hold"), _of(asked, "hold")
+    windows, held = _of(asked, "windows"), _of(within, "hold")
+    shown = tuple(one for one in windows if not one.shadow)
+    called_held = (*_of(asked, "hold"), *(one for one in windows if one.shadow))
     return OfAnswers(
         guards=Guards(within),
         called=asked,
         windows=Guards(_of(within, "windows")),
-        shown=_of(asked, "windows"),
+        shown=shown,
         held=Guards(held),
         called_held=called_held,
         skipping=skipping,
         in_whole=bool(within or asked),
         in_streams=len(skipping) < len(within) + len(asked),
-        holds=bool(held or called_held),
+        whole=bool(held or called_held),
+        holds=any(one.blocks and not one.shadow for one in held)
+        or any((one.blocks or one.closed) and not one.shadow for one in called_held),
         repair=any(guard.repairs for guard in within),
     )
 

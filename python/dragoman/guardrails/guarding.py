@@ -230,7 +230,8 @@ class Guarding:
             by = self._refusing(looking.held, found)
             if by is not None:
                 return by
-        called = (*looking.shown, *looking.called_held) if whole else looking.shown
+        called = looking.shown if looking.holds or not whole else ()
+        called = (*called, *looking.called_held) if whole else called
         return await self._show(called, found, waiting)
 
     async def _show(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dragoman.dialects.canonical import Answer, Event
     from dragoman.errors import GuardrailBlocked
     from dragoman.guardrails.guarding import Guarding
+    from dragoman.guardrails.verdict import Passage
     from dragoman.routing.call import Call
 
 # Others are shown a stream when so many characters have come that no window has shown.
@@ -32,9 +33,11 @@ class Judging:
     def __init__(self, guarding: Guarding, call: Call, limits: Limits) -> None:
         self.guarding = guarding
         self.call = call
-        self.holds = guarding.of_answers.holds
+        looking = guarding.of_answers
+        self.holds = looking.holds
         self.refused: GuardrailBlocked | None = None
-        self.heard = Heard()
+        self.heard = Heard() if looking.whole else None  # all of it
+        self.windows = Heard() if looking.shown and not looking.holds else None
         self._limits = limits
         self._bytes = 0
         self._told_s = monotonic()
@@ -43,7 +46,7 @@ class Judging:
     def of(cls, call: Call, limits: Limits) -> Judging | None:
         """What judges a call's stream; ``None``: nobody who needs more than a look at what comes."""
         guarding = call.guarding
-        if guarding is None or not (guarding.of_answers.holds or guarding.of_answers.shown):
+        if guarding is None or not (guarding.of_answers.whole or guarding.of_answers.shown):
             return None
         return cls(guarding, call, limits)
 
@@ -52,16 +55,17 @@ class Judging:
 
         :param size: in bytes, as the provider sent it.
         """
-        if self.holds or self.guarding.of_answers.shown:
-            for event in events:
-                self.heard.note(event)
+        for heard in (self.heard, self.windows):
+            if heard is not None:
+                for event in events:
+                    heard.note(event)
         self._bytes += size
-        if self.holds and self._bytes > self._limits.max_held_bytes:
-            self.holds = False
+        if self.heard is not None and self._bytes > self._limits.max_held_bytes:
             reason = f"a stream of more than {self._limits.max_held_bytes} bytes is not held (max_held_bytes)"
             self.refused = self.guarding.cannot_hold(reason)
-            if not self.guarding.of_answers.shown:
-                self.heard = Heard()
+            if self.holds and self.guarding.of_answers.shown:
+                self.windows = self.heard
+            self.holds, self.heard = False, None
 
     async def lets_go(self, stay_alive: Callable[[], object], *, quiet: bool) -> bool:
         """Whether what has come may leave.
@@ -74,32 +78,34 @@ class Judging:
             if quiet or monotonic() - self._told_s >= self._limits.heartbeat_s:
                 self._alive(stay_alive)
             return False
-        unseen = self.heard.unseen if self.guarding.of_answers.shown else 0
+        unseen = 0 if self.windows is None else self.windows.unseen
         if unseen >= WINDOW or (unseen and quiet):
-            self.refused = await self._judged(stay_alive, whole=False)
+            await self._judge_window(stay_alive)
             return self.refused is None
         return not unseen
 
     async def ends(self, stay_alive: Callable[[], object]) -> Answer | None:
         """Judge what is left of a stream that is over; another answer, where one is given in its place."""
-        if self.refused is not None:
+        if self.refused is None:
+            await self._judge_window(stay_alive)
+        if self.refused is not None or self.heard is None:
             return None
-        if not self.holds:
-            if self.heard.unseen and self.guarding.of_answers.shown:
-                self.refused = await self._judged(stay_alive, whole=False)
-            return None
-        self.refused = await self._judged(stay_alive, whole=True)
+        await self._judge_whole(self.heard.passages, stay_alive)
         if self.refused is None:
             return None
         again = await self.guarding.repaired(self.call, self.heard.said)
         if again is not None:
-            waiting = self._waiting(stay_alive)
-            self.refused = await self.guarding.refusal_of_stream(of_answer(again), whole=True, waiting=waiting)
+            await self._judge_whole(of_answer(again), stay_alive)
         return again if self.refused is None else None
 
-    async def _judged(self, stay_alive: Callable[[], object], *, whole: bool) -> GuardrailBlocked | None:
-        found = self.heard.passages if whole else self.heard.window()
-        return await self.guarding.refusal_of_stream(found, whole=whole, waiting=self._waiting(stay_alive))
+    async def _judge_window(self, stay_alive: Callable[[], object]) -> None:
+        if self.windows is not None and self.windows.unseen:
+            found, waiting = self.windows.window(), self._waiting(stay_alive)
+            self.refused = await self.guarding.refusal_of_stream(found, whole=False, waiting=waiting)
+
+    async def _judge_whole(self, found: list[Passage], stay_alive: Callable[[], object]) -> None:
+        waiting = self._waiting(stay_alive)
+        self.refused = await self.guarding.refusal_of_stream(found, whole=True, waiting=waiting)
 
     def _waiting(self, stay_alive: Callable[[], object]) -> Waiting:
         return Waiting(self._limits.heartbeat_s, lambda: self._alive(stay_alive))
