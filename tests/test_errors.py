@@ -28,6 +28,7 @@ TABLE: dict[str, tuple[int, str, str, str, bool]] = {
     "PreconditionFailed": (412, "client", "invalid_request_error", "precondition_failed", False),
     "BodyTooLarge": (413, "client", "invalid_request_error", "body_too_large", False),
     "UnsupportedMedia": (415, "client", "invalid_request_error", "unsupported_media_type", False),
+    "Quarantined": (422, "client", "invalid_request_error", "request_quarantined", False),
     "HeadersTooLarge": (431, "client", "invalid_request_error", "headers_too_large", False),
     "ClientGone": (499, "client", "invalid_request_error", "client_closed_request", False),
     "NotCached": (504, "client", "invalid_request_error", "not_cached", False),
@@ -82,6 +83,7 @@ def test_every_error_is_drawn_in_the_tree() -> None:
     assert drawn.keys() == TABLE.keys() | {
         "ConfigError",
         "StoreError",
+        "DatabaseAway",
         "NameTaken",
         "NotThere",
         "StillUsed",

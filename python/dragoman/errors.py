@@ -5,6 +5,7 @@
     DragomanError
     ├── ConfigError                 the operator's file; never reaches a client
     ├── StoreError                  the database cannot be used; never reaches a client
+    │   ├── DatabaseAway            nobody answers where it is to be
     │   ├── NameTaken               something else has the name
     │   ├── NotThere                what something is to be in is not there
     │   └── StillUsed               something else refers to it
@@ -24,6 +25,7 @@
         │   ├── RequestTimeout      408   the body did not arrive in time
         │   ├── BodyTooLarge        413
         │   ├── UnsupportedMedia    415
+        │   ├── Quarantined         422   it has brought down workers
         │   ├── HeadersTooLarge     431
         │   ├── ClientGone          499   hung up; nobody reads the answer
         │   └── NotCached           504   only what is kept was wanted, and nothing is
@@ -243,6 +245,13 @@ class UnsupportedMedia(ClientError):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class Quarantined(ClientError):
+    """A request that brought down workers of the gateway."""
+
+    status = 422
+    code = "request_quarantined"
 
 
 class HeadersTooLarge(ClientError):

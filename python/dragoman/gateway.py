@@ -44,6 +44,7 @@ from dragoman.routing.probing import Probing
 from dragoman.routing.waiting import Line
 from dragoman.server.news import Change, News, tell_of_change
 from dragoman.server.pulse import Pulse
+from dragoman.server.quarantine import Quarantine
 from dragoman.server.request import read_body
 from dragoman.store.configs import StoredConfig
 from dragoman.store.engine import Role, Store, open_store
@@ -85,6 +86,7 @@ class Seat(Struct, frozen=True):
     worker: int = 0
     rehearsal_key: str = ""  # empty: its own
     pulse: Pulse = field(default_factory=Pulse)
+    quarantine: Quarantine | None = None
 
 
 class Gateway:
@@ -222,7 +224,11 @@ class Gateway:
 
     async def read_body(self, request: Request) -> bytes:
         """The request's body, within the limits."""
-        return await read_body(request, self.snapshot.config.server.limits)
+        body = await read_body(request, self.snapshot.config.server.limits)
+        quarantine = self.seat.quarantine
+        if quarantine is not None and quarantine.is_careful:
+            quarantine.enter(request.id, request.path, body)
+        return body
 
     def typical_output(self, deployment: str) -> int:
         """Output tokens to expect of a deployment."""

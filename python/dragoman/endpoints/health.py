@@ -77,6 +77,8 @@ def degraded(gateway: Gateway) -> list[str]:
     if last_good is not None:
         hours = last_good.age_h(time.time_ns() // 1_000_000)
         found.append(f"store: the database is away; keys and limits are those of {hours:.1f} hours ago")
+    if gateway.seat.quarantine is not None and gateway.seat.quarantine.refused:
+        found.append(f"server: {len(gateway.seat.quarantine.refused)} requests that brought down workers are refused")
     log_bytes = gateway.store.log_bytes()
     if log_bytes > sqlite.LOG_TOLD_BYTES:
         found.append(f"store: the database's log has {log_bytes >> 20} MiB; end whoever has been reading for so long")

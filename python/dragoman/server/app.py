@@ -88,6 +88,9 @@ class App:
             self._answer(request, Internal("The gateway failed on this request; its log says why."))
         finally:
             self.in_flight.discard(request)
+            quarantine = self.gateway.seat.quarantine
+            if quarantine is not None and quarantine.is_careful:
+                quarantine.leave(request.id)
         if pumped is not None:
             await OnLoop(pumped.delivered())
 

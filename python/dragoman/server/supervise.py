@@ -27,6 +27,9 @@ WORKERS_VARIABLE = "DRAGOMAN_WORKERS"
 NUMBER_VARIABLE = "DRAGOMAN_WORKER_NUMBER"
 HEART_VARIABLE = "DRAGOMAN_HEART"
 SILENT_VARIABLE = "DRAGOMAN_SILENT_S"
+FELL_VARIABLE = "DRAGOMAN_FELL"
+# How a process ends that something within it has brought down.
+FALLS = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGSYS})
 # The worker's end of the pipe that its pulse is heard through.
 HEART_FILE = 3
 # Has a worker write down where each of its threads stands.
@@ -63,6 +66,7 @@ class Supervisor:
         self.silent_s = silent_s  # a worker that was heard, and then not for so long, is replaced; 0: it is not
         self.worker = 0  # its process id; 0 while none runs
         self.stopping = False
+        self.fell = False  # whether the one before was brought down
 
     def pass_on(self, number: int, _frame: FrameType | None) -> None:
         """A signal for the worker."""
@@ -92,30 +96,33 @@ class Supervisor:
     def _run_once(self) -> int:
         """One worker's life; its exit status, negative for a signal."""
         heart, beats = os.pipe()
-        environ = self.environ | {HEART_VARIABLE: "pipe"}
+        environ = self.environ | {HEART_VARIABLE: "pipe"} | ({FELL_VARIABLE: "1"} if self.fell else {})
         actions = [(os.POSIX_SPAWN_DUP2, beats, HEART_FILE)]
         # A session of its own: the terminal's Ctrl-C reaches the worker through here alone, and once.
         self.worker = os.posix_spawn(self.command[0], self.command, environ, setsid=True, file_actions=actions)
         os.close(beats)
         if self.stopping:  # said before there was a worker to pass it on to
             os.kill(self.worker, signal.SIGTERM)
-        self._listen(heart)
+        stood_still = not self._hear(heart)
         os.close(heart)
         _, status = os.waitpid(self.worker, 0)
         self.worker = 0
-        return os.waitstatus_to_exitcode(status)
+        exit_code = os.waitstatus_to_exitcode(status)
+        self.fell = stood_still or -exit_code in FALLS
+        return exit_code
 
-    def _listen(self, heart: int) -> None:
-        """Hear the worker until it ends, or has to be ended. It may take its time to start: it is silent then."""
+    def _hear(self, heart: int) -> bool:
+        """Hear the worker until it ends; one that has stood still is ended. It may take its time to start, silently."""
         waits: list[float | None] = [None]
         while any(select.select([heart], [], [], wait)[0] for wait in waits):
             if not os.read(heart, 4096):
-                return
+                return True
             waits = [self.silent_s, SECOND_CHANCE_S] if self.silent_s else [None]
         self.say(f"{self.name} has stood still for {self.silent_s:g} s and is killed; its threads stand here:")
         os.kill(self.worker, SHOW)
         time.sleep(SHOWN_WITHIN_S)
         os.kill(self.worker, signal.SIGKILL)
+        return False
 
     def _sleep(self, seconds: float) -> None:
         until_s = time.monotonic() + seconds

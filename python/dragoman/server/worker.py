@@ -36,8 +36,9 @@ from dragoman.errors import DragomanError
 from dragoman.gateway import Gateway, Seat
 from dragoman.server.app import App
 from dragoman.server.pulse import own_pulse
+from dragoman.server.quarantine import Quarantine
 from dragoman.server.spec import SPEC_VARIABLE, WorkerSpec
-from dragoman.server.supervise import EXIT_AGAIN, NUMBER_VARIABLE
+from dragoman.server.supervise import EXIT_AGAIN, FELL_VARIABLE, NUMBER_VARIABLE
 from dragoman.store.engine import answers
 from dragoman.store.lastgood import LastGoodFile, remove_last_good
 from dragoman.store.location import create_data_dir, data_dir
@@ -52,6 +53,7 @@ BACKLOG = 4096
 SAVE_KEY_USE_EVERY_S = 60.0
 PARENT_EVERY_S = 1.0
 DATABASE_EVERY_S = 5.0
+FALLS_EVERY_S = 1.0
 # Descriptors: no more are asked for, and so many are left for files, the database and threads.
 MOST_FILES = 1 << 17
 FILES_TO_SPARE = 64
@@ -86,7 +88,10 @@ class Worker:
         directory = data_dir(config.store, os.environ)
         create_data_dir(directory)
         with one_at_a_time(directory / "start.lock"):
-            self.gateway = Gateway(config, loop, os.environ, Seat(number, spec.rehearsal_key, self.pulse))
+            fell = bool(os.environ.pop(FELL_VARIABLE, ""))
+            self.quarantine = Quarantine(directory, number, spec.run, fell=fell)
+            seat = Seat(number, spec.rehearsal_key, self.pulse, self.quarantine)
+            self.gateway = Gateway(config, loop, os.environ, seat)
         self.app = App(self.gateway, build_router(self.gateway), loop)
         self.gateway.is_draining = lambda: self.app.draining
         workers = config.server.workers
@@ -130,7 +135,7 @@ class Worker:
             self.loop.add_signal_handler(number, self._stop)
         self.loop.add_signal_handler(signal.SIGQUIT, self._stop_now)
         self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
-        watched = (self._watch_parent(), self._watch_for_database())
+        watched = (self._watch_parent(), self._watch_for_database(), self._watch_for_falls())
         kept_up = (self.pulse.beat(), self.watcher.run(), self._keep_keys_fresh(), self._tell_figures(), *watched)
         for work in (self.app.look_after(), self.admin.look_after(), *kept_up):
             self._tasks.append(self.loop.create_task(work))
@@ -139,6 +144,7 @@ class Worker:
             task.cancel()
         self.pulse.end()
         self.gateway.close()
+        self.quarantine.close()
 
     def _listen(self) -> None:
         self._serve_at(self.app, self.spec.address, self.spec.port)
@@ -192,6 +198,12 @@ class Worker:
             await asyncio.sleep(PARENT_EVERY_S)
         log.error("stopping: the supervisor is gone")
         self._stop()
+
+    async def _watch_for_falls(self) -> None:
+        """Be careful when another worker was brought down."""
+        while True:
+            await asyncio.sleep(FALLS_EVERY_S)
+            self.quarantine.look()
 
     async def _watch_for_database(self) -> None:
         """End in order, to be started anew, once the database is there again, or what stands in for it too old."""
