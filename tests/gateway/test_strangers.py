@@ -243,6 +243,7 @@ def test_x8_templates_are_text_wherever_they_are_said(guarded: Served, upstream:
 # X9 -------------------------------------------------------------------------------------------------------------------
 
 PEPPER = "5eed" * 16
+PROMPT = "prompt-canary-8d02e7"
 WINDOW = 8  # signs; what keys are known by, their first ten, is shown on purpose
 
 
@@ -285,12 +286,13 @@ def test_x9_no_secret_is_found_anywhere(
             server={"log_level": "debug"},
             limits={"pace": {"requests": 50, "per": "minute"}},
             ledger={"alerts": {"url": "http://127.0.0.1:9/", "secret": hook, "allow_private": True}},
-            audit={"content": "masked"},
+            audit={"content": "off"},
         )
     )
     made = dragoman("keys", "create", "stored", "--config", running.config_path)
     stored = next(word for word in made.split() if word.startswith("dgk_"))
     secrets = {"own": own[10:], "operator": operator[10:], "stored": stored[10:], "hook": hook[6:]}
+    secrets["prompt"] = PROMPT
     secrets |= {"provider": SECRET.removeprefix("sk-upstream-"), "pepper": PEPPER}
     sinks = {f"answer {number}": one for number, one in enumerate(answers(running, upstream, own, operator, stored))}
     for path in ("/metrics", "/readyz?verbose", "/healthz", "/v1/models", "/v1/usage"):
@@ -318,7 +320,8 @@ def answers(running: Gateway, upstream: Upstream, *secrets: str) -> Iterator[byt
         for steps in played:
             upstream._replies.clear()
             upstream.reply(expect, steps)
-            response = chat(running.port, headers=bearer(key), stream=steps is played[1])
+            said = [{"role": "user", "content": f"Keep it to yourself: {PROMPT}"}]
+            response = chat(running.port, headers=bearer(key), stream=steps is played[1], messages=said)
             yield response.body + repr(response.headers).encode()
         wrong = key[:-3] + "abc"
         for headers in (bearer(wrong), {"x-api-key": wrong}, bearer(key) | {"x-api-key": wrong}):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -8,12 +9,16 @@ import pytest
 from sqlalchemy import text
 from tests.cache.test_serve import hang_up
 from tests.gateway.gateway import config_for
-from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, hold, stream
-from tests.served import Serve, Served
+from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, hold, stream, until
+from tests.served import Serve, Served, chat_body
 from tests.store.valkey import new_prefix
 
 from dragoman.access.secret import create_secret
+from dragoman.access.stored import change_key, create_key
+from dragoman.config.entities import Team
 from dragoman.config.limiting import Limit
+from dragoman.config.schema import Key
+from dragoman.store.entities import create_entity
 
 CHAT = "/v1/chat/completions"
 PRICE = {"input_usd_mtok": 1.0, "output_usd_mtok": 10.0}
@@ -206,6 +211,40 @@ def test_limits_that_change_hold_from_the_next_request_on(limited: Limited) -> N
     assert [served.chat().status for _ in range(2)] == [200, 429]
     served.gateway.book.declare({"pace": Limit(requests=2, per="minute")})
     assert [served.chat().status for _ in range(2)] == [200, 429]
+
+
+def test_n6_what_is_under_way_settles_where_it_was_held(limited: Limited, upstream: Upstream) -> None:
+    gate = threading.Event()
+    served = limited({"teams": {"of": ["team"], "cost_usd": 1}}, until(gate), answer())
+    engine = served.gateway.store.engine
+    for team in ("here", "there"):
+        create_entity(engine, Team(name=team), now_ms=1)
+    made = create_key(engine, served.gateway.pepper, Key(name="moves", team="here"), now_ms=1)
+    served.gateway.keys.refresh()
+    headers = {"authorization": f"Bearer {made.secret}"}
+    under_way = served.begin("POST", CHAT, chat_body(max_tokens=5), **headers)
+    upstream.received()
+    assert change_key(engine, made.key, Key(name="moves", team="there")) is not None
+    served.gateway.keys.refresh()
+    gate.set()
+    assert under_way.wait().status == 200
+    assert served.chat(headers, max_tokens=5).status == 200
+    standings = served.gateway.book.ledger.standings()
+    assert [(one.spent, one.held) for one in standings] == [(39_000, 0)] * 2
+    assert sorted(one.who.rpartition("/")[2] for one in standings) == ["here", "there"]
+
+
+def test_n9_streams_that_end_together_never_pass_a_limit_of_tokens(limited: Limited, upstream: Upstream) -> None:
+    gate, most, each = threading.Event(), 200, 30  # a prompt of 10 tokens, and 20 at most of an answer
+    served = limited({"tokens": {"tokens": most, "per": "hour"}}, until(gate), stream())
+    begun = [served.begin("POST", CHAT, chat_body(stream=True, max_tokens=20)) for _ in range(40)]
+    upstream.received(most // each)
+    held = [spent_and_held[1:] for spent_and_held in used(served)]
+    gate.set()
+    statuses = [one.wait().status for one in begun]
+    assert (statuses.count(200), statuses.count(429)) == (most // each, 40 - most // each)
+    assert held == [(0, each * (most // each))]
+    assert used(served) == [("tokens", 12 * (most // each), 0)]
 
 
 def test_a_stream_is_settled_by_its_usage(limited: Limited) -> None:
