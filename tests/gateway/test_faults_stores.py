@@ -22,6 +22,7 @@ from tests.gateway.test_faults_process import wait_for
 from tests.gateway.upstream import Upstream, answer, expect, until
 from tests.served import Serve, chat_body
 from tests.store import postgres
+from tests.store.between import Between
 
 from dragoman.access.secret import load_pepper
 from dragoman.access.stored import create_key, revoke_key
@@ -123,12 +124,11 @@ def test_s7_while_postgresql_is_away_under_load_known_keys_are_served(
     upstream.reply(expect, answer())
     with contextlib.ExitStack() as stack:
         url = stack.enter_context(postgres.database(stack.enter_context(postgres.server(tmp_path / "pg"))))
-        door = postgres.Door(url)
-        stack.callback(door.close)
+        between = stack.enter_context(Between(url, lambda: ""))
         config = config_for(upstream.base_url, limits={"money": {"cost_usd": 1, "applies_to": {"routes": ["dear"]}}})
         config["routes"]["dear"] = config["routes"]["chat"]
         config["deployments"]["up0"]["price"] = PRICE
-        config["store"] = {"url": door.url}
+        config["store"] = {"url": between.url}
         running = stack.enter_context(Gateway(config, tmp_path))
         engine = create_engine(url, poolclass=NullPool)
         pepper = load_pepper(tmp_path / "data", {})
@@ -145,11 +145,11 @@ def test_s7_while_postgresql_is_away_under_load_known_keys_are_served(
         clients.append(asked_by(known, "dear", running.port, told["dear"], ended))
         clients.append(asked_by(revoked, "chat", running.port, told["revoked"], ended))
         wait_for(lambda: told["dear"].count(200) > 5, "money that is granted")
-        door.shut()
+        between.shut()
         wait_for(lambda: "budget_unavailable" in told["dear"], "money that is not")
         time.sleep(OUTAGE_S)
         assert running.get("/readyz").json["degraded"] != []
-        door.open()
+        between.open()
         granted = told["dear"].count(200)
         wait_for(lambda: told["dear"].count(200) > granted + 5, "money again")
         ended.set()
@@ -160,7 +160,7 @@ def test_s7_while_postgresql_is_away_under_load_known_keys_are_served(
         assert set(told["revoked"]) == {"invalid_api_key"}
         assert set(told["dear"]) == {200, "budget_unavailable"}
         served = told["known"].count(200) + told["dear"].count(200) + first.count(200)
-        query = text("SELECT count(DISTINCT request_id) FROM usage WHERE status = 200")  # S9 is another row
+        query = text("SELECT count(*) FROM usage WHERE status = 200")
 
         def rows() -> int:
             with engine.connect() as connection:

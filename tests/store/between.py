@@ -48,6 +48,16 @@ class Between:
         for one in list(self._sockets):
             _close(one)
 
+    def shut(self) -> None:
+        """Let nobody in, and break off what is open."""
+        self.is_away = True
+        for one in list(self._sockets):
+            _close(one)
+
+    def open(self) -> None:
+        """Let come in again."""
+        self.is_away = False
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:

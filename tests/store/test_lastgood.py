@@ -185,7 +185,7 @@ def test_s6_a_start_while_the_database_is_away(between: Between, upstream: Upstr
         pepper = load_pepper(data, {})
         secret = create_key(postgresql(url), pepper, Key(name="one"), now_ms=int(time.time() * 1000)).secret
         assert comes(lambda: keys_kept(data, pepper) == 1)
-    between.is_away = True
+    between.shut()
     with Gateway(config, tmp_path) as away:
 
         def chat(secret: str, model: str = "chat") -> Response:
@@ -195,11 +195,11 @@ def test_s6_a_start_while_the_database_is_away(between: Between, upstream: Upstr
         dear = chat(secret, "dear")
         assert (dear.status, dear.json["error"]["code"]) == (503, "budget_unavailable")
         assert "store: the database is away" in away.get("/readyz").json["degraded"][0]
-        between.is_away = False
+        between.open()
         assert comes(lambda: is_whole(away))
         assert chat(secret, "dear").status == 200
         assert comes(lambda: rows_of(url) == 3)  # those of the meantime as well: two were sent with the key
-    between.is_away = True
+    between.shut()
     config["store"]["last_good_hours"] = 0
     with pytest.raises(AssertionError, match="cannot be used"), Gateway(config, tmp_path):
         pass
