@@ -55,7 +55,8 @@ def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Acc
         return Bound(given, 0, None)
     speaks = not (call.surface.task or call.surface.counted == "embeddings")  # others answer with vectors, or an order
     asked, choices = (_asked(call), _choices(call)) if speaks else (None, 0)
-    cached = call.marks or any(word in call.raw for word in CACHED)
+    # Nearly no body speaks of it, and one look is a quarter of four.
+    cached = call.marks or (b"cache" in call.raw and any(word in call.raw for word in CACHED))
     heard = b"audio" in call.raw
     longest = dearest = 0
     is_priced = True
@@ -103,8 +104,10 @@ def _choices(call: Call) -> int:
     if call.surface is None or call.body is None:
         return 1
     asked = _figure(call.body, call.surface.dialect, "n") or call.body.n or 1
-    best_of = call.body.field("best_of") or b""
-    return min(max(asked, int(best_of) if best_of.isdigit() else 1), MOST_CHOICES)
+    best_of = call.body.field("best_of")
+    if best_of is not None and best_of.isdigit():
+        asked = max(asked, int(best_of))
+    return min(asked, MOST_CHOICES)
 
 
 def _figure(body: RequestBody, dialect: str, name: str) -> int | None:
