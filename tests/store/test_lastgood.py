@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from tests.gateway.client import Response, chat_body, post
 from tests.gateway.gateway import Gateway, config_for
 from tests.gateway.upstream import Upstream, answer, expect
-from tests.store import postgres
 from tests.store.between import Between
 
 from dragoman.access.secret import load_pepper
@@ -135,18 +133,6 @@ def test_a_database_that_cannot_be_read_leaves_what_there_is(engine: Engine, tmp
 
 
 # On PostgreSQL -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
-    with postgres.server(tmp_path_factory.mktemp("pg")) as address:
-        yield address
-
-
-@pytest.fixture
-def url(server: URL) -> Iterator[str]:
-    with postgres.database(server) as address:
-        yield address
 
 
 def test_a_server_that_is_not_there_is_told_from_one_that_refuses(url: str, tmp_path: Path) -> None:

@@ -47,18 +47,6 @@ from dragoman.usage.write import UsageWriter, find_row
 PEPPER = bytes(range(32))
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
-    with postgres.server(tmp_path_factory.mktemp("pg")) as address:
-        yield address
-
-
-@pytest.fixture
-def url(server: URL) -> Iterator[str]:
-    with postgres.database(server) as address:
-        yield address
-
-
 @pytest.fixture
 def store(url: str, tmp_path: Path) -> Iterator[Store]:
     opened = open_store(Settings(url=url, data_dir=str(tmp_path)), {}, role="server")

@@ -23,12 +23,6 @@ LINE = Line(0, "money", "cost", "month", "team", 0, 0, 100, 60)
 PATIENCE_S = 30
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
-    with postgres.server(tmp_path_factory.mktemp("pg")) as address:
-        yield address
-
-
 @pytest.fixture
 def url(server: URL, tmp_path: Path) -> Iterator[str]:
     with postgres.database(server) as address:
