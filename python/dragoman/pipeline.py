@@ -21,6 +21,7 @@ from dragoman.guardrails.called.asked import Asking
 from dragoman.guardrails.guarding import Calling
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.guardrails.request import seen_of_call
+from dragoman.ledger.bound import bound_of
 from dragoman.routing.apart import ask_again, ask_apart, ask_embedding, ask_model
 from dragoman.routing.arrival import call_of, come, controlled
 from dragoman.routing.attempts import dispatch
@@ -120,10 +121,12 @@ async def within_limits(gateway: Gateway, call: Call, plan: Plan, run: Run) -> A
         LimitExceeded: a limit is reached.
         RequestError: it cannot be counted, or what it may come to is not known or too much.
     """
-    if not gateway.holds.concern(run):
+    concern = gateway.holds.concern(run)
+    if concern is None:
         return None
-    admitted = admit(gateway, call, plan)
-    await gateway.holds.take(run, call, plan, admitted.counted, gateway.snapshot.config.ledger)
+    accounting, admitted = gateway.snapshot.config.ledger, admit(gateway, call, plan)
+    bound = bound_of(call, plan, admitted.counted, accounting)
+    await gateway.holds.take(run, concern, call, bound, accounting)
     return admitted
 
 

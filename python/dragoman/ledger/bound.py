@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from dragoman.core import RequestBody, TokenCount
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Deployment, Plan
+    from dragoman.usage.price import Rates
 
 # A count that is not exact may be too low by so much.
 DOUBT = 1.25
 # No token is shorter than a byte, and hardly any text has one for every two.
 BYTES_A_TOKEN = 2
 MOST_CHOICES = 128
+OPENAI = "openai_chat"
 _MTOK = 1_000_000
 # Parts of a body that speak of what has prices of its own.
 CACHED = (b"cache_control", b"cachePoint", b"cachedContent", b"cached_content")
@@ -60,9 +62,13 @@ def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Acc
     heard = b"audio" in call.raw
     longest = dearest = 0
     is_priced = True
+    seen: tuple[Rates | None, int] | None = None
     for deployment in _deployments(plan):
         length = _longest(asked, deployment, accounting) * choices
         rates = deployment.rates
+        if seen == (rates, length):  # the same model, elsewhere
+            continue
+        seen = rates, length
         longest = max(longest, length)
         if rates is None:
             is_priced = False
@@ -96,15 +102,20 @@ def _asked(call: Call) -> int | None:
     """How long an answer the request allows."""
     if call.surface is None or call.body is None:
         return None
+    if call.surface.dialect == OPENAI and call.body.max_tokens is None:
+        return None  # it has been read already
     return _figure(call.body, call.surface.dialect, "max_tokens") or call.body.max_tokens or None
 
 
 def _choices(call: Call) -> int:
     """How many answers the request asks for."""
-    if call.surface is None or call.body is None:
+    body = call.body
+    if call.surface is None or body is None:
         return 1
-    asked = _figure(call.body, call.surface.dialect, "n") or call.body.n or 1
-    best_of = call.body.field("best_of")
+    asked = body.n or 1
+    if call.surface.dialect != OPENAI:
+        asked = _figure(body, call.surface.dialect, "n") or asked
+    best_of = body.field("best_of")
     if best_of is not None and best_of.isdigit():
         asked = max(asked, int(best_of))
     return min(asked, MOST_CHOICES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -14,18 +13,17 @@ from dragoman.driver import driven
 from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
 from dragoman.ledger.allowance import Allowance
 from dragoman.ledger.book import NANO, Asker, shown
-from dragoman.ledger.bound import bound_of, ceiling_cost
+from dragoman.ledger.bound import ceiling_cost
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
     from dragoman.config.limiting import Accounting
-    from dragoman.core import LedgerScope, TokenCount
+    from dragoman.core import LedgerScope
     from dragoman.ledger.book import Book, Rule
     from dragoman.ledger.bound import Bound
     from dragoman.routing.call import Call
-    from dragoman.routing.plan import Plan
     from dragoman.routing.run import Run
     from dragoman.usage.row import Tokens
 
@@ -87,6 +85,13 @@ class Counting(Protocol):
         """Leave the figures as they are."""
 
 
+class Concern(Struct, frozen=True):
+    """What limits a request. ``scope`` is ``None`` where that is its key's most for one request alone."""
+
+    asker: Asker
+    scope: LedgerScope | None
+
+
 class Holds:
     """Holds for requests, within the limits in force."""
 
@@ -97,12 +102,15 @@ class Holds:
         self._counting = counting
         self._loop = loop
 
-    def concern(self, run: Run) -> bool:
-        """Whether anything limits a request."""
-        return run.principal.max_request_usd is not None or self._scope(run) is not None
+    def concern(self, run: Run) -> Concern | None:
+        """What limits a request; ``None``: nothing does.
 
-    def _scope(self, run: Run) -> LedgerScope | None:
-        return self._scope_of(asker_of(run))
+        Raises:
+            Overloaded: limits are counted for too many names.
+        """
+        asker = asker_of(run)
+        scope = self._scope_of(asker)
+        return None if scope is None and run.principal.max_request_usd is None else Concern(asker, scope)
 
     def _scope_of(self, asker: Asker) -> LedgerScope | None:
         """The accounts that a request falls under.
@@ -115,7 +123,7 @@ class Holds:
         except OverflowError as error:
             raise Overloaded(f"No more can be counted: {error}.", code="ledger_full", retry_after_s=60) from None
 
-    async def take(self, run: Run, call: Call, plan: Plan, counted: TokenCount | None, accounting: Accounting) -> None:
+    async def take(self, run: Run, concern: Concern, call: Call, bound: Bound, accounting: Accounting) -> None:
         """Hold what a call may come to, or refuse it; for a coroutine that a driver runs.
 
         Raises:
@@ -123,23 +131,22 @@ class Holds:
             Forbidden: what it may come to is not known, or is more than the key may ask for.
             Overloaded: it cannot be counted or written down.
         """
-        scope, bound = self._scope(run), bound_of(call, plan, counted, accounting)
-        cost_nanousd = self._cost(run, scope, bound, accounting)
-        await self._hold(run, scope, bound.tokens, cost_nanousd)
-        if run.hold is not None:
-            tell(run, run.hold, call.dialect)
-        if call.stream and bound.longest and _counts_length(run, scope):
+        cost_nanousd = self._cost(run, concern, bound, accounting)
+        if concern.scope is not None:
+            await self._hold(run, concern.asker, concern.scope, bound.tokens, cost_nanousd)
+            tell(run, call.dialect)
+        if call.stream and bound.longest and _counts_length(run, concern):
             run.allowance = Allowance(self, run, bound.longest, cost_nanousd, accounting, self._loop)
 
-    async def take_on_loop(self, run: Run, bound: Bound, accounting: Accounting) -> None:
+    async def take_on_loop(self, run: Run, concern: Concern, bound: Bound, accounting: Accounting) -> None:
         """Hold so much, or refuse it; for what runs on the event loop.
 
         Raises:
             RequestError: as :meth:`take`.
         """
-        scope = self._scope(run)
-        cost_nanousd = self._cost(run, scope, bound, accounting)
-        await driven(self._hold(run, scope, bound.tokens, cost_nanousd), self._loop)
+        cost_nanousd = self._cost(run, concern, bound, accounting)
+        if concern.scope is not None:
+            await driven(self._hold(run, concern.asker, concern.scope, bound.tokens, cost_nanousd), self._loop)
 
     async def more(self, run: Run, tokens: int, cost_nanousd: int) -> Held | None:
         """Hold so much more for a request that is under way; ``None``: nothing counts it. On the event loop.
@@ -159,10 +166,10 @@ class Holds:
         await driven(hold(), self._loop)
         return found[0]
 
-    async def _hold(self, run: Run, scope: LedgerScope | None, tokens: int, cost_nanousd: int) -> None:
-        if scope is not None:
-            run.hold = await self._reserve(asker_of(run), scope, tokens, cost_nanousd)
-            self._note_shadowed(run, run.hold)
+    async def _hold(self, run: Run, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int) -> None:
+        run.hold = hold = await self._reserve(asker, scope, tokens, cost_nanousd)
+        if shadowed := hold.shadowed:
+            self._note_shadowed(run, shadowed)
 
     async def _reserve(self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int) -> Held:
         try:
@@ -173,8 +180,8 @@ class Holds:
             raise self._refusal(answer)
         return answer
 
-    def _cost(self, run: Run, scope: LedgerScope | None, bound: Bound, accounting: Accounting) -> int:
-        cost_nanousd, most_usd = bound.cost_nanousd, run.principal.max_request_usd
+    def _cost(self, run: Run, concern: Concern, bound: Bound, accounting: Accounting) -> int:
+        scope, cost_nanousd, most_usd = concern.scope, bound.cost_nanousd, run.principal.max_request_usd
         if cost_nanousd is None:
             if accounting.unpriced == "block" and (most_usd is not None or (scope is not None and scope.counts_cost)):
                 message = f"What {run.alias!r} costs is not known, and money is limited here."
@@ -189,12 +196,11 @@ class Holds:
             )
         return cost_nanousd
 
-    def _note_shadowed(self, run: Run, hold: Held) -> None:
-        if hold.shadowed:
-            names = dict.fromkeys(self.book.rule(number).name for number in hold.shadowed)
-            run.limits.append((SHADOWED, ", ".join(names)))
-            for name in names:
-                self.shadowed[name] = self.shadowed.get(name, 0) + 1
+    def _note_shadowed(self, run: Run, rules: list[int]) -> None:
+        names = dict.fromkeys(self.book.rule(number).name for number in rules)
+        run.limits.append((SHADOWED, ", ".join(names)))
+        for name in names:
+            self.shadowed[name] = self.shadowed.get(name, 0) + 1
 
     def _refusal(self, refused: Refused | Shortage) -> LimitExceeded:
         rule = self.book.rule(refused.rule)
@@ -205,17 +211,22 @@ class Holds:
         return error
 
 
-def _counts_length(run: Run, scope: LedgerScope | None) -> bool:
+def _counts_length(run: Run, concern: Concern) -> bool:
+    scope = concern.scope
     counts = scope is not None and (scope.counts_tokens or scope.counts_cost)
     return counts or run.principal.max_request_usd is not None
 
 
-def tell(run: Run, hold: Held, dialect: str) -> None:
+def tell(run: Run, dialect: str) -> None:
     """Have the answer's headers say what is left: of several limits, of the one with the least."""
-    if hold.requests_left is not None:
-        run.limits += limit_headers(dialect, "requests", *hold.requests_left, time.time())
-    if hold.tokens_left is not None:
-        run.limits += limit_headers(dialect, "tokens", *hold.tokens_left, time.time())
+    hold = run.hold
+    if hold is None:
+        return
+    requests, tokens = hold.requests_left, hold.tokens_left
+    if requests is not None:
+        run.limits += limit_headers(dialect, "requests", *requests)
+    if tokens is not None:
+        run.limits += limit_headers(dialect, "tokens", *tokens)
 
 
 def asker_of(run: Run) -> Asker:

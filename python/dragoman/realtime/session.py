@@ -253,12 +253,13 @@ class Session:
             RequestError: a limit is reached, or what it may cost is not known.
         """
         holds, accounting = self.gateway.holds, self.gateway.snapshot.config.ledger
-        if run.hold is not None or not holds.concern(run):
+        concern = None if run.hold is not None else holds.concern(run)
+        if concern is None:
             return
         longest = deployment.written_for.max_output or accounting.output_tokens
         rates = deployment.rates
         most = None if rates is None else rates.most(Tokens(output=longest), cached=False, heard=True)
-        await holds.take_on_loop(run, Bound(longest, longest, most), accounting)
+        await holds.take_on_loop(run, concern, Bound(longest, longest, most), accounting)
 
     def _record(self, turn: Turn, run: Run, knobs: Knobs) -> None:
         """A row for a turn, and the session's id in it."""

@@ -21,6 +21,7 @@ from dragoman.dialects.table import DIALECTS
 from dragoman.dialects.tasks import openai_embeddings
 from dragoman.errors import RequestError
 from dragoman.guardrails.prompts.apply import conversation_of
+from dragoman.ledger.bound import bound_of
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.reading import Reading
@@ -79,8 +80,9 @@ async def _asked(gateway: Gateway, plan: Plan, call: Call, run: Run) -> Run | No
     run.request.watched = True  # nobody hangs up
     run.planned(plan.alias, run.end_user, call.knobs, None)
     try:
-        if gateway.holds.concern(run):
-            await gateway.holds.take(run, call, plan, None, gateway.snapshot.config.ledger)
+        concern, accounting = gateway.holds.concern(run), gateway.snapshot.config.ledger
+        if concern is not None:
+            await gateway.holds.take(run, concern, call, bound_of(call, plan, None, accounting), accounting)
         run.body = run.sent_body = call.raw
         await gateway.auditor.before(run)
         await dispatch(gateway, Admitted(call=call, plan=plan, counted=None, cost_estimate_nanousd=None), run)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -88,10 +89,9 @@ class Rates(Struct, frozen=True):
 
         Kinds that add up to more than the whole (a provider's mistake) never cost more tokens than the whole has.
         """
-        rate = self.rate
-        for tier in self.tiers:
-            if tokens.input > tier.above:
-                rate = tier.rate
+        rate = self._rate(tokens)
+        if not tokens.has_kinds:
+            return (rate.request + tokens.input * rate.input + tokens.output * rate.output + _MTOK // 2) // _MTOK
         unpriced_cache = rate.cached_audio is None and rate.cached_input is None
         cached_audio = rate.audio_input if unpriced_cache else rate.cached_audio
         input_parts = (
@@ -112,16 +112,20 @@ class Rates(Struct, frozen=True):
         )
         return (total + _MTOK // 2) // _MTOK
 
+    def _rate(self, tokens: Tokens) -> Rate:
+        rate = self.rate
+        for tier in self.tiers:
+            if tokens.input > tier.above:
+                rate = tier.rate
+        return rate
+
     def most(self, tokens: Tokens, *, cached: bool, heard: bool) -> int:
         """Nano-dollars that so many tokens come to at most, whatever kinds they turn out to be of.
 
         :param cached: some may be written to a cache.
         :param heard: some may be audio.
         """
-        rate = self.rate
-        for tier in self.tiers:
-            if tokens.input > tier.above:
-                rate = tier.rate
+        rate = self._rate(tokens)
         given = max(rate.input, rate.image_input or 0)
         answered = max(rate.output, rate.reasoning or 0, rate.image_output or 0)
         if cached:
@@ -152,8 +156,9 @@ def _side_cost(whole: int, rate: int, parts: tuple[_Part, ...]) -> int:
     return cost + whole * rate
 
 
+@lru_cache(maxsize=256)
 def rates_of(price: Price) -> Rates:
-    """The rates of an operator's own price."""
+    """The rates of an operator's own price; the same object for the same price."""
     told = {name: getattr(price, f"{name}_usd_mtok") for name in _MTOK_PRICES}
     return Rates(Rate(**{name: _nanousd(value) for name, value in told.items() if value is not None}))
 

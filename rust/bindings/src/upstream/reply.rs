@@ -119,12 +119,14 @@ impl Reply {
         let headers = given.get_slice(0, given.len());
         let content_type = content_type.filter(|given| !given.is_empty()).or_else(|| theirs(upstream));
         headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
-        let limited = given.iter().any(|header| is_limit(&header));
+        let mut limited = None;
         for (name, value) in upstream {
             let name = name.as_str();
-            if ((name.starts_with(LIMITS) && !limited) || PASSED_ON.contains(&name))
-                && let Ok(value) = value.to_str()
-            {
+            let passed_on = match name.starts_with(LIMITS) {
+                true => !*limited.get_or_insert_with(|| given.iter().any(|header| is_limit(&header))),
+                false => PASSED_ON.contains(&name),
+            };
+            if passed_on && let Ok(value) = value.to_str() {
                 headers.append((name, value))?;
             }
         }
