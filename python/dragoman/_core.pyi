@@ -43,6 +43,7 @@ __all__ = [
     "Reply",
     "RequestBody",
     "Sealer",
+    "SecretHasher",
     "SemanticIndex",
     "SharedLedger",
     "SseEvent",
@@ -67,6 +68,7 @@ __all__ = [
     "audit_verify",
     "backoff_s",
     "event_stream_message",
+    "limit_headers",
     "period_slot",
     "read_answer",
     "read_error",
@@ -968,6 +970,14 @@ class Sealer:
     def open(self, sealed: bytes, about: bytes) -> bytes | None:
         """The text; ``None`` where it was sealed with another key, for something else, or changed."""
 
+@final
+class SecretHasher:
+    """What is kept of a secret: its HMAC-SHA256 (RFC 2104) under a pepper."""
+
+    def __new__(cls, pepper: bytes) -> Self: ...
+    def __call__(self, secret: str) -> bytes:
+        """The 32 bytes. What is no character (half of a surrogate pair) is read as U+FFFD."""
+
 # Masking ---------------------------------------------------------------------------------------------------------
 
 @final
@@ -1535,6 +1545,16 @@ class SharedLedger:
         """What Redis's clock says, in Unix milliseconds."""
     def freeze(self, now_ms: int) -> None:
         """Stop the clock there. For tests."""
+
+def limit_headers(
+    requests: tuple[int, int, float | None] | None, tokens: tuple[int, int, float | None] | None
+) -> list[tuple[str, str]]:
+    """How OpenAI's clients are told what is left: ``x-ratelimit-limit-requests``, ``-remaining-`` and ``-reset-``.
+
+    :param requests: the limit, what is left of it, seconds until all of it is there again (``None``: never); ``None``: no
+        limit counts them.
+    :param tokens: the same.
+    """
 
 def period_slot(period: str, sliding_s: float | None, now_ms: int) -> tuple[int, int | None]:
     """When the slot of a rule's period began that a moment falls into, and when it no longer counts, in Unix ms."""

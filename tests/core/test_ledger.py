@@ -5,7 +5,7 @@ import time
 import pytest
 from tests.core.awaited import reserve
 
-from dragoman.core import Hold, Ledger, LedgerScope, Redis, Refused, SharedLedger, period_slot
+from dragoman.core import Hold, Ledger, LedgerScope, Redis, Refused, SharedLedger, limit_headers, period_slot
 
 NOW_MS = 1_795_996_800_000  # 2026-11-30, a Monday
 DAY_MS = 86_400_000
@@ -224,3 +224,15 @@ def test_a_limit_that_changes_keeps_what_it_has_counted(ledger: AnyLedger) -> No
 )
 def test_slots(period: str, sliding_s: float | None, slot: tuple[int, int | None]) -> None:
     assert period_slot(period, sliding_s, NOW_MS + 1) == slot
+
+
+def test_what_is_left_in_openai_s_headers() -> None:
+    assert limit_headers((10, -3, 61.5), (10, 4, None)) == [
+        ("x-ratelimit-limit-requests", "10"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "1m1.5s"),
+        ("x-ratelimit-limit-tokens", "10"),
+        ("x-ratelimit-remaining-tokens", "4"),
+    ]
+    assert limit_headers(None, None) == []
+    assert limit_headers((1, 1, float("nan")), None)[-1] == ("x-ratelimit-reset-requests", "0ms")

@@ -24,6 +24,7 @@ HEADERS = (
     "helicone-auth",
     "x-goog-api-key",
 )
+FIRST, OTHERS = HEADERS[:1], frozenset(HEADERS[1:])
 # Beginnings of paths whose clients may put the key into the query.
 KEY_IN_QUERY = ("/v1beta", "/v1alpha", "/ws/google.")
 
@@ -46,7 +47,7 @@ def presented_key(headers: dict[str, str], query: str = "") -> str:
         InvalidRequest: two places present different keys, or one came twice.
     """
     found = parse_qs(query).get("key", [""])[0] if "key=" in query else ""
-    for name in HEADERS:
+    for name in HEADERS if found or not OTHERS.isdisjoint(headers) else FIRST:
         value = headers.get(name)
         if not value:
             continue

@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 from dragoman.access.declared import declared_principals
 from dragoman.access.principal import ANONYMOUS, Principal
 from dragoman.access.rights import Entities, within
-from dragoman.access.secret import secret_hasher
 from dragoman.access.stored import forget_children, load_keys, read_generation, save_last_used
 from dragoman.config.schema import Key
+from dragoman.core import SecretHasher
 from dragoman.errors import StoreError
 
 REFRESH_EVERY_S = 2.0
@@ -51,7 +51,7 @@ class KeyRing:
     ) -> None:
         self._engine = engine
         self._pepper = pepper
-        self._hash = secret_hasher(pepper)
+        self._hash = SecretHasher(pepper)
         self._loopback = loopback
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dragoman.core import Refused
-from dragoman.dialects.limits import limit_headers
+from dragoman.core import Refused, limit_headers
+from dragoman.dialects.anthropic.limits import CLAUDE, claude_headers
 from dragoman.driver import driven
 from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
 from dragoman.ledger.allowance import Allowance
@@ -223,10 +223,7 @@ def tell(run: Run, dialect: str) -> None:
     if hold is None:
         return
     requests, tokens = hold.requests_left, hold.tokens_left
-    if requests is not None:
-        run.limits += limit_headers(dialect, "requests", *requests)
-    if tokens is not None:
-        run.limits += limit_headers(dialect, "tokens", *tokens)
+    run.limits += claude_headers(requests, tokens) if dialect in CLAUDE else limit_headers(requests, tokens)
 
 
 def asker_of(run: Run) -> Asker:

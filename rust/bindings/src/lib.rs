@@ -14,6 +14,7 @@ mod nearest;
 mod quantiles;
 mod redis;
 mod sealer;
+mod secret;
 mod tokens;
 mod upstream;
 
@@ -31,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     quantiles::register(module)?;
     redis::register(module)?;
     sealer::register(module)?;
+    secret::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;
     Ok(())

@@ -22,6 +22,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Hold>()?;
     module.add_class::<Refused>()?;
     module.add_class::<Standing>()?;
+    module.add_function(wrap_pyfunction!(limit_headers, module)?)?;
     module.add_function(wrap_pyfunction!(period_slot, module)?)
 }
 
@@ -163,6 +164,19 @@ fn period_slot(period: &str, sliding_s: Option<f64>, now_ms: u64) -> PyResult<(u
     Ok((slot_ms, period.leaves(slot_ms)))
 }
 
+#[pyfunction]
+#[pyo3(signature = (requests, tokens))]
+fn limit_headers(requests: Option<Left>, tokens: Option<Left>) -> Vec<(String, String)> {
+    let mut headers = Vec::with_capacity(6);
+    for (kind, left) in [("requests", requests), ("tokens", tokens)] {
+        if let Some((most, left, resets_s)) = left {
+            let resets_ms = resets_s.map(millis);
+            headers.extend(ledger::openai_headers(kind, ledger::Told { most, left, resets_ms }));
+        }
+    }
+    headers
+}
+
 fn rule_of(
     (name, measure, most): (&str, &str, i64),
     (period, sliding_s): (&str, Option<f64>),
@@ -207,6 +221,11 @@ impl From<ledger::Refusal> for Refused {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a calendar fit a double")]
 fn seconds(ms: u64) -> f64 {
     ms as f64 / 1e3
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast stops at the ends")]
+fn millis(seconds: f64) -> u64 {
+    (seconds * 1e3).round() as u64
 }
 
 #[pymethods]

@@ -1,0 +1,28 @@
+//! What is kept of a key's secret: `SecretHasher`.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+use ring::hmac;
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<SecretHasher>()
+}
+
+/// HMAC-SHA256 under a pepper that has been worked in.
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct SecretHasher {
+    pepper: hmac::Key,
+}
+
+#[pymethods]
+impl SecretHasher {
+    #[new]
+    fn new(pepper: &[u8]) -> Self {
+        Self { pepper: hmac::Key::new(hmac::HMAC_SHA256, pepper) }
+    }
+
+    fn __call__<'py>(&self, secret: &Bound<'py, PyString>) -> Bound<'py, PyBytes> {
+        let digest = hmac::sign(&self.pepper, secret.to_string_lossy().as_bytes());
+        PyBytes::new(secret.py(), digest.as_ref())
+    }
+}
