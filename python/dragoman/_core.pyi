@@ -68,7 +68,6 @@ __all__ = [
     "audit_verify",
     "backoff_s",
     "event_stream_message",
-    "limit_headers",
     "period_slot",
     "read_answer",
     "read_error",
@@ -1370,6 +1369,8 @@ class Hold:
     @property
     def tokens_left(self) -> tuple[int, int, float | None] | None:
         """The same of tokens."""
+    def headers(self) -> list[tuple[str, str]]:
+        """Both, as OpenAI's clients are told: ``x-ratelimit-limit-requests``, ``-remaining-`` and ``-reset-``."""
     @property
     def is_open(self) -> bool:
         """Whether it is still to be settled."""
@@ -1545,16 +1546,6 @@ class SharedLedger:
         """What Redis's clock says, in Unix milliseconds."""
     def freeze(self, now_ms: int) -> None:
         """Stop the clock there. For tests."""
-
-def limit_headers(
-    requests: tuple[int, int, float | None] | None, tokens: tuple[int, int, float | None] | None
-) -> list[tuple[str, str]]:
-    """How OpenAI's clients are told what is left: ``x-ratelimit-limit-requests``, ``-remaining-`` and ``-reset-``.
-
-    :param requests: the limit, what is left of it, seconds until all of it is there again (``None``: never); ``None``: no
-        limit counts them.
-    :param tokens: the same.
-    """
 
 def period_slot(period: str, sliding_s: float | None, now_ms: int) -> tuple[int, int | None]:
     """When the slot of a rule's period began that a moment falls into, and when it no longer counts, in Unix ms."""

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from tests.core.awaited import reserve
 
-from dragoman.core import Hold, Ledger, LedgerScope, Redis, Refused, SharedLedger, limit_headers, period_slot
+from dragoman.core import Hold, Ledger, LedgerScope, Redis, Refused, SharedLedger, period_slot
 
 NOW_MS = 1_795_996_800_000  # 2026-11-30, a Monday
 DAY_MS = 86_400_000
@@ -226,13 +227,19 @@ def test_slots(period: str, sliding_s: float | None, slot: tuple[int, int | None
     assert period_slot(period, sliding_s, NOW_MS + 1) == slot
 
 
-def test_what_is_left_in_openai_s_headers() -> None:
-    assert limit_headers((10, -3, 61.5), (10, 4, None)) == [
+def test_what_is_left_in_openai_s_headers(ledger: AnyLedger) -> None:
+    pace = ledger.rule("pace", "requests", 10, period="sliding", sliding_s=60.0)
+    size = ledger.rule("size", "tokens", 1000, period="ever")
+    hold = reserve(ledger, ledger.scope([(pace, ""), (size, "")]), tokens=400)
+    assert isinstance(hold, Hold)
+    reset = hold.headers()[2]
+    assert hold.headers() == [
         ("x-ratelimit-limit-requests", "10"),
-        ("x-ratelimit-remaining-requests", "0"),
-        ("x-ratelimit-reset-requests", "1m1.5s"),
-        ("x-ratelimit-limit-tokens", "10"),
-        ("x-ratelimit-remaining-tokens", "4"),
+        ("x-ratelimit-remaining-requests", "9"),
+        reset,
+        ("x-ratelimit-limit-tokens", "1000"),
+        ("x-ratelimit-remaining-tokens", "600"),
     ]
-    assert limit_headers(None, None) == []
-    assert limit_headers((1, 1, float("nan")), None)[-1] == ("x-ratelimit-reset-requests", "0ms")
+    assert reset[0] == "x-ratelimit-reset-requests"
+    assert re.fullmatch(r"[0-9]+(m[0-9]+)?(\.[0-9]+)?s", reset[1])
+    assert held(ledger, budget(ledger, 10), 1).headers() == []

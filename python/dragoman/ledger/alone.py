@@ -70,6 +70,10 @@ class HeldAlone:
         self.requests_left = None if here is None else here.requests_left
         self.tokens_left = None if here is None else here.tokens_left
 
+    def headers(self) -> list[tuple[str, str]]:
+        """What is left, as OpenAI's clients are told of it."""
+        return [] if self._here is None else self._here.headers()
+
     def settle(self, *, tokens: int = 0, cost_nanousd: int = 0, requests: int = 1) -> bool:
         """Put what was used in its place, once."""
         lines = self._take()

@@ -17,13 +17,10 @@ from dragoman.ledger.book import NANO
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from dragoman.config.limiting import Accounting
     from dragoman.core import RequestBody, TokenCount
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Deployment, Plan
-    from dragoman.usage.price import Rates
 
 # A count that is not exact may be too low by so much.
 DOUBT = 1.25
@@ -62,13 +59,9 @@ def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Acc
     heard = b"audio" in call.raw
     longest = dearest = 0
     is_priced = True
-    seen: tuple[Rates | None, int] | None = None
-    for deployment in _deployments(plan):
+    for deployment in plan.priced:
         length = _longest(asked, deployment, accounting) * choices
         rates = deployment.rates
-        if seen == (rates, length):  # the same model, elsewhere
-            continue
-        seen = rates, length
         longest = max(longest, length)
         if rates is None:
             is_priced = False
@@ -81,15 +74,6 @@ def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Acc
 def ceiling_cost(tokens: int, accounting: Accounting) -> int:
     """What tokens count for that have no price."""
     return round(tokens * accounting.ceiling_usd_mtok * NANO / _MTOK) if accounting.unpriced == "ceiling" else 0
-
-
-def _deployments(plan: Plan) -> Iterator[Deployment]:
-    for tier in plan.tiers:
-        last = None
-        for member in tier.members.values():
-            if member.deployment is not last:  # that of several credentials, which follow each other
-                last = member.deployment
-                yield last
 
 
 def _input(call: Call, counted: TokenCount | None) -> int:

@@ -101,15 +101,19 @@ class Figures:
         """What does not work as it should."""
         return ["the database does not take figures; what is not claimed is refused"] if self._failing else []
 
+    def reserve_now(self, scope: LedgerScope, tokens: int, cost_nanousd: int) -> Hold | Refused | None:
+        """Hold what a request may come to, or say what refuses it; ``None``: it has to be written down first."""
+        return self._ledger.reserve(scope, tokens=tokens, cost_nanousd=cost_nanousd)
+
     async def reserve(
         self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int, loop: AbstractEventLoop
     ) -> Hold | Refused:
-        """Hold what a request may come to, or say what refuses it; for a coroutine that a driver runs.
+        """The same, waiting; for a coroutine that a driver runs.
 
         Raises:
             StoreError: the database does not take what is claimed for it.
         """
-        while (answer := self._ledger.reserve(scope, tokens=tokens, cost_nanousd=cost_nanousd)) is None:
+        while (answer := self.reserve_now(scope, tokens, cost_nanousd)) is None:
             await self.claim(loop)
         return answer
 

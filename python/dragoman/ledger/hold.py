@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dragoman.core import Refused, limit_headers
+from dragoman.core import Refused
 from dragoman.dialects.anthropic.limits import CLAUDE, claude_headers
 from dragoman.driver import driven
 from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
@@ -45,6 +45,9 @@ class Held(Protocol):
     def tokens_left(self) -> tuple[int, int, float | None] | None:
         """Of tokens."""
 
+    def headers(self) -> list[tuple[str, str]]:
+        """What is left, as OpenAI's clients are told of it."""
+
     def settle(self, *, tokens: int = 0, cost_nanousd: int = 0, requests: int = 1) -> bool:
         """Put what was used in its place, once."""
 
@@ -72,10 +75,13 @@ class Counting(Protocol):
     def start(self) -> None:
         """Begin, in the process that serves."""
 
+    def reserve_now(self, scope: LedgerScope, tokens: int, cost_nanousd: int) -> Held | Refused | None:
+        """Hold what a request may come to, or say what refuses it; ``None``: that has to be waited for."""
+
     async def reserve(
         self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int, loop: AbstractEventLoop
     ) -> Held | Refused | Shortage:
-        """Hold what a request may come to, or say what refuses it; for a coroutine that a driver runs.
+        """The same, waiting; for a coroutine that a driver runs.
 
         Raises:
             StoreError: it cannot be written down.
@@ -133,7 +139,11 @@ class Holds:
         """
         cost_nanousd = self._cost(run, concern, bound, accounting)
         if concern.scope is not None:
-            await self._hold(run, concern.asker, concern.scope, bound.tokens, cost_nanousd)
+            now = self._counting.reserve_now(concern.scope, bound.tokens, cost_nanousd)
+            if now is None:
+                await self._hold(run, concern.asker, concern.scope, bound.tokens, cost_nanousd)
+            else:
+                self._held(run, now)
             tell(run, call.dialect)
         if call.stream and bound.longest and _counts_length(run, concern):
             run.allowance = Allowance(self, run, bound.longest, cost_nanousd, accounting, self._loop)
@@ -167,8 +177,13 @@ class Holds:
         return found[0]
 
     async def _hold(self, run: Run, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int) -> None:
-        run.hold = hold = await self._reserve(asker, scope, tokens, cost_nanousd)
-        if shadowed := hold.shadowed:
+        self._held(run, await self._reserve(asker, scope, tokens, cost_nanousd))
+
+    def _held(self, run: Run, answer: Held | Refused) -> None:
+        if isinstance(answer, Refused):
+            raise self._refusal(answer)
+        run.hold = answer
+        if shadowed := answer.shadowed:
             self._note_shadowed(run, shadowed)
 
     async def _reserve(self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int) -> Held:
@@ -222,8 +237,10 @@ def tell(run: Run, dialect: str) -> None:
     hold = run.hold
     if hold is None:
         return
-    requests, tokens = hold.requests_left, hold.tokens_left
-    run.limits += claude_headers(requests, tokens) if dialect in CLAUDE else limit_headers(requests, tokens)
+    if dialect in CLAUDE:
+        run.limits += claude_headers(hold.requests_left, hold.tokens_left)
+    else:
+        run.limits += hold.headers()
 
 
 def asker_of(run: Run) -> Asker:

@@ -110,6 +110,9 @@ class SharedCounting:
             found.append(f"Redis does not answer ({self.redis.reason}); {shares}, and budgets asked of the database")
         return found
 
+    def reserve_now(self, scope: LedgerScope, tokens: int, cost_nanousd: int) -> None:
+        """Nothing: Redis has to be asked."""
+
     async def reserve(
         self, asker: Asker, scope: LedgerScope, tokens: int, cost_nanousd: int, loop: AbstractEventLoop
     ) -> Hold | HeldAlone | Refused | Shortage:

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 import msgspec
 
-from dragoman.dialects.limits import duration
 from dragoman.rehearsal.plan import JSON, Headers, Plan, Step
 from dragoman.rehearsal.script import Break, Cut, Malformed, Refuse, Script, Stall
 
@@ -48,6 +47,14 @@ def refusal(refuse: Refuse, headers: Headers, now_s: float) -> Plan:
     return Plan(status=refuse.status, headers=sent, steps=[Step(0.0, body)])
 
 
+def _duration(seconds: float) -> str:
+    """As OpenAI writes it: ``6m0s``, ``1.5s`` or ``17ms``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f}m{rest:g}s" if minutes else f"{rest:g}s"
+
+
 def retry_after(refuse: Refuse, now_s: float) -> Headers:
     """The headers that say when to come back, in the form asked for."""
     wait_s = refuse.retry_after_s
@@ -58,8 +65,8 @@ def retry_after(refuse: Refuse, now_s: float) -> Headers:
     if refuse.retry_after_form == "milliseconds":
         return [("retry-after-ms", f"{wait_s * 1000:.0f}")]
     if refuse.retry_after_form == "reset_headers":
-        limits = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", duration(wait_s))]
-        return [*limits, ("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", duration(wait_s))]
+        limits = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", _duration(wait_s))]
+        return [*limits, ("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", _duration(wait_s))]
     return [("retry-after", f"{wait_s:g}")]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ from dragoman.identity.signer import Signer, signer_for
 from dragoman.providers.abilities import Abilities, abilities_of
 from dragoman.providers.catalogue import OPENAI, Row, row
 from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier, limited_of
-from dragoman.usage.price import rates_of
+from dragoman.usage.price import rates_of, unpriced
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
@@ -242,11 +241,10 @@ class Builder:
     ) -> Callable[[], Rates | None]:
         price = declared.price or (rehearsed or FREE if declared.provider == REHEARSAL else None)
         if price is not None:
-            rates = rates_of(price)
-            return lambda: rates
+            return rates_of(price).themselves
         if kind is None or not kind.prices:
-            return lambda: None
-        return partial(self._prices.resolve, kind.prices, declared.model)
+            return unpriced
+        return self._prices.finder(kind.prices, declared.model)
 
     def _counter(self, declared: schema.Deployment) -> TokenCounter:
         tokenizer = declared.tokenizer

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from dragoman.driver import OnLoop
@@ -135,6 +136,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     cache: CacheMode | None = None  # None: as the configuration says for all
     answers_as: bytes = b""  # what tells it from plans whose answers are others
     limited: frozenset[int] = frozenset()  # members that may be full
+    priced: tuple[Deployment, ...] = ()  # those that answer: of several with one price and length, one
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "priced", priced_of(self.tiers))
 
     @property
     def first(self) -> Deployment:
@@ -156,6 +161,16 @@ class Plan(Struct, frozen=True, kw_only=True):
             answers_as=b"\0".join(plan.answers_as for plan in (self, *others)),
             limited=limited_of(tiers),
         )
+
+
+def priced_of(tiers: tuple[PlanTier, ...]) -> tuple[Deployment, ...]:
+    """Of the deployments that a request may come to, those that differ in what it may come to there."""
+    found: dict[tuple[Callable[[], Rates | None], int | None], Deployment] = {}
+    for tier in tiers:
+        for member in tier.members.values():
+            deployment = member.deployment
+            found.setdefault((deployment.find_rates, deployment.written_for.max_output), deployment)
+    return tuple(found.values())
 
 
 def limited_of(tiers: tuple[PlanTier, ...]) -> frozenset[int]:

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -83,6 +82,10 @@ class Rates(Struct, frozen=True):
 
     rate: Rate
     tiers: tuple[Tier, ...] = ()
+
+    def themselves(self) -> Rates:
+        """These: what finds rates that never change."""
+        return self
 
     def cost(self, tokens: Tokens) -> int:
         """Nano-dollars, rounded half up once, at the end.
@@ -156,9 +159,12 @@ def _side_cost(whole: int, rate: int, parts: tuple[_Part, ...]) -> int:
     return cost + whole * rate
 
 
-@lru_cache(maxsize=256)
+def unpriced() -> None:
+    """No rates: what finds those of a model that has no price."""
+
+
 def rates_of(price: Price) -> Rates:
-    """The rates of an operator's own price; the same object for the same price."""
+    """The rates of an operator's own price."""
     told = {name: getattr(price, f"{name}_usd_mtok") for name in _MTOK_PRICES}
     return Rates(Rate(**{name: _nanousd(value) for name, value in told.items() if value is not None}))
 
@@ -207,12 +213,28 @@ class Prices:
             self._known[key] = found
             return found
 
+    def finder(self, provider: str, model: str) -> Finder:
+        """What finds the rates of a model of the catalogue."""
+        return Finder(self, provider, model)
+
     def models(self) -> Iterator[KnownModel]:
         """Every model of the catalogue, by provider."""
         now = datetime.fromtimestamp(self._wall_s(), UTC)
         for provider in _catalogue().providers:
             for model in provider.models:
                 yield KnownModel(provider.id, model.id, model.context_window, _rates(model.get_prices(now)))
+
+
+class Finder(Struct, frozen=True):
+    """Finds the rates of a model of the catalogue as they are when it is asked; equal to others that find the same."""
+
+    prices: Prices
+    provider: str
+    model: str
+
+    def __call__(self) -> Rates | None:
+        """The rates; ``None``: unpriced."""
+        return self.prices.resolve(self.provider, self.model)
 
 
 def _catalogue() -> DataSnapshot:

@@ -10,10 +10,12 @@ use dragoman_core::ledger::{self, Amounts, Figure, Measure, Period, Reserved, Ru
 use dragoman_wire::shared;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use self::remote::Remote;
 
 pub mod remote;
+mod told;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Ledger>()?;
@@ -22,7 +24,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Hold>()?;
     module.add_class::<Refused>()?;
     module.add_class::<Standing>()?;
-    module.add_function(wrap_pyfunction!(limit_headers, module)?)?;
     module.add_function(wrap_pyfunction!(period_slot, module)?)
 }
 
@@ -164,19 +165,6 @@ fn period_slot(period: &str, sliding_s: Option<f64>, now_ms: u64) -> PyResult<(u
     Ok((slot_ms, period.leaves(slot_ms)))
 }
 
-#[pyfunction]
-#[pyo3(signature = (requests, tokens))]
-fn limit_headers(requests: Option<Left>, tokens: Option<Left>) -> Vec<(String, String)> {
-    let mut headers = Vec::with_capacity(6);
-    for (kind, left) in [("requests", requests), ("tokens", tokens)] {
-        if let Some((most, left, resets_s)) = left {
-            let resets_ms = resets_s.map(millis);
-            headers.extend(ledger::openai_headers(kind, ledger::Told { most, left, resets_ms }));
-        }
-    }
-    headers
-}
-
 fn rule_of(
     (name, measure, most): (&str, &str, i64),
     (period, sliding_s): (&str, Option<f64>),
@@ -221,11 +209,6 @@ impl From<ledger::Refusal> for Refused {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a calendar fit a double")]
 fn seconds(ms: u64) -> f64 {
     ms as f64 / 1e3
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast stops at the ends")]
-fn millis(seconds: f64) -> u64 {
-    (seconds * 1e3).round() as u64
 }
 
 #[pymethods]
@@ -414,6 +397,10 @@ impl Hold {
 
     fn release(&self) -> bool {
         self.end(Some(Amounts::default()))
+    }
+
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        told::headers(py, self.requests_left, self.tokens_left)
     }
 
     #[getter]

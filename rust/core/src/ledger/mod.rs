@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use account::Account;
 pub use period::Period;
 pub use rule::{Amounts, Measure, Rule};
-pub use told::{Told, openai_headers};
+pub use told::duration;
 
 /// Limits are counted for names that clients choose (end users, tags): there are no more than so many at a time.
 pub const MAX_ACCOUNTS: usize = 1_000_000;
