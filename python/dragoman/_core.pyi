@@ -5,7 +5,7 @@ Import from :mod:`dragoman.core`. Counts are tokens, sizes bytes, unless a name 
 
 import os
 from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextvars import Context
 from pathlib import Path
 from typing import Literal, Protocol, Self, TypedDict, TypeVar, final, type_check_only
@@ -27,6 +27,8 @@ __all__ = [
     "Exchange",
     "FrameError",
     "Hold",
+    "Launched",
+    "Launcher",
     "Ledger",
     "LedgerScope",
     "MaskSession",
@@ -59,6 +61,7 @@ __all__ = [
     "Upstream",
     "Usage",
     "VectorIndex",
+    "Words",
     "audit_prove",
     "audit_public_key",
     "audit_recover",
@@ -131,6 +134,16 @@ class RequestBody:
         :param ask_usage: set ``stream_options.include_usage`` and keep the rest of ``stream_options``.
         :param remove: top-level fields to take away before the others are set.
         """
+
+@final
+class Words:
+    """Looks for several words at once: whether a body speaks of anything that something is to be done about."""
+
+    def __new__(cls, *words: bytes) -> Self:
+        """:raises ValueError: together they are too large."""
+
+    def are_in(self, body: bytes) -> bool:
+        """Whether any of them is in it, anywhere and in these bytes: what is escaped in JSON is another word."""
 
 # Answers ---------------------------------------------------------------------------------------------------------
 
@@ -383,6 +396,59 @@ class Target:
         :param path: appended to the base URL, with its query.
         :raises ValueError: the path or a header cannot be sent.
         """
+
+@final
+class Launcher:
+    """Chooses a member of a tier and sends to it, in one call: the first attempt of what all of them take as it came.
+
+    :param chosen_by: the balancer, and its tier.
+    :param seats: every member of the tier: the balancer's ``index``, its ``target``, the ``path`` on it, the ``model``
+        that is named in place of the body's own (``None``: none), whether streams are asked to end with their usage
+        (``asks_usage``), the headers of its answers that say who gave it (``told``), and what bounds an attempt
+        (``first_byte_s``, ``idle_s``, ``total_s``).
+    :param fields: of a body: those that are taken out, and those that not all members take.
+    :param heartbeat_s: as in :class:`Terms`.
+    :param sizes: as in :class:`Terms`.
+    :raises ValueError: a path is none.
+    """
+
+    def __new__(
+        cls,
+        chosen_by: tuple[Balancer, Tier],
+        seats: Sequence[Mapping[str, object]],
+        *,
+        fields: tuple[list[str], list[str]],
+        heartbeat_s: float,
+        sizes: tuple[int, int],
+    ) -> Self: ...
+    def launch(
+        self,
+        reply: Reply,
+        body: RequestBody,
+        *,
+        headers: tuple[list[tuple[str, str]], list[tuple[str, str]], list[tuple[str, str]]],
+        within_s: tuple[float, float | None],
+        ask: tuple[int | None, bool],
+    ) -> Launched | None:
+        """Start an attempt. ``None``: nobody can be chosen, or the body has a field that one of them does not take.
+
+        :param headers: those sent; those of the answer, before and after the ones that say who gave it.
+        :param within_s: until all must be over, and the first byte be there (``None``: as the member has it).
+        :param ask: ``session`` and ``last_resort``, as :meth:`Balancer.choose` has them.
+        :raises ValueError: a header cannot be sent.
+        """
+
+@final
+class Launched:
+    """An attempt that a :class:`Launcher` has sent."""
+
+    @property
+    def exchange(self) -> Exchange: ...
+    @property
+    def ticket(self) -> Ticket: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Of the answer: the list that it is given with, so what is added before it comes is in it."""
 
 @final
 class Reply:

@@ -4,11 +4,13 @@ import json
 import time
 from typing import Any
 
-import msgspec
 import pytest
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, hold, reset
 from tests.served import Serve, Served, chat_body
+
+from dragoman.core import Exchange
+from dragoman.routing.attempt import Attempt
 
 
 def member(served: Served) -> Any:
@@ -52,28 +54,23 @@ def test_a_client_that_leaves_is_nobody_s_failure(serve: Serve, upstream: Upstre
     assert upstream.closed() is not None
 
 
-def test_a_client_that_left_unnoticed_is_sent_for_no_longer_than_it_takes(serve: Serve, upstream: Upstream) -> None:
+@pytest.mark.parametrize("headers", [{}, {"x_dragoman_include_cost": "true"}], ids=["launched", "step by step"])
+def test_a_client_that_left_unnoticed_is_sent_for_no_longer_than_it_takes(
+    serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
     """Its leaving may be noticed between two looks at it."""
     served = serve(config_for(upstream.base_url))
     upstream.reply(expect, hold)
-    target: Any = served.gateway.snapshot.plans["chat"].tiers[0].members
+    sent = Attempt.sent
 
-    class Leaving:
-        """A target while whose send the client leaves."""
+    def leaving(attempt: Attempt, exchange: Exchange) -> None:
+        (in_flight,) = served.app.in_flight
+        in_flight.gone = True
+        in_flight.give_up()
+        sent(attempt, exchange)
 
-        def __init__(self, inner: Any) -> None:
-            self.inner = inner
-
-        def send(self, *arguments: Any) -> Any:
-            exchange = self.inner.send(*arguments)
-            (in_flight,) = served.app.in_flight
-            in_flight.gone = True
-            in_flight.give_up()
-            return exchange
-
-    for index, found in list(target.items()):
-        target[index] = msgspec.structs.replace(found, target=Leaving(found.target))
-    request = served.begin("POST", "/v1/chat/completions", chat_body())
+    monkeypatch.setattr(Attempt, "sent", leaving)
+    request = served.begin("POST", "/v1/chat/completions", chat_body(), **headers)
     request.wait()
     assert request.status == 0
 

@@ -14,7 +14,7 @@ from tests.gateway.upstream import Upstream, answer, expect
 from tests.served import Served
 
 from dragoman import pipeline
-from dragoman.routing import arrival, attempt, attempts, settle
+from dragoman.routing import arrival, attempt, attempts, launch, run, settle
 from dragoman.server import app as app_module
 from dragoman.server import request as request_module
 
@@ -34,8 +34,9 @@ PLACES: dict[str, Callable[[Served], tuple[Any, str]]] = {
     "continue the trace": lambda served: (pipeline, "outgoing_trace"),
     "count and price": lambda served: (pipeline, "admit"),
     "dispatch": lambda served: (pipeline, "dispatch"),
-    "begin an attempt": lambda served: (attempts.Tries, "begin"),
-    "make terms": lambda served: (attempt, "Terms"),
+    "begin an attempt": lambda served: (attempts.Tries, "launched"),
+    "look what time is left": lambda served: (launch, "time_left_s"),
+    "write the headers": lambda served: (run.Run, "further_headers"),
     "understand the outcome": lambda served: (attempt, "error_of"),
     "settle the ticket": lambda served: (attempt.Attempt, "_settle_ticket"),
     "learn from the answer": lambda served: (served.gateway, "learn_output"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from dragoman.core import ExactCache
+from dragoman.core import ExactCache, Words
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 # Ways to ask for several answers at once, of which only one would be known to be whole.
-SEVERAL = re.compile(rb'"(?:candidateCount|candidate_count|num_generations)"')
+SEVERAL = Words(b'"candidateCount"', b'"candidate_count"', b'"num_generations"')
 
 
 def sharer(principal: Principal, scope: str) -> str:
@@ -33,7 +32,7 @@ def is_one_answer(call: Call, raw: bytes) -> bool:
     """Whether a request is of a kind whose answer can be kept: read here, and one."""
     if call.surface is None or call.reading is None or call.body is None:
         return False
-    return call.body.field("n") in (None, b"null", b"1") and SEVERAL.search(raw) is None
+    return call.body.field("n") in (None, b"null", b"1") and not SEVERAL.are_in(raw)
 
 
 def key_of(apart: list[bytes], raw: bytes) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from dragoman.core import Words
 from dragoman.guardrails.prompts.fields import FIELDS
 from dragoman.ledger.book import NANO
 from dragoman.usage.row import Tokens
@@ -30,7 +31,8 @@ MOST_CHOICES = 128
 OPENAI = "openai_chat"
 _MTOK = 1_000_000
 # Parts of a body that speak of what has prices of its own.
-CACHED = (b"cache_control", b"cachePoint", b"cachedContent", b"cached_content")
+CACHED = Words(b"cache_control", b"cachePoint", b"cachedContent", b"cached_content")
+HEARD = Words(b"audio")
 
 
 class Bound(Struct, frozen=True):
@@ -54,9 +56,7 @@ def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Acc
         return Bound(given, 0, None)
     speaks = not (call.surface.task or call.surface.counted == "embeddings")  # others answer with vectors, or an order
     asked, choices = (_asked(call), _choices(call)) if speaks else (None, 0)
-    # Nearly no body speaks of it, and one look is a quarter of four.
-    cached = call.marks or (b"cache" in call.raw and any(word in call.raw for word in CACHED))
-    heard = b"audio" in call.raw
+    cached, heard = call.marks or CACHED.are_in(call.raw), HEARD.are_in(call.raw)
     longest = dearest = 0
     is_priced = True
     for deployment in plan.priced:

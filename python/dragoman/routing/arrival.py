@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from dragoman.server.request import Request
 
 
-# What bodies that speak to the cache have somewhere.
-CACHE_FIELDS = tuple(f'"{name}"'.encode() for name in FIELDS)
-
-
 class Came(NamedTuple):
     """A request as it has come."""
 
@@ -66,7 +62,7 @@ async def come(
         gateway.check_signature(request, surface.native(at, at.model), raw)
     max_depth = gateway.snapshot.config.server.limits.max_json_depth
     body = read(raw, max_depth)
-    if any(field in raw for field in CACHE_FIELDS):
+    if any(map(body.field, FIELDS)):
         knobs, ours = with_cache_fields(knobs, body, principal)
         raw = body.rewrite(model=None, ask_usage=False, remove=ours) if ours else raw
         body = read(raw, max_depth) if ours else body

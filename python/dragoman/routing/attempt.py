@@ -38,12 +38,37 @@ if TYPE_CHECKING:
 LEAST_S = 0.02
 
 
+def time_left_s(call: Call, run: Run) -> float:
+    """How long an attempt may take that is to be begun now.
+
+    Raises:
+        DeadlineExceeded: there is no time left for an attempt.
+        ClientGone: nobody waits for the answer any more.
+        ShuttingDown: the process waits no longer.
+    """
+    remaining_s = call.deadline_s - monotonic()
+    if remaining_s < LEAST_S:
+        raise run.last_error or DeadlineExceeded("The request's deadline has passed.")
+    run.request.check_wanted()
+    return remaining_s
+
+
 class Attempt:
-    """An attempt that has been sent."""
+    """An attempt at a member that has been chosen."""
 
     __slots__ = ("call", "exchange", "limits", "member", "run", "ticket", "translation")
 
+    exchange: Exchange
+
     def __init__(self, member: Member, ticket: Ticket, call: Call, run: Run, limits: Limits) -> None:
+        self.member = member
+        self.ticket = ticket
+        self.call = call
+        self.run = run
+        self.limits = limits
+        self.translation: Translation | None = None
+
+    def send(self) -> None:
         """Send.
 
         Raises:
@@ -52,16 +77,8 @@ class Attempt:
             GuardrailBlocked: one that is asked beside the model has refused the request.
             ShuttingDown: the process waits no longer.
         """
-        self.member = member
-        self.ticket = ticket
-        self.call = call
-        self.run = run
-        self.limits = limits
-        request = run.request
-        remaining_s = call.deadline_s - monotonic()
-        if remaining_s < LEAST_S:
-            raise run.last_error or DeadlineExceeded("The request's deadline has passed.")
-        request.check_wanted()
+        member, call, run = self.member, self.call, self.run
+        remaining_s = time_left_s(call, run)
         guarding = call.guarding
         if guarding is not None and (refused := guarding.refused_meanwhile) is not None:
             raise refused
@@ -71,21 +88,26 @@ class Attempt:
         run.wants_cost = call.wants_cost
         self.translation = sending.translation
         parcel = sending.path, sending.body, sending.headers
-        terms = self._terms(sending, remaining_s, limits)
-        self.exchange: Exchange = member.send(request.reply, parcel, terms, spoken=sending.spoken, method=call.method)
-        request.exchanges.append(self.exchange)
+        terms = self._terms(sending, remaining_s)
+        self.sent(member.send(run.request.reply, parcel, terms, spoken=sending.spoken, method=call.method))
+        if guarding is not None and guarding.has_pending:
+            guarding.on_refusal(self.exchange.cancel)
+
+    def sent(self, exchange: Exchange) -> None:
+        """It is under way."""
+        self.exchange = exchange
+        run, request = self.run, self.run.request
+        request.exchanges.append(exchange)
         if run.allowance is not None:
-            length = run.allowance.follow(self.exchange, member.deployment)
+            length = run.allowance.follow(exchange, self.member.deployment)
             if self.translation is not None:
                 self.translation.length = length
         request.stage = "sending"
-        if guarding is not None and guarding.has_pending:
-            guarding.on_refusal(self.exchange.cancel)
         if request.is_abandoned or request.stopping:  # said by another thread since it was looked at
-            self.exchange.cancel()
+            exchange.cancel()
 
-    def _terms(self, sending: Sending, remaining_s: float, limits: Limits) -> Terms:
-        deployment, call = self.member.deployment, self.call
+    def _terms(self, sending: Sending, remaining_s: float) -> Terms:
+        deployment, call, limits = self.member.deployment, self.call, self.limits
         timeouts = deployment.timeouts
         first_byte_s = min(call.knobs.first_byte_s or timeouts.first_byte_s, remaining_s)
         self.run.sent_headers = self.run.answer_headers(len(self.run.notes) + len(self.run.request.exchanges) + 1)

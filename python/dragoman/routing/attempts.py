@@ -29,6 +29,7 @@ from dragoman.errors import (
 from dragoman.routing.attempt import LEAST_S, Attempt
 from dragoman.routing.classify import QUOTA_CODES
 from dragoman.routing.hedge import hedged
+from dragoman.routing.launch import launched
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.translation import last_words
 from dragoman.routing.with_cost import end_answer
@@ -50,7 +51,13 @@ async def dispatch(gateway: Gateway, admitted: Admitted, run: Run) -> None:
     run.counted = admitted.counted
     run.cost_estimate_nanousd = admitted.cost_estimate_nanousd
     run.stream = admitted.call.stream
-    await Tries(gateway, admitted, run).run_all()
+    tries, error = Tries(gateway, admitted, run), None
+    attempt = tries.launched()
+    if attempt is not None:
+        error = await tries.ended(attempt)
+        if error is None:
+            return
+    await tries.run_all(error)
 
 
 class Tries:
@@ -64,15 +71,32 @@ class Tries:
         asked = admitted.call.knobs.retries
         self.retries = admitted.plan.retries if asked is None else asked
         self.retries_left = self.retries
-        self.session = _session_hash(admitted.call.session)
+        self.session = _session_hash(admitted.call.session) if admitted.plan.keeps_sessions else None
         self.tried: list[int] = []
 
-    async def run_all(self) -> None:
-        """All tiers, and while retries are left all of them again."""
+    def launched(self) -> Attempt | None:
+        """The first attempt, where it can be chosen and sent in one.
+
+        Raises:
+            RequestError: nothing may be sent any more.
+        """
+        if self.gateway.probing is not None:
+            return None
+        limits = self.gateway.snapshot.config.server.limits
+        attempt = launched(self.call, self.plan, self.run, self.session, limits)
+        if attempt is not None:
+            self.tried.append(attempt.ticket.index)
+        return attempt
+
+    async def run_all(self, error: RequestError | None = None) -> None:
+        """All tiers, and while retries are left all of them again.
+
+        :param error: of an attempt that has been made.
+        """
         limited = self.plan.limited
         if limited and self.gateway.line.is_before(limited):
             await self._wait_for_room(limited)
-        error = await self._round(again=False)
+        error = await self._round(again=False, error=error)
         while not self.run.answered:
             if error is None:
                 if limited and any(step.is_full for step in self._steps()) and await self._wait_for_room(limited):
@@ -113,20 +137,24 @@ class Tries:
         self.run.request.check_wanted()
         return True
 
-    async def _round(self, *, again: bool) -> RequestError | None:
-        """Every tier in order; the last error, or ``None`` where none could be tried or the client has its answer."""
-        error: RequestError | None = None
+    async def _round(self, *, again: bool, error: RequestError | None = None) -> RequestError | None:
+        """Every tier in order; the last error, or ``None`` where none could be tried or the client has its answer.
+
+        :param error: of an attempt that has been made in the first.
+        """
         last = len(self.plan.tiers) - 1
         for index, tier in enumerate(self.plan.tiers):
             self.run.fallback_index = index
-            error = await self._tier(tier, again=again, is_last=index == last) or error
+            before = None if index else error
+            error = await self._tier(tier, again=again, is_last=index == last, error=before) or error
             if self.run.answered:
                 return None
         return error
 
-    async def _tier(self, tier: PlanTier, *, again: bool, is_last: bool) -> RequestError | None:
+    async def _tier(
+        self, tier: PlanTier, *, again: bool, is_last: bool, error: RequestError | None
+    ) -> RequestError | None:
         """The members of a tier, each once."""
-        error: RequestError | None = None
         tried: list[int] = [] if again else self.tried
         for _ in tier.members:
             ticket = await self._permitted(tier, tried=tried, last_resort=is_last and not again)
@@ -156,7 +184,9 @@ class Tries:
         """Send an attempt."""
         self.tried.append(ticket.index)
         limits = self.gateway.snapshot.config.server.limits
-        return Attempt(tier.members[ticket.index], ticket, self.call, self.run, limits)
+        attempt = Attempt(tier.members[ticket.index], ticket, self.call, self.run, limits)
+        attempt.send()
+        return attempt
 
     async def attempt(self, tier: PlanTier, ticket: Ticket) -> RequestError | None:
         """One attempt, or two beside each other.
@@ -190,9 +220,21 @@ class Tries:
             self.run.last_error = refused
             return refused
         if self.plan.hedge is not None and self.call.stream and self._relayed(attempt):
-            error = await hedged(self, tier, attempt, self.plan.hedge)
-        else:
-            error = await attempt.answer()
+            return self._judged(await hedged(self, tier, attempt, self.plan.hedge))
+        return await self.ended(attempt)
+
+    async def ended(self, attempt: Attempt) -> RequestError | None:
+        """The end of an attempt.
+
+        Returns:
+            The error where another attempt may help, ``None`` where the client has its answer.
+
+        Raises:
+            RequestError: no other attempt may help.
+        """
+        return self._judged(await attempt.answer())
+
+    def _judged(self, error: RequestError | None) -> RequestError | None:
         if error is None:
             self.run.request.stage = "answered"
             if self.run.outcome is not None and self.run.outcome.written != "whole":

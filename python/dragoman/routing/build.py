@@ -27,6 +27,7 @@ from dragoman.guardrails.prompts.build import PromptControls
 from dragoman.identity.signer import Signer, signer_for
 from dragoman.providers.abilities import Abilities, abilities_of
 from dragoman.providers.catalogue import OPENAI, Row, row
+from dragoman.routing.launch import launcher_of
 from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier, limited_of
 from dragoman.usage.price import rates_of, unpriced
 from dragoman.usage.row import Tokens
@@ -186,6 +187,7 @@ class Builder:
             retries=retries,
             deadline_s=(route.timeout_s if route else None) or defaults.deadline_s,
             session_by=route.session_by if route else "session",
+            keeps_sessions=strategy == "session",
             hedge=route.hedge if route else None,
             cache=route.cache if route else None,
             semantic=route.semantic if route else None,
@@ -207,7 +209,8 @@ class Builder:
                 weights.append(declared.weight * credential.weight)
                 prices.append(_price_of(deployment.rates))
         tier = self._balancer.tier([member.index for member in members], weights, prices=prices, strategy=strategy)
-        return PlanTier(tier, {member.index: member for member in members})
+        launcher = launcher_of(self._balancer, tier, members, config.server.limits)
+        return PlanTier(tier, {member.index: member for member in members}, launcher)
 
     def _deployment(self, name: str, declared: schema.Deployment, config: Config) -> Deployment:
         kind = _kind(declared, config)

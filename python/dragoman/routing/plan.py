@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,7 @@ from dragoman.identity.rotating import Unavailable
 if TYPE_CHECKING:
     from dragoman.config import schema
     from dragoman.config.caching import CacheMode, Semantic
-    from dragoman.core import Exchange, Reply, Target, Terms, Tier, TokenCounter
+    from dragoman.core import Exchange, Launcher, Reply, Target, Terms, Tier, TokenCounter
     from dragoman.dialects import dialect
     from dragoman.identity.signer import Signer
     from dragoman.usage.price import Rates
@@ -48,6 +48,31 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def rates(self) -> Rates | None:
         """What tokens cost now; ``None``: not known."""
         return self.find_rates()
+
+
+class Giver(Protocol):
+    """Who gives an answer."""
+
+    @property
+    def provider(self) -> str:
+        """Its name."""
+
+    @property
+    def model(self) -> str:
+        """As the provider calls it."""
+
+    @property
+    def name(self) -> str:
+        """The deployment's."""
+
+
+def told_of(giver: Giver) -> list[tuple[str, str]]:
+    """The headers of an answer that say who gave it."""
+    return [
+        ("x-dragoman-provider", giver.provider),
+        ("x-dragoman-model", giver.model),
+        ("x-dragoman-deployment", giver.name),
+    ]
 
 
 class Door(Struct, frozen=True, kw_only=True):
@@ -121,6 +146,7 @@ class PlanTier(Struct, frozen=True):
 
     tier: Tier
     members: dict[int, Member]
+    launcher: Launcher | None = None  # sends what all of them take as it came
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -131,6 +157,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     retries: int
     deadline_s: float
     session_by: str
+    keeps_sessions: bool = True  # together, at one deployment
     hedge: schema.Hedge | None
     semantic: Semantic | None = None  # answers to questions in other words; None: not
     cache: CacheMode | None = None  # None: as the configuration says for all
@@ -155,6 +182,7 @@ class Plan(Struct, frozen=True, kw_only=True):
             retries=self.retries,
             deadline_s=self.deadline_s,
             session_by=self.session_by,
+            keeps_sessions=any(plan.keeps_sessions for plan in (self, *others)),
             hedge=self.hedge,
             cache=self.cache,
             semantic=self.semantic,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from dragoman.errors import ClientGone
+from dragoman.routing.plan import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,11 +193,20 @@ class Run:
 
     def answer_headers(self, attempts: int) -> list[tuple[str, str]]:
         """The headers of a provider's answer, less those that are known only when it comes."""
+        by = self.kept or self.deployment
+        told = [] if by is None else told_of(by)
+        return [*self.first_headers(attempts), *told, *self.further_headers()]
+
+    def first_headers(self, attempts: int) -> list[tuple[str, str]]:
+        """Of these, those before the ones that say who gives the answer."""
         return [
             ("x-request-id", self.request.id),
             ("x-dragoman-snapshot", str(self.snapshot)),
-            *self.headers(attempts),
+            *self._tries_told(attempts),
         ]
+
+    def _tries_told(self, attempts: int) -> list[tuple[str, str]]:
+        return [("x-dragoman-attempts", str(attempts)), ("x-dragoman-fallback-index", str(self.fallback_index))]
 
     @property
     def _cache_told(self) -> str:
@@ -218,17 +228,13 @@ class Run:
 
     def headers(self, attempts: int) -> list[tuple[str, str]]:
         """What any answer's headers say of the way it took."""
-        headers = [
-            ("x-dragoman-attempts", str(attempts)),
-            ("x-dragoman-fallback-index", str(self.fallback_index)),
-        ]
         by = self.kept or self.deployment
-        if by is not None:
-            headers += [
-                ("x-dragoman-provider", by.provider),
-                ("x-dragoman-model", by.model),
-                ("x-dragoman-deployment", by.name),
-            ]
+        told = [] if by is None else told_of(by)
+        return [*self._tries_told(attempts), *told, *self.further_headers()]
+
+    def further_headers(self) -> list[tuple[str, str]]:
+        """Of these, those after the ones that say who gave the answer."""
+        headers = []
         if self.cache:
             headers.append(("x-dragoman-cache", self._cache_told))
         if self.kept is not None:

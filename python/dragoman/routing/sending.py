@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dragoman.core import RequestBody
+from dragoman.core import RequestBody, Words
 from dragoman.dialects.continuity import TAG, own_proofs_only
 from dragoman.dialects.fields import parse_fields
 from dragoman.dialects.losses import Losses, Policy
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # How an answer of the client's own dialect is followed; OpenAI's has lanes of its own (`Call.lane`).
 OPENAI = "openai_chat"
-SEALED = TAG.encode()
+SEALED = Words(TAG.encode())
 
 
 class Sending(Struct, frozen=True):
@@ -82,7 +82,7 @@ def _as_it_is(call: Call, deployment: Deployment) -> Sending:
     if reading is None:  # a model's own body, which nobody here reads
         native = surface.native(call.at, deployment.model)
         return Sending(native, call.outgoing(deployment), call.headers, "raw", spoken=surface.native_to)
-    if call.at.array or SEALED in call.raw:  # what another family has proved is not for this one
+    if call.at.array or SEALED.are_in(call.raw):  # what another family has proved is not for this one
         return _translated(call, deployment, DIALECTS[surface.dialect])
     path = surface.native(call.at, deployment.model)
     if call.marks and surface.dialect in MARKED and not surface.task:

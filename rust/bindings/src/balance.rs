@@ -55,20 +55,20 @@ impl Source {
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct Balancer {
+pub(crate) struct Balancer {
     balancer: balance::Balancer,
     source: Arc<Source>,
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct Tier {
+pub(crate) struct Tier {
     tier: balance::Tier,
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct Ticket {
+pub(crate) struct Ticket {
     #[pyo3(get)]
-    index: usize,
+    pub index: usize,
     #[pyo3(get)]
     reason: &'static str,
     ticket: Mutex<Option<balance::Ticket>>,
@@ -152,10 +152,7 @@ impl Balancer {
         session: Option<u64>,
         last_resort: bool,
     ) -> Option<Ticket> {
-        let ask = Ask { tried: &tried, again, session, last_resort };
-        let ticket = self.balancer.choose(&tier.tier, &ask, self.source.now(), self.source.random())?;
-        let (index, reason) = (ticket.member(), ticket.reason().as_str());
-        Some(Ticket { index, reason, ticket: Mutex::new(Some(ticket)), source: Arc::clone(&self.source) })
+        self.begin(tier, &Ask { tried: &tried, again, session, last_resort })
     }
 
     #[pyo3(signature = (tier, *, tried = Vec::new(), again = false, session = None, last_resort = true))]
@@ -211,6 +208,15 @@ impl Balancer {
             Duration::try_from_secs_f64(now_s).map_err(|_| PyValueError::new_err("now_s is no time"))?;
         self.source.frozen.store(u64::try_from(now.as_nanos()).unwrap_or(LIVE), Ordering::Relaxed);
         Ok(())
+    }
+}
+
+impl Balancer {
+    /// Chooses a member, and counts the attempt as begun.
+    pub fn begin(&self, tier: &Tier, ask: &Ask<'_>) -> Option<Ticket> {
+        let ticket = self.balancer.choose(&tier.tier, ask, self.source.now(), self.source.random())?;
+        let (index, reason) = (ticket.member(), ticket.reason().as_str());
+        Some(Ticket { index, reason, ticket: Mutex::new(Some(ticket)), source: Arc::clone(&self.source) })
     }
 }
 

@@ -34,9 +34,9 @@ pub(crate) fn read_bytes<T: Send>(py: Python<'_>, bytes: &[u8], read: impl Fn(&[
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct RequestBody {
-    bytes: Py<PyBytes>,
-    read: body::RequestBody,
+pub(crate) struct RequestBody {
+    pub bytes: Py<PyBytes>,
+    pub read: body::RequestBody,
 }
 
 #[pymethods]

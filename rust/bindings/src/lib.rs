@@ -17,6 +17,7 @@ mod sealer;
 mod secret;
 mod tokens;
 mod upstream;
+mod words;
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -35,5 +36,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     secret::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;
+    words::register(module)?;
     Ok(())
 }

@@ -29,10 +29,13 @@ STOPS = 4
 
 def concerned(body: RequestBody, target: Target) -> bool:
     """Whether a request that is of this dialect already has anything that the target does not take."""
+    return any(map(body.field, refused_by(target)))
+
+
+def refused_by(target: Target) -> list[str]:
+    """The fields that a target does not take."""
     wanted = _limit_of(target)
-    if wanted != "either" and body.field(LIMITS[wanted]) is not None:
-        return True
-    return any(body.field(name) is not None for name in target.unsupported)
+    return [*target.unsupported] if wanted == "either" else [LIMITS[wanted], *target.unsupported]
 
 
 def adjust(body: Json, target: Target, losses: Losses) -> Json:

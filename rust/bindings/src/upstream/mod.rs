@@ -6,6 +6,7 @@ mod alarm;
 mod batch;
 mod conclude;
 mod exchange;
+mod launch;
 mod outcome;
 mod recording;
 mod reply;
@@ -15,6 +16,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<target::Upstream>()?;
     module.add_class::<target::Target>()?;
     module.add_class::<target::Terms>()?;
+    module.add_class::<launch::Launcher>()?;
+    module.add_class::<launch::Launched>()?;
     module.add_class::<reply::Reply>()?;
     module.add_class::<exchange::Exchange>()?;
     module.add_class::<batch::Batch>()?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use dragoman_core::frames::Framing;
 use dragoman_wire::attempt::{Lane, Limits, attempt};
 use dragoman_wire::client::{Call, Client as Pool};
@@ -181,6 +182,13 @@ impl Terms {
     }
 }
 
+impl Terms {
+    /// Those of a POST.
+    pub fn post(limits: Limits, lane: Lane, answer_headers: Py<PyList>) -> Self {
+        Self { limits, lane, method: Method::POST, answer_headers }
+    }
+}
+
 /// One deployment with one credential.
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Target {
@@ -209,15 +217,27 @@ impl Target {
         headers: Vec<(String, String)>,
         terms: Py<Terms>,
     ) -> PyResult<Py<Exchange>> {
+        self.start(reply, (self.uri(path)?, owned(body)), headers, terms)
+    }
+}
+
+impl Target {
+    pub fn uri(&self, path: &str) -> PyResult<Uri> {
+        let uri = format!("{}{path}", self.base).parse();
+        uri.map_err(|error| PyValueError::new_err(format!("path: {error}")))
+    }
+
+    /// Starts an attempt.
+    pub fn start(
+        &self,
+        reply: &Bound<'_, Reply>,
+        (uri, body): (Uri, Bytes),
+        headers: Vec<(String, String)>,
+        terms: Py<Terms>,
+    ) -> PyResult<Py<Exchange>> {
         let py = reply.py();
-        let call = Call {
-            method: terms.get().method.clone(),
-            uri: format!("{}{path}", self.base)
-                .parse()
-                .map_err(|error| PyValueError::new_err(format!("path: {error}")))?,
-            headers: self.headers(headers, !body.is_empty())?,
-            body: owned(body),
-        };
+        let headers = self.headers(headers, !body.is_empty())?;
+        let call = Call { method: terms.get().method.clone(), uri, headers, body };
         let answer_headers = terms.get().answer_headers.clone_ref(py);
         let waiting = Exchange::new(
             self.event_loop.clone_ref(py),
@@ -239,9 +259,7 @@ impl Target {
         });
         Ok(exchange)
     }
-}
 
-impl Target {
     fn headers(&self, given: Vec<(String, String)>, has_body: bool) -> PyResult<HeaderMap> {
         let mut headers = self.fixed.clone();
         for (name, value) in header_map(given)? {
@@ -270,6 +288,6 @@ fn header_map(pairs: Vec<(String, String)>) -> PyResult<HeaderMap> {
     Ok(map)
 }
 
-fn seconds(value: f64) -> Duration {
+pub fn seconds(value: f64) -> Duration {
     Duration::try_from_secs_f64(value).unwrap_or(Duration::from_secs(u32::MAX.into()))
 }
