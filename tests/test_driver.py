@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from tests.served import Future
 
-from dragoman.driver import Driver, FirstOf, OnLoop, Pause, ThreadLoop, Together, driven
+from dragoman.core import Upstream
+from dragoman.driver import AtClient, Driver, FirstOf, OnLoop, Pause, ThreadLoop, Together, driven
 
 PATIENCE_S = 20
 
@@ -332,6 +333,25 @@ def test_a_thread_loop_calls_drivers_here_and_others_on_the_loop(loop: asyncio.A
     thread_loop.call_soon_threadsafe(other, None, context=None)
     assert called.wait(PATIENCE_S)
     assert threading.get_ident() not in threads[1:]
+
+
+def test_at_the_client_it_goes_on_on_its_thread(loop: asyncio.AbstractEventLoop) -> None:
+    client, threads = Upstream(loop), list[int]()
+
+    async def work() -> None:
+        threads.append(threading.get_ident())
+        for _ in range(2):
+            await AtClient(client)
+            threads.append(threading.get_ident())
+        raise ValueError
+
+    watched = Watched(work(), loop)
+    watched.wait()
+    here, there, still_there = threads
+    assert here == threading.get_ident()
+    assert here != there == still_there
+    assert isinstance(watched.error, ValueError)
+    assert watched.ends == 1
 
 
 def test_together_all_are_begun_at_once_and_all_are_waited_for(loop: asyncio.AbstractEventLoop) -> None:

@@ -336,6 +336,8 @@ class _Connecting(TypedDict):
     ca_pem: bytes | None
     """Roots that are trusted besides the platform's."""
 
+_Argument = TypeVar("_Argument")
+
 @final
 class Upstream:
     """A thread that speaks HTTP/1.1 and HTTP/2 to providers; what all targets share.
@@ -347,6 +349,8 @@ class Upstream:
     """
 
     def __new__(cls, event_loop: AbstractEventLoop) -> Self: ...
+    def call_soon(self, callback: Callable[[_Argument], object], argument: _Argument) -> None:
+        """Call that on the thread, with what has ended there meanwhile. What it raises is unraisable."""
     def target(self, base_url: str, headers: list[tuple[str, str]], options: _Connecting) -> Target:
         """A pool of connections of its own.
 

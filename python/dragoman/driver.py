@@ -2,13 +2,14 @@
 
 Each change of thread costs more than all the Python of a request. granian hands a request over on a thread of its own
 that holds the GIL; an asyncio server would pass it on to the loop's thread, and again when the body has come and when
-the answer has. A :class:`Driver` instead runs the coroutine where it is: on granian's thread until the request is sent,
-on the upstream client's thread once the answer has been written. What needs the loop (pauses, tasks) asks for it.
+the answer has. A :class:`Driver` instead runs the coroutine where it is: on granian's thread until its body has been
+read, then, unless that may take long (:class:`AtClient`), on the upstream client's thread, which sends it and is called
+by the answer. What needs the loop (pauses, tasks) asks for it.
 
 A coroutine may wait for a future of granian's, an :class:`~dragoman.core.Exchange` or a
 :class:`~dragoman.core.Batch` of its events, a :class:`~dragoman.core.Piece` of another's answer, something
 :class:`~dragoman.core.Asked` of Redis, :class:`FirstOf` several, a :class:`Pause`, :class:`OnLoop`,
-:class:`CalledBack` and :class:`Together`. Anything else is a bug and says so.
+:class:`CalledBack`, :class:`Together` and :class:`AtClient`. Anything else is a bug and says so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contextvars import Context
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from dragoman.core import Asked, Batch, Exchange, Piece
+from dragoman.core import Asked, Batch, Exchange, Piece, Upstream
 
 T = TypeVar("T")
 Wake = Callable[[Any], None]
@@ -65,6 +66,26 @@ class Pause:
     def on_done(self, wake: Wake, loop: AbstractEventLoop) -> None:
         """Wake on the loop, in time."""
         loop.call_soon_threadsafe(loop.call_later, self.seconds, wake, self)
+
+
+class AtClient:
+    """Awaitable: the upstream client's thread.
+
+    Whatever sends from another thread wakes that one, and both then want the GIL in turns. Going over before the work
+    is done costs one change of thread as well, and no turns: that is a tenth of what a short request costs in all.
+    """
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: Upstream) -> None:
+        self._client = client
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield self
+
+    def on_done(self, wake: Wake) -> None:
+        """Wake there."""
+        self._client.call_soon(wake, self)
 
 
 class FirstOf:
@@ -284,7 +305,7 @@ class Driver:
 
 
 # What wakes by itself, on whatever thread it comes.
-_WAKING = frozenset({Exchange, Batch, Piece, Asked})
+_WAKING = frozenset({Exchange, Batch, Piece, Asked, AtClient})
 
 
 class _Ended:

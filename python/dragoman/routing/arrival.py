@@ -9,8 +9,9 @@ import msgspec
 
 from dragoman.access.cache_knobs import FIELDS
 from dragoman.access.knobs import Knobs, policy_of, with_cache_fields
-from dragoman.core import BodyError, RequestBody
+from dragoman.core import BodyError, RequestBody, Words
 from dragoman.dialects.table import ARRAYS, DIALECTS
+from dragoman.driver import AtClient
 from dragoman.errors import InvalidRequest
 from dragoman.guardrails.prompts.apply import called_in, shaped, without_call
 from dragoman.guardrails.prompts.template import Filled, fill
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from dragoman.routing.run import Run
     from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
+
+
+# A body up to this size is seen through in a millisecond, whatever guardrails there are.
+SHORT_BYTES = 32 * 1024
+# Parts of bodies for whose sake the database may be asked, which may take long: calls of tools.
+RECALLING = Words(b'"tool_call', b'"tool_use"', b'"toolUse"', b'"functionCall"', b'"function_call"')
 
 
 class Came(NamedTuple):
@@ -62,6 +69,8 @@ async def come(
         gateway.check_signature(request, surface.native(at, at.model), raw)
     max_depth = gateway.snapshot.config.server.limits.max_json_depth
     body = read(raw, max_depth)
+    if len(raw) <= SHORT_BYTES and not surface.stores and not RECALLING.are_in(raw):
+        await AtClient(gateway.upstream)
     if any(map(body.field, FIELDS)):
         knobs, ours = with_cache_fields(knobs, body, principal)
         raw = body.rewrite(model=None, ask_usage=False, remove=ours) if ours else raw

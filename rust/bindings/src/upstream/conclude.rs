@@ -27,6 +27,8 @@ pub enum Ready {
     Attempt(Box<Concluded>),
     /// Events have come for whoever is to be called.
     Events(Py<PyAny>),
+    /// Somebody goes on here, and with what.
+    Call(Py<PyAny>, Py<PyAny>),
 }
 
 pub type Conclusions = UnboundedSender<Ready>;
@@ -45,15 +47,18 @@ async fn conclude_all(mut receiver: UnboundedReceiver<Ready>) {
             while let Some(ready) = next {
                 match ready {
                     Ready::Attempt(concluded) => conclude(py, *concluded),
-                    Ready::Events(callback) => {
-                        if let Err(error) = callback.call1(py, (py.None(),)) {
-                            error.write_unraisable(py, Some(callback.bind(py)));
-                        }
-                    }
+                    Ready::Events(callback) => call(py, &callback, py.None()),
+                    Ready::Call(callback, argument) => call(py, &callback, argument),
                 }
                 next = receiver.try_recv().ok();
             }
         });
+    }
+}
+
+fn call(py: Python<'_>, callback: &Py<PyAny>, argument: Py<PyAny>) {
+    if let Err(error) = callback.call1(py, (argument,)) {
+        error.write_unraisable(py, Some(callback.bind(py)));
     }
 }
 

@@ -48,6 +48,12 @@ impl Upstream {
         Ok(Self { runtime: handle, conclusions, event_loop, shared: Shared::new(), _alive: alive })
     }
 
+    /// Calls `callback(argument)` on the tokio thread.
+    fn call_soon(&self, callback: Py<PyAny>, argument: Py<PyAny>) {
+        // Refused only when the runtime is going down, and nobody waits any more.
+        let _ = self.conclusions.send(Ready::Call(callback, argument));
+    }
+
     /// A target with a pool of its own.
     #[pyo3(signature = (base_url, headers, options))]
     fn target(
