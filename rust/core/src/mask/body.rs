@@ -198,11 +198,12 @@ impl Session {
     ///
     /// * `body`: JSON that has been checked.
     pub fn mask_body(&mut self, masker: &Masker, body: &[u8]) -> Option<Vec<u8>> {
-        let masked = self.mask_json(masker, body, DEPTH)?;
-        if self.leak(&masked).is_none() {
-            return Some(masked);
+        let masked = self.mask_json(masker, body, DEPTH);
+        let sent = masked.as_deref().unwrap_or(body);
+        if self.leak(sent).is_none() {
+            return masked;
         }
-        Some(self.mask_known(&masked, DEPTH).unwrap_or(masked))
+        self.mask_known(sent, DEPTH).or(masked)
     }
 
     /// Hides what was found where its surroundings told what it is, wherever else it stands; `None`: nowhere.

@@ -66,3 +66,15 @@ fn a_value_that_stays_somewhere_is_a_leak() {
     let masked = masked.unwrap_or_default();
     assert!(session.leak(masked.as_bytes()).is_some(), "{masked}");
 }
+
+#[test]
+fn what_an_earlier_body_gave_away_is_hidden_in_a_later_one() {
+    let masker =
+        Masker::new(Finder::new(Entities::by_default(), 0.5, Custom::default()), Action::Mask, Vec::new());
+    let mut session = Session::new(b"tenant", b"");
+    let first = session.mask_body(&masker, br#"{"text":"born on 3 May 1981, date of birth"}"#);
+    assert!(first.is_some());
+    let second = session.mask_body(&masker, br#"{"text":"and 3 May 1981 again"}"#);
+    let second = String::from_utf8_lossy(&second.unwrap_or_default()).into_owned();
+    assert!(second.contains("_") && !second.contains("1981"), "{second}");
+}
