@@ -142,6 +142,12 @@ async def call_out(
     """
     if not guarding.called and not guarding.may_repair:
         return
+    guarding.calling = calling_of(gateway, run, plan)
+    await guarding.ask_input(texts, may_wait=may_wait)
+
+
+def calling_of(gateway: Gateway, run: Run, plan: Plan) -> Calling:
+    """How others are asked for a request."""
     asking = Asking(
         guardrail="",
         request_id=run.request.id,
@@ -151,8 +157,7 @@ async def call_out(
         is_answer=False,
         judge=partial(ask_model, gateway, run),
     )
-    guarding.calling = Calling(asking, gateway.loop, partial(ask_again, gateway, plan, run))
-    await guarding.ask_input(texts, may_wait=may_wait)
+    return Calling(asking, gateway.loop, partial(ask_again, gateway, plan, run))
 
 
 def _check(gateway: Gateway, call: Call, plan: Plan, run: Run, watch: Watch, kept: Kept) -> None:

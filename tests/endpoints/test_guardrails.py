@@ -15,7 +15,8 @@ def test_an_admin_is_told_what_is_seen(serve: Serve, upstream: Upstream) -> None
     served = serve(config_for(upstream.base_url, guardrails=guardrails, keys=KEYS))
     told = served.get("/v1/guardrails/coverage", authorization=f"Bearer {ADMIN}").json
     assert told["dialects"]["anthropic"]["request: tool result"] == "covered"
-    assert told["others"]["sessions (WebSocket)"] == "refused"
+    assert told["sessions"]["openai_realtime"]["client: tool result"] == "covered"
+    assert told["sessions"]["gemini_live"]["model: sound"] == "refused"
     assert told["controls"]["sessions: setup"]["parameter capped"] == "covered"
     assert told["guardrails"]["topics"]["on_stream"] == "windows"
     assert told["guardrails"]["pii"]["kind"] == "mask"

@@ -10,6 +10,11 @@ from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Connection, Upstream, answer, expect, stream
 from tests.served import Serve, Served
 
+from dragoman.access.principal import ANONYMOUS
+from dragoman.config.guards import Guardrail, Mask, Words
+from dragoman.config.schema import Config
+from dragoman.guardrails.build import build_guardrails
+
 MAIL = "ann.lee@example.com"
 
 
@@ -187,3 +192,21 @@ def test_a_value_that_stands_in_an_id_does_not_leave(begin: Any, upstream: Upstr
     refused = served.chat(messages=messages)
     assert (refused.status, refused.code) == (400, "guardrail_blocked")
     assert upstream.requests == []
+
+
+def test_who_cannot_hear_lets_nothing_pass_unseen_unless_it_may() -> None:
+    config = Config(
+        guardrails={
+            "pii": Guardrail(mask=Mask()),
+            "said": Guardrail(words=Words(deny=("x",)), on=("output",), on_error="open"),
+            "never": Guardrail(words=Words(deny=("x",)), on=("output",), on_stream="skip"),
+            "calls": Guardrail(words=Words(deny=("x",)), on=("tool_arguments",)),
+        }
+    )
+    guarding = build_guardrails(config).begin(ANONYMOUS, "m", b"pepper")
+    assert guarding is not None
+    assert guarding.cannot_hear("output", "sound") is None
+    assert guarding.told == "said=not_scanned"
+    refused = guarding.cannot_hear("input", "sound")
+    assert refused is not None
+    assert (refused.guardrail, guarding.told) == ("pii", "said=not_scanned, pii=not_scanned")

@@ -18,6 +18,7 @@ from dragoman.dialects.canonical import (
 from dragoman.dialects.dialect import Asked, Target
 from dragoman.dialects.table import DIALECTS
 from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer, ended
+from dragoman.guardrails.window import Window
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -54,3 +55,11 @@ def test_a_stream_that_nobody_looks_at() -> None:
     stream = OutgoingStream(None, [])
     assert stream.events([]) == []
     assert not stream.cut
+
+
+def test_a_look_lets_go_of_what_need_not_be_held() -> None:
+    assert OutgoingStream(None, []).look() == []
+    stream = OutgoingStream(Window(lambda found: None), [])
+    stream.events([BlockStarted(index=0, block=Text(text="")), Delta(index=0, text="x" * 40)])
+    stream.events([Delta(index=0, text="y" * 45)], more=True)
+    assert stream.look() == [Delta(index=0, text="x" * 5)]

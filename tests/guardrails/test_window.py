@@ -107,3 +107,16 @@ def test_what_comes_whole_is_looked_at(event: Event) -> None:
     assert window.cut
     assert event not in passed
     assert Window(refuses).events([Passed(dialect="x", type="y", raw={"k": "fine"})]) != []
+
+
+def test_a_look_does_not_wait_for_more() -> None:
+    window = Window(refuses)
+    start, piece, _ = text("plutoni")
+    assert window.events([start, piece]) == [start]
+    assert window.look() == []
+    assert not window.cut
+    window.events([Delta(index=0, text="um")])
+    assert not window.cut, "so little is not looked at by itself"
+    assert type(window.look()[-1]) is Finished
+    assert window.cut
+    assert window.look() == []

@@ -63,7 +63,10 @@ def test_a_first_frame_without_a_model_is_refused(first: str | bytes) -> None:
         GeminiLive().alias("", first)
 
 
-def test_an_error_is_told_as_an_event() -> None:
-    told = json.loads(OpenAIRealtime().error(InvalidRequest("no", code="bad", param="p")) or "")
+def test_an_error_is_told_in_the_protocol_s_way() -> None:
+    told = json.loads(OpenAIRealtime().error(InvalidRequest("no", code="bad", param="p"), '{"event_id":"e1"}'))
     assert (told["type"], told["error"]["code"], told["error"]["message"]) == ("error", "bad", "no")
-    assert GeminiLive().error(InvalidRequest("no")) is None
+    assert told["error"]["event_id"] == "e1"
+    assert json.loads(OpenAIRealtime().error(InvalidRequest("no"), "["))["error"]["event_id"] is None
+    told = json.loads(GeminiLive().error(InvalidRequest("no")))
+    assert told == {"code": 400, "error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
 
 from dragoman.cli.columns import align
+
+if TYPE_CHECKING:
+    from dragoman.guardrails.coverage import Covered
 
 MARKS = {"covered": "yes", "hole": "HOLE", "none": "-", "refused": "refused"}
 
@@ -25,28 +30,36 @@ def test(as_json: bool) -> None:  # noqa: FBT001
     """Put poison into every place of every dialect, in requests, answers and streams, and say where it is seen.
 
     "yes": a word that is refused was refused there, and a value that is hidden neither left nor was lost on its way
-    back. "-": the dialect has no such place. Below, whether prompt controls hold on every surface. The exit code is 1
-    where there is a hole.
+    back. "-": the dialect has no such place. "refused": nothing passes there unseen, unless on_error: open. Below, the
+    same of sessions over WebSockets, and whether prompt controls hold on every surface. The exit code is 1 where there
+    is a hole.
 
     \b
       dragoman guardrails test
     """
     from dragoman.guardrails.coverage import OTHERS, coverage
     from dragoman.guardrails.prompts.coverage import CONTROLS, controls
+    from dragoman.realtime import coverage as sessions
 
-    found, held = coverage(), controls()
+    found, talked, held = coverage(), sessions.coverage(), controls()
     if as_json:
-        told = {"dialects": found, "others": OTHERS, "controls": held}
+        told = {"dialects": found, "others": OTHERS, "sessions": talked, "controls": held}
         click.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
     else:
-        places = list(next(iter(found.values())))
-        lines = [[place, *(MARKS[row[place]] for row in found.values())] for place in places]
-        click.echo(align(["", *found], lines))
+        click.echo(_table("", found))
+        click.echo()
+        click.echo(_table("sessions", talked))
         click.echo()
         click.echo(align(["beside the dialects", ""], [[name, MARKS[told]] for name, told in OTHERS.items()]))
         click.echo()
         lines = [[name, *(MARKS[told] for told in row.values())] for name, row in held.items()]
         click.echo(align(["prompt controls", *CONTROLS], lines))
-    rows = [*map(dict.values, found.values()), *map(dict.values, held.values())]
+    rows = [*map(dict.values, found.values()), *map(dict.values, talked.values()), *map(dict.values, held.values())]
     if any("hole" in row for row in rows):
         raise click.exceptions.Exit(1)
+
+
+def _table(name: str, found: dict[str, dict[str, Covered]]) -> str:
+    """Each place a line, each dialect or protocol a column."""
+    places = list(next(iter(found.values())))
+    return align([name, *found], [[place, *(MARKS[row[place]] for row in found.values())] for place in places])

@@ -11,6 +11,7 @@ from dragoman.guardrails.called.build import KINDS as CALLED
 from dragoman.guardrails.coverage import OTHERS, coverage
 from dragoman.guardrails.masking import PLACES
 from dragoman.guardrails.prompts.coverage import controls
+from dragoman.realtime import coverage as sessions
 
 if TYPE_CHECKING:
     from dragoman.gateway import Gateway
@@ -48,6 +49,7 @@ class Coverage:
             "object": "coverage",
             "dialects": coverage(),
             "others": OTHERS,
+            "sessions": sessions.coverage(),
             "controls": controls(),
             "guardrails": configured,
         }

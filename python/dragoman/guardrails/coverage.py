@@ -106,7 +106,6 @@ OTHERS: dict[str, Covered] = {
     "passed through: JSON": "covered",
     "passed through: answers that are text": "covered",
     "passed through: anything else": "refused",
-    "sessions (WebSocket)": "refused",
 }
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from dragoman.errors import GuardrailBlocked
 from dragoman.guardrails import passages
+from dragoman.guardrails.applied import OF_ANSWERS
 from dragoman.guardrails.called.round import Round
 from dragoman.guardrails.guard import About, ByPlace
 from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Sequence
 
+    from dragoman.config.guards import Place
     from dragoman.dialects.canonical import Answer, Json, Request
     from dragoman.guardrails.applied import Applied, Guards
     from dragoman.guardrails.called.asked import Asking, CalledGuard
@@ -152,14 +154,20 @@ class Guarding:
         Raises:
             GuardrailBlocked: that it may not pass so.
         """
-        everyone: list[Hider | Guard | CalledGuard] = [
-            *(hiding.hider for hiding in self.hidings),
-            *self.guards.all,
-            *self.called,
-        ]
-        refused = self._passed_by(everyone, reason)
+        refused = self._passed_by(self._everyone, reason)
         if refused is not None:
             raise refused
+
+    def cannot_hear(self, place: Place, reason: str) -> GuardrailBlocked | None:
+        """Note that what stands at a place is sound or a picture, and not looked into; why it may not pass so."""
+        unseeing = [guard for guard in self._everyone if place in guard.places]
+        if place in OF_ANSWERS:
+            unseeing = [guard for guard in unseeing if guard not in self.of_answers.skipping]
+        return self._passed_by(unseeing, reason)
+
+    @property
+    def _everyone(self) -> list[Hider | Guard | CalledGuard]:
+        return [*(hiding.hider for hiding in self.hidings), *self.guards.all, *self.called]
 
     def _passed_by(self, guards: Sequence[Hider | Guard | CalledGuard], reason: str) -> GuardrailBlocked | None:
         """Note that these cannot look; that one of them lets nothing pass unseen."""

@@ -33,6 +33,10 @@ class OutgoingStream:
             events = self._window.events(events, more=more)
         return self.revealed(events)
 
+    def look(self) -> list[Event]:
+        """Look at what has come before something that must not wait for more of it; what may leave then."""
+        return [] if self._window is None else self.revealed(self._window.look())
+
     def revealed(self, events: list[Event]) -> list[Event]:
         """Events that need not be looked at any more, with what was hidden."""
         for reveal in self._reveals:

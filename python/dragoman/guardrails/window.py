@@ -86,6 +86,13 @@ class Window:
             self._look(passed)
         return passed
 
+    def look(self) -> list[Event]:
+        """Look at all texts that have come, however little of them is new; what may leave then."""
+        passed: list[Event] = []
+        if not self.cut:
+            self._look(passed, 1)
+        return passed
+
     @property
     def held(self) -> int:
         """How many characters have come and not left; all of a call's, and one for its start."""
@@ -143,10 +150,13 @@ class Window:
         elif not self._open[event.choice, event.index].is_call:
             self._tell(self._open[event.choice, event.index], passed)
 
-    def _look(self, passed: list[Event]) -> None:
-        """Look at all open texts, and let go of what need not be held."""
+    def _look(self, passed: list[Event], least: int = STEP) -> None:
+        """Look at all open texts, and let go of what need not be held.
+
+        :param least: characters of a text that are new, else it can wait.
+        """
         for block in list(self._open.values()):
-            if block.is_call or block.new < STEP:
+            if block.is_call or block.new < least:
                 continue
             block.new = 0
             if self._refuses([Passage("output", block.left + block.text)]) is not None:

@@ -9,15 +9,19 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
-from dragoman.errors import InvalidRequest, NotFound, RequestError
+from dragoman.errors import InvalidRequest, NotFound
 from dragoman.guardrails.prompts.sessions import LiveControls, RealtimeControls, SessionControls
 from dragoman.realtime.meter import GeminiMeter, Meter, OpenAIMeter
+from dragoman.realtime.speech.gemini import GeminiSpeech
+from dragoman.realtime.speech.openai import OpenAISpeech
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dragoman.config.prompting import Prompt
+    from dragoman.errors import RequestError
     from dragoman.guardrails.prompts.build import Rules
+    from dragoman.realtime.speech.spoken import Speech
     from dragoman.server.request import Request
 
 _decode, _encode = msgspec.json.decode, msgspec.json.encode
@@ -58,7 +62,9 @@ class Realtime(ABC):
         """The same, with the provider's name of the model."""
 
     @abstractmethod
-    def controls(self, rules: Rules, find: Callable[[str], Prompt | None], request: Request) -> SessionControls:
+    def controls(
+        self, rules: Rules, find: Callable[[str], Prompt | None], request: Request, canary: str = ""
+    ) -> SessionControls:
         """What holds for one session.
 
         Raises:
@@ -70,8 +76,19 @@ class Realtime(ABC):
         """What follows one session."""
 
     @abstractmethod
-    def error(self, error: RequestError) -> str | None:
-        """A frame that tells of an error; ``None`` where the protocol has none, and only the closing says it."""
+    def speech(self) -> Speech:
+        """What reads one session."""
+
+    def error(self, error: RequestError, about: str | bytes = b"{}") -> str:
+        """A frame that tells of an error.
+
+        :param about: the client's frame that it is about.
+        """
+        try:
+            event = _decode(about)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            event = None
+        return _encode(self.speech().error(error, event)).decode()
 
 
 def socket_url(base_url: str) -> str:
@@ -107,19 +124,20 @@ class OpenAIRealtime(Realtime):
         """Nothing in it is the model's."""
         return first
 
-    def controls(self, rules: Rules, find: Callable[[str], Prompt | None], request: Request) -> SessionControls:
+    def controls(
+        self, rules: Rules, find: Callable[[str], Prompt | None], request: Request, canary: str = ""
+    ) -> SessionControls:
         """Of instructions and parameters, of the session and of answers."""
         transcribes = dict(parse_qsl(request.query)).get("intent") == "transcription"
-        return RealtimeControls(rules, find, beta="openai-beta" in request.headers, transcribes=transcribes)
+        return RealtimeControls(rules, find, canary, beta="openai-beta" in request.headers, transcribes=transcribes)
 
     def meter(self) -> Meter:
         """Of ``response.done``."""
         return OpenAIMeter()
 
-    def error(self, error: RequestError) -> str | None:
-        """An ``error`` event."""
-        told = {"type": error.type, "code": error.error_code, "message": error.message, "param": error.param}
-        return _encode({"type": "error", "event_id": "event_gateway", "error": {**told, "event_id": None}}).decode()
+    def speech(self) -> Speech:
+        """By the kinds of its events."""
+        return OpenAISpeech()
 
 
 class GeminiLive(Realtime):
@@ -159,17 +177,19 @@ class GeminiLive(Realtime):
         message["setup"]["model"] = name
         return _encode(message).decode()
 
-    def controls(self, rules: Rules, find: Callable[[str], Prompt | None], request: Request) -> SessionControls:
+    def controls(
+        self, rules: Rules, find: Callable[[str], Prompt | None], request: Request, canary: str = ""
+    ) -> SessionControls:
         """Of the setup."""
-        return LiveControls(rules, find)
+        return LiveControls(rules, find, canary)
 
     def meter(self) -> Meter:
         """Of ``usageMetadata``."""
         return GeminiMeter()
 
-    def error(self, error: RequestError) -> str | None:
-        """It has no such frame."""
-        return None
+    def speech(self) -> Speech:
+        """By the members of its messages."""
+        return GeminiSpeech()
 
 
 def _version(path: str) -> str:

@@ -16,6 +16,7 @@ from dragoman.access.origin import refuse_other_sites
 from dragoman.access.principal import ANONYMOUS
 from dragoman.errors import (
     ClientGone,
+    GuardrailBlocked,
     InvalidRequest,
     NoDeployment,
     RequestError,
@@ -24,6 +25,8 @@ from dragoman.errors import (
     UpstreamAuth,
 )
 from dragoman.ledger.bound import Bound
+from dragoman.pipeline import calling_of
+from dragoman.realtime.guarded import Guarded, Passing
 from dragoman.realtime.meter import Turn
 from dragoman.realtime.protocols import Realtime, protocol_of
 from dragoman.realtime.upstream import connect
@@ -60,6 +63,8 @@ class Session:
         self.client = client
         self.protocol: Realtime = protocol_of(request.path)
         self.secret = _key_of(request)
+        self.guards: Guarded | None = None
+        self.is_set_up = False  # whether the client talks to a provider
         self.stopped = asyncio.Event()
         self.loop = asyncio.get_running_loop()
         request.exchanges.append(self)  # type: ignore[arg-type]
@@ -87,11 +92,13 @@ class Session:
             plan = gateway.snapshot.plan(self.protocol.alias(request.query, first), knobs.fallbacks, principal)
             run.planned(plan.alias, "", knobs, outgoing_trace(request.headers))
             rules = gateway.snapshot.prompts.rules(principal, plan.alias)
-            controls = self.protocol.controls(rules, partial(template_of, gateway), request)
+            canary = gateway.snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)
+            controls = self.protocol.controls(rules, partial(template_of, gateway), request, canary)
             first = self.protocol.first(first, controls)
-            run.guarding = gateway.snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
-            if run.guarding is not None:
-                run.guarding.cannot_look("what is said in a session is not looked into")
+            self.guards = self._guards(plan, run)
+            if self.guards is not None:
+                run.guarding = self.guards.of_session()
+                first = await self.guards.from_client(first) if first else first
             await self._hold(plan.first, run)
             await gateway.auditor.before_on_loop(run)
             upstream, ticket = await self._open(plan, run)
@@ -107,6 +114,15 @@ class Session:
             await self._tell(error)
         finally:
             settle(gateway, run)
+
+    def _guards(self, plan: Plan, run: Run) -> Guarded | None:
+        """The guardrails that hold for it, as they are now."""
+        gateway = self.gateway
+        begin = partial(gateway.snapshot.guardrails.begin, run.principal, plan.alias, gateway.pepper)
+        if begin() is None:
+            return None
+        limits = gateway.snapshot.config.server.limits
+        return Guarded(begin, self.protocol.speech(), limits, calling_of(gateway, run, plan))  # type: ignore[arg-type]
 
     async def _first_frame(self) -> Frame:
         """The frame that names the model, where the protocol has it there."""
@@ -177,8 +193,9 @@ class Session:
         if first:
             await upstream.send(self.protocol.opening(first, run.member.door.base_url, run.member.deployment.model))
         await self.client.accept()
+        self.is_set_up = True
         self._note_controls(controls, run)
-        both = (self._to_provider(upstream, controls, run), self._to_client(upstream, controls, run, knobs))
+        both = self._to_provider(upstream, controls, run, knobs), self._to_client(upstream, controls, run, knobs)
         tasks = [asyncio.create_task(one) for one in both]
         stopped = asyncio.create_task(self.stopped.wait())
         try:
@@ -196,15 +213,13 @@ class Session:
     def _note_controls(self, controls: SessionControls, run: Run) -> None:
         run.prompt, run.adjusted = controls.prompt, controls.changed
 
-    async def _to_provider(self, upstream: ClientConnection, controls: SessionControls, run: Run) -> None:
+    async def _to_provider(self, upstream: ClientConnection, controls: SessionControls, run: Run, knobs: Knobs) -> None:
         while (frame := await self.client.receive()) is not None:
             try:
                 held = controls.from_client(frame)
+                held = held if self.guards is None else await self.guards.from_client(held)
             except RequestError as refused:  # of one frame; the session goes on
-                told = self.protocol.error(refused)
-                if told is None:
-                    raise
-                await self.client.send(told)
+                await self._refuse(refused, frame, run, knobs)
                 continue
             self._note_controls(controls, run)
             try:
@@ -213,17 +228,37 @@ class Session:
                 return  # the other direction has what was said before, and the code
         await upstream.close()
 
+    async def _refuse(self, refused: RequestError, frame: Frame, run: Run, knobs: Knobs) -> None:
+        """Tell the client, and the records, of a frame that is not sent.
+
+        Raises:
+            RequestError: of such frames there is no end, and so the session has come to its own.
+        """
+        if self.guards is not None and self.guards.is_over:
+            raise refused
+        if self.guards is not None and isinstance(refused, GuardrailBlocked):
+            part = self._part(run, knobs)
+            part.guarding = self.guards.refusing
+            part.fail(refused)
+            settle(self.gateway, part)
+        await self.client.send(self.protocol.error(refused, frame))
+
     async def _to_client(self, upstream: ClientConnection, controls: SessionControls, run: Run, knobs: Knobs) -> None:
         meter = self.protocol.meter()
         try:
             while True:
-                frame = await upstream.recv()
-                turn = meter.see(frame)
-                if turn is not None:
-                    self._record(turn, run, knobs)
-                shown = controls.from_provider(frame)
-                if shown is not None and not await self.client.send(shown):
-                    return
+                frame = await self._next(upstream)
+                turn = None if frame is None else meter.see(frame)
+                try:
+                    passing = await self._passing(frame, controls)
+                finally:
+                    if turn is not None:
+                        self._record(turn, run, knobs)
+                for told in passing.to_provider:
+                    await upstream.send(told)
+                for shown in passing.to_client:
+                    if not await self.client.send(shown):
+                        return
                 if turn is not None:
                     await self._go_on(run)
         except ConnectionClosed as closed:
@@ -233,6 +268,24 @@ class Session:
             turn = meter.end()
             if turn is not None:
                 self._record(turn, run, knobs)
+
+    async def _next(self, upstream: ClientConnection) -> Frame | None:
+        """The provider's next frame; ``None``: none comes for now, and something waits to be judged."""
+        if self.guards is None or not self.guards.holds:
+            return await upstream.recv()
+        try:
+            return await asyncio.wait_for(upstream.recv(), self.gateway.snapshot.config.server.limits.heartbeat_s)
+        except TimeoutError:
+            return None
+
+    async def _passing(self, frame: Frame | None, controls: SessionControls) -> Passing:
+        """What goes where, after a frame of the provider's."""
+        if frame is None:
+            return Passing() if self.guards is None else await self.guards.quiet()
+        shown = controls.from_provider(frame)
+        if shown is None:
+            return Passing()
+        return Passing([shown]) if self.guards is None else await self.guards.from_provider(shown)
 
     async def _go_on(self, run: Run) -> None:
         """See whether there may be another turn.
@@ -261,8 +314,8 @@ class Session:
         most = None if rates is None else rates.most(Tokens(output=longest), cached=False, heard=True)
         await holds.take_on_loop(run, concern, Bound(longest, longest, most), accounting)
 
-    def _record(self, turn: Turn, run: Run, knobs: Knobs) -> None:
-        """A row for a turn, and the session's id in it."""
+    def _part(self, run: Run, knobs: Knobs) -> Run:
+        """What is recorded by itself of a session, with the session's id in it."""
         part = Run(self.request.part(), run.snapshot, run.principal, run.endpoint)
         part.alias, part.end_user, part.stream = run.alias, run.end_user, True
         part.trace_id, part.fallback_index = run.trace_id, run.fallback_index
@@ -270,9 +323,16 @@ class Session:
         part.knobs = msgspec.structs.replace(knobs, metadata={**knobs.metadata, "realtime_session": run.request.id})
         assert run.member is not None  # noqa: S101 - it was chosen to open the session
         part.chosen(run.member)
-        if turn.transcription:  # another model's, whose price is not known here
-            part.deployment = msgspec.structs.replace(run.member.deployment, model="", find_rates=lambda: None)
         part.notes = run.notes[-1:]
+        return part
+
+    def _record(self, turn: Turn, run: Run, knobs: Knobs) -> None:
+        """A row for a turn."""
+        part = self._part(run, knobs)
+        if self.guards is not None:
+            part.guarding = self.guards.of_turn(is_over=not turn.transcription)
+        if turn.transcription and part.deployment is not None:  # another model's, whose price is not known here
+            part.deployment = msgspec.structs.replace(part.deployment, model="", find_rates=lambda: None)
         part.metered = turn.tokens
         part.metered_stop = turn.finish_reason
         part.hold, run.hold = run.hold, None
@@ -281,10 +341,22 @@ class Session:
     async def _tell(self, error: RequestError) -> None:
         """End a session that was accepted."""
         told = self.protocol.error(error)
-        if told is not None:
-            await self.client.send(told)
+        await self.client.send(told)
+        if self.protocol.named_inside and not self.is_set_up:
+            await self._tell_again(told)
         stopping = isinstance(error, ShuttingDown)
         self.client.close(GOING_AWAY if stopping else POLICY if error.http_status < 500 else BROKEN)
+
+    async def _tell_again(self, told: Frame) -> None:
+        """Google's SDK takes the first answer to a setup for its completion, whatever it says, and reads the next one
+        only when its user has said something: so that is waited for."""
+        await self.client.send(told)
+        waiting = [asyncio.create_task(one) for one in (self.client.receive(), self.stopped.wait())]
+        patience_s = self.gateway.snapshot.config.server.limits.header_timeout_s
+        await asyncio.wait(waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _key_of(request: Request) -> str:

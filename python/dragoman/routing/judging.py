@@ -6,6 +6,7 @@ has not been judged, and a client that waits is given signs of life in between. 
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from dragoman.guardrails.heard import Heard
 from dragoman.guardrails.passages import of_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from dragoman.config.schema import Limits
     from dragoman.dialects.canonical import Answer, Event
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from dragoman.guardrails.verdict import Passage
     from dragoman.routing.call import Call
 
+    Again = Callable[[str], Awaitable[Answer | None]]
+
 # Others are shown a stream when so many characters have come that no window has shown.
 WINDOW = 800
 
@@ -30,9 +33,10 @@ WINDOW = 800
 class Judging:
     """One attempt's stream."""
 
-    def __init__(self, guarding: Guarding, call: Call, limits: Limits) -> None:
+    def __init__(self, guarding: Guarding, again: Again, limits: Limits) -> None:
+        """:param again: asks for an answer once more, whose words were refused."""
         self.guarding = guarding
-        self.call = call
+        self._again = again
         looking = guarding.of_answers
         self.holds = looking.holds
         self.refused: GuardrailBlocked | None = None
@@ -48,7 +52,7 @@ class Judging:
         guarding = call.guarding
         if guarding is None or not (guarding.of_answers.whole or guarding.of_answers.shown):
             return None
-        return cls(guarding, call, limits)
+        return cls(guarding, partial(guarding.repaired, call), limits)
 
     def note(self, events: list[Event], size: int) -> None:
         """What has come.
@@ -93,7 +97,7 @@ class Judging:
         await self._judge_whole(self.heard.passages, stay_alive)
         if self.refused is None:
             return None
-        again = await self.guarding.repaired(self.call, self.heard.said)
+        again = await self._again(self.heard.said)
         if again is not None:
             await self._judge_whole(of_answer(again), stay_alive)
         return again if self.refused is None else None

@@ -237,3 +237,15 @@ def test_a_setup_calls_a_template() -> None:
 def test_a_setup_that_cannot_be_decorated_is_refused(setup: Any) -> None:
     with pytest.raises(InvalidRequest, match="systemInstruction"):
         live(rules(HOUSE), **setup)
+
+
+def test_a_canary_stands_behind_instructions() -> None:
+    controls = RealtimeControls(NO_RULES, {}.get, "Canary.", beta=False)
+    assert controls.opening() is None
+    assert update(controls, instructions="Sing.")["instructions"] == "Sing.\n\nCanary."
+    assert "instructions" not in update(controls, tools=[])
+    assert update(controls, "response.create", instructions="Hum.")["instructions"] == "Hum.\n\nCanary."
+    live = LiveControls(NO_RULES, {}.get, "Canary.")
+    assert live.setup({"model": "m"}) == {"model": "m"}
+    held = live.setup({"systemInstruction": {"parts": [{"text": "Sing."}]}})
+    assert held["systemInstruction"] == {"parts": [{"text": "Sing."}, {"text": "Canary."}]}

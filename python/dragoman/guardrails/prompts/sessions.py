@@ -21,9 +21,7 @@ from dragoman.guardrails.prompts.parameters import apply_policies, with_defaults
 from dragoman.guardrails.prompts.template import Called, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dragoman.config.prompting import Decorator, Prompt
+    from dragoman.config.prompting import Prompt
     from dragoman.dialects.canonical import Json
     from dragoman.guardrails.prompts.build import Rules
 
@@ -39,9 +37,10 @@ SAYING = {"session.update": "session", "response.create": "response"}
 class SessionControls:
     """What holds for one session."""
 
-    def __init__(self, rules: Rules, find: Callable[[str], Prompt | None]) -> None:
+    def __init__(self, rules: Rules, find: Callable[[str], Prompt | None], canary: str = "") -> None:
         """
         :param find: a template, by name.
+        :param canary: instructions that are put behind others, where there are any.
 
         Raises:
             InvalidRequest: something cannot be held to in a session.
@@ -51,6 +50,7 @@ class SessionControls:
                 message = f"{name} puts words around the user's, which cannot be done in a session."
                 raise InvalidRequest(message, code="uncontrolled_prompt", param="model")
         self.rules = rules
+        self._canary = canary
         self.prompt = ""  # the template that was called last, and its version
         self._find = find
         self._changed: dict[str, None] = {}  # parameters that are not as they were asked
@@ -106,6 +106,14 @@ class SessionControls:
         self.prompt = filled.told
         return ["".join(getattr(block, "text", "") for block in message.blocks) for message in filled.messages]
 
+    def _around(self, texts: list[str]) -> list[str]:
+        """Instructions with what is put around them."""
+        for one in self.rules.decorators:
+            if one.replace:
+                texts = [one.replace]
+            texts = [*([one.prepend] if one.prepend else []), *texts, *([one.append] if one.append else [])]
+        return [*texts, self._canary] if texts and self._canary else texts
+
     def _hold(self, said: Json, dialect: str, *, first: bool) -> None:
         """Hold parameters to the policies; defaults are set once, since later events leave out what stays."""
         policies = self.rules.policies
@@ -118,13 +126,19 @@ class RealtimeControls(SessionControls):
     """Of a session of OpenAI's Realtime."""
 
     def __init__(
-        self, rules: Rules, find: Callable[[str], Prompt | None], *, beta: bool, transcribes: bool = False
+        self,
+        rules: Rules,
+        find: Callable[[str], Prompt | None],
+        canary: str = "",
+        *,
+        beta: bool,
+        transcribes: bool = False,
     ) -> None:
         """
         :param beta: the session is of the API's beta.
         :param transcribes: it is asked only to write down what is said.
         """
-        super().__init__(rules, find)
+        super().__init__(rules, find, canary)
         self._dialect = "openai_realtime_beta" if beta else "openai_realtime"
         self._begun = transcribes  # there is nothing to begin with
         self._is_held = False  # whether the session's own instructions are
@@ -146,7 +160,7 @@ class RealtimeControls(SessionControls):
     def from_client(self, frame: Frame) -> Frame:
         """A frame whose instructions, template and parameters are as they may be."""
         raw = frame.encode() if isinstance(frame, str) else frame
-        if self.rules is NO_RULES and b'"prompt"' not in raw:
+        if self.rules is NO_RULES and not self._canary and b'"prompt"' not in raw:
             return frame
         try:
             kind = RequestBody(raw, DEPTH).field("type")
@@ -180,7 +194,7 @@ class RealtimeControls(SessionControls):
             own = said.get("instructions") or ""
             if not isinstance(own, str):
                 raise InvalidRequest("The field instructions is no string.", param="instructions")
-            texts = around([*template, own] if own else template, self.rules.decorators)
+            texts = self._around([*template, own] if own else template)
             if texts or "instructions" in said:
                 said["instructions"] = "\n\n".join(texts)
         self._hold(said, self._dialect, first=first)
@@ -196,20 +210,11 @@ class LiveControls(SessionControls):
         own = [setup.pop(name) for name in ("systemInstruction", "system_instruction") if setup.get(name) is not None]
         if len(own) > 1:
             raise InvalidRequest("The field setup.systemInstruction is there twice.", param="setup.systemInstruction")
-        texts = around([*template, *(text for one in own for text in _texts(one))], self.rules.decorators)
+        texts = self._around([*template, *(text for one in own for text in _texts(one))])
         if texts:
             setup["systemInstruction"] = {"parts": [{"text": text} for text in texts]}
         self._hold(setup, "gemini", first=True)
         return setup
-
-
-def around(texts: list[str], decorators: Sequence[Decorator]) -> list[str]:
-    """Instructions with what is put around them."""
-    for one in decorators:
-        if one.replace:
-            texts = [one.replace]
-        texts = [*([one.prepend] if one.prepend else []), *texts, *([one.append] if one.append else [])]
-    return texts
 
 
 def _texts(instruction: Any) -> list[str]:

@@ -1,0 +1,1 @@
+"""What the frames of a session say, protocol by protocol."""
