@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +25,8 @@ from websockets.sync.client import ClientConnection
 from dragoman.access.secret import create_secret
 from dragoman.audit.record import AuditRecord
 from dragoman.audit.search import Wanted, search
+from dragoman.errors import RequestError
+from dragoman.realtime import coverage
 
 OPEN, HOLDS, CALLED, SHOWN, SPIED = (create_secret() for _ in range(5))
 KEYS = {"sdk": KEY, "open": OPEN, "holds": HOLDS, "called": CALLED, "shown": SHOWN, "spied": SPIED}
@@ -394,19 +398,27 @@ def test_who_would_only_tell_refuses_nothing(gateway: Gateway, provider: Session
 
 def test_openai_s_sdk_sees_its_own(gateway: Gateway, provider: Sessions) -> None:
     provider.script = lambda said: spoken(said)
+
+    def answer(connection: Any) -> tuple[str, Any]:
+        connection.response.create()
+        said = ""
+        for event in connection:
+            said += event.delta if event.type == "response.output_text.delta" else ""
+            if event.type == "response.done":
+                return said, event.response
+        raise AssertionError("it ended")
+
     with (
         openai.OpenAI(base_url=gateway.base_url, api_key=KEY, max_retries=0) as client,
         client.realtime.connect(model="voice") as connection,
     ):
         connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
         connection.conversation.item.create(item=item(MAIL)["item"])
-        connection.response.create()
-        said = ""
-        for event in connection:
-            said += event.delta if event.type == "response.output_text.delta" else ""
-            if event.type == "response.done":
-                break
-    assert said == MAIL
+        assert answer(connection)[0] == MAIL
+        provider.script = lambda _: spoken("plutonium")
+        said, response = answer(connection)
+    assert (said, response.status, response.status_details.reason) == ("", "incomplete", "content_filter")
+    assert "'topics'" in response.status_details.error.message
     assert MAIL not in json.dumps(provider.frames)
 
 
@@ -557,3 +569,30 @@ def test_what_the_gateway_begins_with_is_judged_too(provider: Sessions, tmp_path
         with pytest.raises(InvalidStatus) as raised:
             opened(running)
         assert raised.value.response.status_code == 400
+
+
+# Without a network ------------------------------------------------------------------------------------------------
+
+
+def mangled(value: Any, chance: random.Random) -> Any:
+    """A frame with something else in some place of it."""
+    if chance.random() < 0.15:
+        return chance.choice([None, 5, "x", [], {}, [None], {"text": 5}, [{"text": "y"}], True])
+    if isinstance(value, dict):
+        return {name: mangled(inner, chance) for name, inner in value.items()}
+    return [mangled(inner, chance) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", coverage.SPEECHES)
+@pytest.mark.parametrize("seed", range(20))
+def test_frames_may_be_anything(name: str, seed: int) -> None:
+    chance = random.Random(seed)
+    session = coverage.Talk(name, on_stream=chance.choice(["windows", "hold"]), opens=True)
+    asked = [event("Hi") for event in coverage.ASKED[name].values()] + [coverage.SOUND_ASKED[name]]
+    answered = [one for frames in coverage.ANSWERED[name].values() for one in frames("Hi")]
+    answered += [*coverage.HEARD[name]("Hi"), coverage.SOUND_ANSWERED[name], coverage.ENDS[name]]
+    for _ in range(60):
+        with contextlib.suppress(RequestError):  # which is told to the client
+            session.says(mangled(chance.choice(asked), chance))
+        with contextlib.suppress(RequestError):
+            session.gets([mangled(chance.choice(answered), chance)])

@@ -183,7 +183,7 @@ def coverage() -> dict[str, dict[str, Covered]]:
     return told
 
 
-class _Session:
+class Talk:
     """A session under guardrails, without a network."""
 
     def __init__(self, name: str, *, on_stream: OnStream = "windows", opens: bool = False) -> None:
@@ -226,7 +226,7 @@ def _told(frames: list[Json]) -> str:
     return "".join(passage.text for frame in frames for passage in said_in(frame).passages)
 
 
-def _hidden(name: str, session: _Session) -> str:
+def _hidden(name: str, session: Talk) -> str:
     """What stands for the hidden value."""
     sent = session.says(ASKED[name]["user"](f"<{HIDDEN}>"))
     return sent[sent.index("<") + 1 : sent.index(">")]
@@ -234,9 +234,9 @@ def _hidden(name: str, session: _Session) -> str:
 
 def asked(name: str, event: Callable[[str], Json]) -> Covered:
     """What becomes of a client's frame."""
-    sent = _Session(name).says(event(HIDDEN))
+    sent = Talk(name).says(event(HIDDEN))
     try:
-        _Session(name).says(event(POISON))
+        Talk(name).says(event(POISON))
     except GuardrailBlocked as blocked:
         return "covered" if blocked.guardrail == "poison" and HIDDEN not in sent and "EMAIL_" in sent else HOLE
     return HOLE
@@ -246,10 +246,10 @@ def answered(name: str, frames: Frames) -> Covered:
     """What becomes of an answer."""
     ways: tuple[OnStream, ...] = ("windows", "hold")
     for on_stream in ways:
-        session = _Session(name, on_stream=on_stream)
+        session = Talk(name, on_stream=on_stream)
         if HIDDEN not in _told(session.gets([*frames(f"to {_hidden(name, session)}."), ENDS[name]])):
             return HOLE
-        refused = _told(_Session(name, on_stream=on_stream).gets([*frames(f"a {POISON} b"), ENDS[name]]))
+        refused = _told(Talk(name, on_stream=on_stream).gets([*frames(f"a {POISON} b"), ENDS[name]]))
         if POISON[:4] in refused:
             return HOLE
     return "covered"
@@ -257,16 +257,16 @@ def answered(name: str, frames: Frames) -> Covered:
 
 def heard(name: str) -> Covered:
     """What becomes of what a client is understood to say aloud, where that may be heard."""
-    told = _Session(name, opens=True).gets([*HEARD[name](POISON), ENDS[name]])
+    told = Talk(name, opens=True).gets([*HEARD[name](POISON), ENDS[name]])
     return "covered" if "poison" in _told(told) and "Well." not in _told(told) else HOLE
 
 
 def sound_asked(name: str) -> Covered:
     """What becomes of what a client says aloud."""
-    session = _Session(name, opens=True)
+    session = Talk(name, opens=True)
     session.says(SOUND_ASKED[name])
     try:
-        _Session(name).says(SOUND_ASKED[name])
+        Talk(name).says(SOUND_ASKED[name])
     except GuardrailBlocked:
         return "refused" if "poison=not_scanned" in session.guarded.of_session().told else HOLE
     return HOLE
@@ -274,8 +274,8 @@ def sound_asked(name: str) -> Covered:
 
 def sound_answered(name: str) -> Covered:
     """What becomes of what a model says aloud."""
-    session = _Session(name, opens=True)
+    session = Talk(name, opens=True)
     passed = session.gets([SOUND_ANSWERED[name], ENDS[name]])
-    refused = _Session(name).gets([SOUND_ANSWERED[name], ENDS[name]])
+    refused = Talk(name).gets([SOUND_ANSWERED[name], ENDS[name]])
     is_told = "poison=not_scanned" in session.guarded.of_session().told
     return "refused" if SOUND_ANSWERED[name] in passed and SOUND_ANSWERED[name] not in refused and is_told else HOLE

@@ -94,8 +94,9 @@ class Guarded:
             self.is_over = self._speech.is_sound(event)
             _raise(guarding.cannot_hear("input", SEEN))
             self.is_over = False
-        if self._speech.asks_aloud(event):
-            _raise(guarding.cannot_hear("output", ALOUD.format(self._speech.text_by)))
+        aloud = ALOUD.format(self._speech.text_by)
+        if self._speech.asks_aloud(event) and self._begin().cannot_hear("output", aloud) is not None:
+            _raise(guarding.cannot_hear("output", aloud))
         if not said.passages:
             return frame
         guarding.hide(_encode(event))

@@ -98,7 +98,7 @@ def _walk(value: Any, name: str, where: Where, said: Said, depth: int) -> None:
         where = _of_item(value, where)
         for written, inner in value.items():
             member = plain(written)
-            if member in FREE or (member == "response" and where.place == "tool_results"):
+            if member in FREE or (member == "response" and (where.place == "tool_results" or where.role == "tools")):
                 place: Place = "tool_arguments" if member in ("arguments", "args") else where.place
                 said.passages += [Passage(place, text, where.role, aside=True) for text in strings(inner) if text]
             else:

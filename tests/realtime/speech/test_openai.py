@@ -46,10 +46,24 @@ def test_sound_is_no_text(kind: str) -> None:
     assert (spoken.is_aloud, spoken.pieces, spoken.rest.passages) == (True, [], [])
 
 
+def test_what_tells_all_of_a_text_that_is_held_back_does_not_leave_with_some_of_it() -> None:
+    event = {"type": "response.output_text.delta", **ABOUT, "delta": "Hi", "logprobs": [{"token": "Hi"}]}
+    spoken = OpenAISpeech().read(event)
+    assert spoken.rest.passages == []
+    assert "logprobs" not in event
+
+
+def test_sound_of_a_whole_item_is_sound() -> None:
+    content = [{"type": "output_audio", "audio": "AAAA", "transcript": "Hi"}]
+    spoken = OpenAISpeech().read(item("conversation.item.retrieved") | {"item": {"id": "i", "content": content}})
+    assert spoken.is_aloud
+    assert [one.text for one in spoken.rest.passages] == ["Hi"]
+
+
 def test_whose_an_item_is() -> None:
     speech = OpenAISpeech()
     speech.read(created())
-    assert speech.read(item("conversation.item.added")).answer == "r", "of the answer that goes on"
+    assert speech.read(item("conversation.item.added")).answer == "", "the client may have put it there"
     speech.read(item("response.output_item.added", response_id="r"))
     assert speech.read(item("conversation.item.done")).answer == "r"
     over = speech.read({"type": "response.done", "response": {"id": "r"}})

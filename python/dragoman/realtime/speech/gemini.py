@@ -93,12 +93,12 @@ class GeminiSpeech(Speech):
     def without(self, event: Json, pieces: list[Piece]) -> Json | None:
         """Parts that say nothing more are left out, and so is what has no parts left."""
         content = dict(part(event, "serverContent"))
-        turn = content.get("modelTurn")
-        if isinstance(turn, dict) and "parts" in turn:
-            parts = [one for one in turn["parts"] if not _is_empty(one)]
+        turn = part(content, "modelTurn")
+        parts = [one for one in list_of(turn, "parts") if not _is_empty(one)]
+        if parts:
             content["modelTurn"] = {**turn, "parts": parts}
-            if not parts:
-                del content["modelTurn"]
+        elif list_of(turn, "parts"):
+            del content["modelTurn"]
         if _is_empty(content.get("outputTranscription")):
             del content["outputTranscription"]
         rest = {name: value for name, value in event.items() if name != "serverContent"}

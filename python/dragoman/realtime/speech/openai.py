@@ -29,6 +29,8 @@ STATE = (
 )
 HEARD = "conversation.item.input_audio_transcription.completed"
 ALOUD = frozenset({"response.output_audio.delta", "response.audio.delta"})
+# Items that are clients'.
+CLIENTS = frozenset({"function_call_output", "mcp_approval_response"})
 
 
 class OpenAISpeech(Speech):
@@ -52,9 +54,9 @@ class OpenAISpeech(Speech):
             return Spoken(answer, is_aloud=True)
         item = part(event, "item")
         if kind.startswith("conversation.item."):
-            if item.get("role") in ("user", "system") or text_of(item, "type").endswith(("_output", "_response")):
+            if text_of(item, "role") in ("user", "system") or text_of(item, "type") in CLIENTS:
                 return Spoken(is_judged=False)
-            answer = self._items.get(text_of(item, "id"), self._active)
+            answer = self._items.get(text_of(item, "id"), "")
         elif item and answer:
             self._items[text_of(item, "id")] = answer
         return self._part_of(answer, kind, event)
@@ -70,10 +72,12 @@ class OpenAISpeech(Speech):
         slot = (text_of(event, "item_id"), str(event.get("content_index", "")), kind.rpartition(".")[0])
         if kind.endswith(".delta") and isinstance(delta, str):
             is_call, thinks = "arguments" in kind, "reasoning" in kind
+            event.pop("logprobs", None)  # which tell all of the text, where some of it is held back
             piece = Piece(slot, "call" if is_call else "thought" if thinks else "text", ("delta",), delta)
             return Spoken(answer, [piece], rest=said_in({**event, "delta": ""}, ANSWERED))
         whole = (slot,) if kind.endswith(".done") else ()
-        return Spoken(answer, whole=whole, rest=said_in(event, ANSWERED), settles=is_over, ends=is_over)
+        rest = said_in(event, ANSWERED)
+        return Spoken(answer, whole=whole, rest=rest, is_aloud=rest.has_media, settles=is_over, ends=is_over)
 
     def _note_session(self, session: Json) -> None:
         wanted = _modalities(session)
@@ -90,7 +94,8 @@ class OpenAISpeech(Speech):
 
     def stop(self, answer: str) -> Stop:
         """Cancelled."""
-        return Stop(to_provider=[{"type": "response.cancel", "event_id": CANCEL, "response_id": answer}])
+        which = {"response_id": answer} if answer else {}
+        return Stop(to_provider=[{"type": "response.cancel", "event_id": CANCEL, **which}])
 
     def turned_away(self, event: Json) -> Stop:
         """Of items that the client knows of, that they have come to their end."""
