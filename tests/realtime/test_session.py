@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,46 +14,13 @@ from typing import Any
 
 import openai
 import pytest
-import trustme
 from google import genai
 from google.genai import errors, types
 from tests.gateway.gateway import SECRET, Gateway, free_port
 from tests.realtime.provider import Sessions
+from tests.realtime.talking import KEY, PATIENCE_S, configuration, opened, secured
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
-
-from dragoman.access.secret import create_secret
-
-KEY = create_secret()
-PATIENCE_S = 20
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Sessions]:
-    sessions = Sessions()
-    yield sessions
-    sessions.close()
-
-
-def configuration(base_url: str) -> dict[str, Any]:
-    about = {"api_key": SECRET, "allow_private": True}
-    price = {"input_usd_mtok": 4, "output_usd_mtok": 16, "cached_input_usd_mtok": 1}
-    return {
-        "providers": {
-            "openai": about | {"kind": "openai", "base_url": base_url},
-            "gemini": about | {"kind": "gemini", "base_url": base_url.replace("/v1", "/v1beta")},
-            "groq": about | {"kind": "groq", "base_url": base_url},
-            "away": about | {"kind": "openai", "base_url": "http://127.0.0.1:1/v1"},
-        },
-        "deployments": {
-            "voice": {"provider": "openai", "model": "gpt-realtime", "price": price},
-            "live": {"provider": "gemini", "model": "gemini-live-2.5-flash"},
-            "none": {"provider": "groq", "model": "llama"},
-        },
-        "routes": {"spare": {"tiers": [["away/gpt-realtime"], ["voice"]]}},
-        "keys": [{"name": "sdk", "secret": KEY}],
-    }
-
 
 CONTROLS: dict[str, Any] = {
     "templates": {"host": {"versions": {"1": {"messages": [{"role": "system", "text": "You host a show."}]}}}},
@@ -84,14 +48,6 @@ def fresh(provider: Sessions) -> None:
     provider.opened.clear()
     provider.closed.clear()
     provider.status, provider.script, provider.heard = 0, None, "Hi"
-
-
-def opened(
-    gateway: Gateway, path: str = "/v1/realtime?model=voice", key: str = KEY, **headers: str
-) -> ClientConnection:
-    given = {"Authorization": f"Bearer {key}"} if key else {}
-    url = f"ws://127.0.0.1:{gateway.port}{path}"
-    return connect(url, additional_headers=given | headers, open_timeout=PATIENCE_S, close_timeout=PATIENCE_S)
 
 
 def keys(gateway: Gateway, *arguments: str) -> str:
@@ -298,40 +254,6 @@ def test_a_first_frame_that_is_no_setup(gateway: Gateway) -> None:
         with pytest.raises(ConnectionClosed) as raised:
             session.recv(PATIENCE_S)
     assert raised.value.rcvd is not None
-
-
-@contextlib.contextmanager
-def secured(behind: int) -> Iterator[tuple[int, ssl.SSLContext]]:
-    """TLS before a port: its own port, and what trusts it."""
-    authority = trustme.CA()
-    given, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
-    authority.issue_cert("localhost").configure_cert(given)
-    authority.configure_trust(trusting)
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def pipe(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            client = given.wrap_socket(listener.accept()[0], server_side=True)
-            with client, socket.create_connection(("127.0.0.1", behind)) as server:
-                up = threading.Thread(target=pipe, args=(client, server))
-                up.start()
-                pipe(server, client)
-                up.join(PATIENCE_S)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield int(listener.getsockname()[1]), trusting
-    finally:
-        listener.close()
-        thread.join(PATIENCE_S)
 
 
 def once_known(gateway: Gateway, key: str) -> ClientConnection:

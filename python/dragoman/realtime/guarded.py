@@ -98,6 +98,7 @@ class Guarded:
         if self._speech.asks_aloud(event) and self._begin().cannot_hear("output", aloud) is not None:
             _raise(guarding.cannot_hear("output", aloud))
         if not said.passages:
+            self._check(frame.encode() if isinstance(frame, str) else frame)
             return frame
         guarding.hide(_encode(event))
         sent = self._hidden(event, guarding)
@@ -123,9 +124,12 @@ class Guarded:
                 event = hidden
                 guarding.verdicts.note(Verdict(guardrail=hiding.hider.name, ruling="mask", place="input"))
         sent = _encode(event)
+        self._check(sent)
+        return sent
+
+    def _check(self, sent: bytes) -> None:
         for hiding in self._enforcing:
             hiding.check(sent)
-        return sent
 
     @property
     def _enforcing(self) -> list[Hiding]:

@@ -249,3 +249,12 @@ def test_a_canary_stands_behind_instructions() -> None:
     assert live.setup({"model": "m"}) == {"model": "m"}
     held = live.setup({"systemInstruction": {"parts": [{"text": "Sing."}]}})
     assert held["systemInstruction"] == {"parts": [{"text": "Sing."}, {"text": "Canary."}]}
+
+
+def test_the_client_is_not_told_of_its_canary() -> None:
+    controls = RealtimeControls(NO_RULES, {}.get, "Canary.", beta=False)
+    told = {"type": "session.updated", "session": {"instructions": "Sing.\n\nCanary."}}
+    assert json.loads(controls.from_provider(json.dumps(told)) or "")["session"]["instructions"] == "Sing."
+    for other in (told | {"type": "response.done"}, told | {"session": "Canary."}, {"type": "session.updated"}):
+        frame = json.dumps(other)
+        assert controls.from_provider(frame) == frame, "guardrails are to see it"

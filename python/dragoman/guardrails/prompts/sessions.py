@@ -174,18 +174,25 @@ class RealtimeControls(SessionControls):
         return _encode(event).decode()
 
     def from_provider(self, frame: Frame) -> Frame | None:
-        """Without the answer to the gateway's own event."""
-        if not self._awaits:
-            return frame
+        """Without the answer to the gateway's own event, and without the canary where it tells of the session."""
         text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
-        if OURS in text:
+        if self._awaits and OURS in text:
             told: Any = _decode(text)
             reason = told.get("error", {}).get("message", "") if isinstance(told, dict) else ""
             raise UpstreamProtocol(f"The provider does not take the controls of this session: {reason}")
-        if "session.updated" not in text:
+        if self._awaits and "session.updated" in text:
+            self._awaits = False
+            return None
+        is_told = bool(self._canary) and '"session.' in text and self._canary in text
+        return self._untold(frame) if is_told else frame
+
+    def _untold(self, frame: Frame) -> Frame:
+        event: Any = _decode(frame)
+        session = event.get("session") if isinstance(event, dict) else None
+        if not isinstance(session, dict) or not str(event.get("type")).startswith("session."):
             return frame
-        self._awaits = False
-        return None
+        session["instructions"] = str(session.get("instructions")).removesuffix(self._canary).rstrip()
+        return _encode(event).decode()
 
     def _shape(self, said: Json) -> None:
         first, self._is_held = not self._is_held, True
