@@ -100,6 +100,14 @@ def test_what_is_held_leaves_all_at_once() -> None:
     assert not told.answering.holds
 
 
+def test_its_beginning_is_not_held() -> None:
+    told = Told(topics={**WORDS, "on_stream": "hold"})
+    created = {"type": "response.created", "response": {"id": "r"}}
+    added = {"type": "response.output_item.added", "response_id": "r", "item": {"id": "i", "content": []}}
+    assert told.take(created, added) == [created, added]
+    assert told.take(delta("Hello."), added) == [], "what follows a text does not overtake it"
+
+
 def test_no_more_is_held_than_may_be() -> None:
     limits = msgspec.structs.replace(Config().server.limits, max_held_bytes=200)
     told = Told(limits=limits, topics={**WORDS, "on_stream": "hold"})

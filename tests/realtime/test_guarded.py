@@ -340,6 +340,9 @@ def test_what_the_client_is_heard_to_say_is_judged(guarded: Gateway, provider: S
         refused = next(one for one in seen if one["type"] == "error")["error"]
         assert "'lenient'" in refused["message"]
         assert "'lenient'" in seen[-1]["response"]["status_details"]["error"]["message"]
+        until_s = time.monotonic() + PATIENCE_S
+        while provider.frames[-1]["type"] != "conversation.item.delete" and time.monotonic() < until_s:
+            time.sleep(0.02)
     assert [one["type"] for one in provider.frames[-2:]] == ["response.cancel", "conversation.item.delete"]
 
 

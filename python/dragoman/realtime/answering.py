@@ -109,7 +109,10 @@ class Answering:
             self.refused = self.refused or blocked_by(self.guarding)
         if self.refused is not None:
             return []
-        self._held += self._frames(frame, event, spoken, passed)
+        frames = self._frames(frame, event, spoken, passed)
+        if not (events or spoken.is_aloud or spoken.settles or self._held):
+            return frames  # an answer's beginning, of which nobody has to judge anything
+        self._held += frames
         return await self._judged(events, len(frame), is_whole=spoken.settles or spoken.is_alone)
 
     async def wait(self) -> list[Frame]:

@@ -167,6 +167,8 @@ class Guarded:
             return passing
         spoken = self._speech.read(event)
         unheard = await self._refuses_heard(spoken.heard, event)
+        if unheard is not None:
+            _tell(passing, unheard, frame)
         if not spoken.is_judged:
             passing.to_client.append(self._shown(frame))
         else:
@@ -174,8 +176,6 @@ class Guarded:
                 await self._answered(frame, event, spoken, passing)
             if spoken.answer in self._refused:
                 self._turn_away(frame, event, spoken, passing)
-        if unheard is not None:
-            _tell(passing, unheard, frame)
         return passing
 
     async def quiet(self) -> Passing:
