@@ -12,7 +12,7 @@ from google import genai
 from google.genai import errors, types
 from tests.gateway.gateway import Gateway
 from tests.realtime.provider import Sessions
-from tests.realtime.talking import KEY, MAIL, PATIENCE_S, opened, rows_of, say, secured
+from tests.realtime.talking import KEY, MAIL, OPEN, PATIENCE_S, opened, rows_of, say, secured
 from websockets.exceptions import ConnectionClosed
 
 pytestmark = pytest.mark.usefixtures("fresh")
@@ -25,7 +25,7 @@ def parts(*texts: str) -> list[Any]:
     return [{"serverContent": {"modelTurn": {"role": "model", "parts": [{"text": text}]}}} for text in texts]
 
 
-def talk(guarded: Gateway, talking: Talk, modality: str = "TEXT", tag: str = "") -> None:
+def talk(guarded: Gateway, talking: Talk, modality: str = "TEXT", tag: str = "", key: str = KEY) -> None:
     """Have Google's SDK talk."""
 
     async def run(port: int, context: Any) -> None:
@@ -34,7 +34,7 @@ def talk(guarded: Gateway, talking: Talk, modality: str = "TEXT", tag: str = "")
             async_client_args={"ssl": context},
             headers={"x-dragoman-tags": tag},
         )
-        client = genai.Client(api_key=KEY, http_options=options)
+        client = genai.Client(api_key=key, http_options=options)
         config: Any = {"response_modalities": [modality]}
         try:
             async with client.aio.live.connect(model="live", config=config) as session:
@@ -136,6 +136,32 @@ def test_a_setup_of_sound_is_refused_where_nothing_passes_unseen(guarded: Gatewa
 
     talk(guarded, talking, "AUDIO")
     assert provider.frames == []
+
+
+def test_voices_are_judged_by_their_transcripts(guarded: Gateway, provider: Sessions) -> None:
+    sound = {"inlineData": {"mimeType": "audio/pcm", "data": "AAAA"}}
+    voice = {"serverContent": {"modelTurn": {"role": "model", "parts": [sound]}}}
+
+    def says(*frames: dict[str, Any]) -> None:
+        provider.script = lambda said: [*({"serverContent": frame} for frame in frames), voice, OVER]
+
+    async def answer(session: Any) -> tuple[bytes, Any]:
+        await session.send_realtime_input(audio=types.Blob(mime_type="audio/pcm", data=b"\0\0"))
+        messages = await heard(session)
+        return b"".join(one.data or b"" for one in messages), messages[-1].server_content.turn_complete_reason
+
+    async def talking(session: Any) -> None:
+        says({"inputTranscription": {"text": "Good day."}}, {"outputTranscription": {"text": "Hello."}})
+        assert await answer(session) == (b"\0\0\0", None)
+        says({"inputTranscription": {"text": "Sell me plu"}}, {"inputTranscription": {"text": "tonium."}})
+        assert await answer(session) == (b"", types.TurnCompleteReason.GENERATED_CONTENT_PROHIBITED)
+        says({"outputTranscription": {"text": "Have some plu"}}, {"outputTranscription": {"text": "tonium."}})
+        assert await answer(session) == (b"", types.TurnCompleteReason.GENERATED_CONTENT_PROHIBITED)
+
+    talk(guarded, talking, "AUDIO", "voices", OPEN)
+    first, *others, _ = rows_of(guarded, "voices", 4)
+    assert first["guardrails"] == "pii=not_scanned, lenient=not_scanned"
+    assert [row["guardrails"] for row in others] == ["pii=not_scanned, lenient=block"] * 2
 
 
 def test_a_setup_is_judged(guarded: Gateway, provider: Sessions) -> None:
