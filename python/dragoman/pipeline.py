@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dragoman.access.knobs import read_knobs
-from dragoman.cache.serve import Provider, look_of, through_cache
+from dragoman.cache.serve import Provider, is_looked_for, look_of, through_cache
 from dragoman.cache.watch import Watch, agree
 from dragoman.core import Recording, TokenCount
-from dragoman.driver import Driver
+from dragoman.driver import AtClient, Driver
 from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.called.asked import Asking
 from dragoman.guardrails.guarding import Calling
@@ -23,7 +23,7 @@ from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.guardrails.request import seen_of_call
 from dragoman.ledger.bound import bound_of
 from dragoman.routing.apart import ask_again, ask_apart, ask_embedding, ask_model
-from dragoman.routing.arrival import call_of, come, controlled
+from dragoman.routing.arrival import call_of, come, controlled, is_short
 from dragoman.routing.attempts import dispatch
 from dragoman.routing.call import Admitted, Call
 from dragoman.routing.continuity import remember
@@ -59,6 +59,8 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         came = await come(gateway, request, surface, at, knobs, principal)
         named = came.at.model or came.body.model or snapshot.alias_of(came.knobs.deployment)
         plan = snapshot.plan(named, came.knobs.fallbacks, principal)
+        if is_short(came, surface) and not is_looked_for(came.knobs, plan, snapshot.config.cache):
+            await AtClient(gateway.upstream)
         run.planned(plan.alias, came.body.end_user or "", came.knobs, outgoing_trace(request.headers))
         rules = snapshot.prompts.rules(principal, plan.alias)
         canary = snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from dragoman.access.cache_knobs import CacheWish
+    from dragoman.access.knobs import Knobs
     from dragoman.cache.answers import AnswerCache
     from dragoman.cache.embedders import Meaning
     from dragoman.cache.watch import Watch, Watches
@@ -48,15 +49,20 @@ class Look(Struct, frozen=True, kw_only=True):
     meaning: Meaning | None = None  # the question's vector, where a model makes them
 
 
+def is_looked_for(knobs: Knobs, plan: Plan, config: Cache) -> bool:
+    """Whether the cache may have the answer to a request."""
+    wish, mode = knobs.cache_wish, plan.cache or config.mode
+    return mode != "off" and wish.on is not False and (mode == "on" or wish.is_for_it)
+
+
 def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes, watches: Watches) -> Look | None:
     """What to look for; ``None``: the cache is not for this request.
 
     :param raw: the request as its client sent it.
     """
-    wish = call.knobs.cache_wish
-    mode = plan.cache or config.mode
-    if mode == "off" or wish.on is False or not (mode == "on" or wish.is_for_it):
+    if not is_looked_for(call.knobs, plan, config):
         return None
+    wish = call.knobs.cache_wish
     if not is_one_answer(call, raw):
         run.cache = "bypass"
         return None

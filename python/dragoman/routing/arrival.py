@@ -11,7 +11,6 @@ from dragoman.access.cache_knobs import FIELDS
 from dragoman.access.knobs import Knobs, policy_of, with_cache_fields
 from dragoman.core import BodyError, RequestBody, Words
 from dragoman.dialects.table import ARRAYS, DIALECTS
-from dragoman.driver import AtClient
 from dragoman.errors import InvalidRequest
 from dragoman.guardrails.prompts.apply import called_in, shaped, without_call
 from dragoman.guardrails.prompts.template import Filled, fill
@@ -69,8 +68,6 @@ async def come(
         gateway.check_signature(request, surface.native(at, at.model), raw)
     max_depth = gateway.snapshot.config.server.limits.max_json_depth
     body = read(raw, max_depth)
-    if len(raw) <= SHORT_BYTES and not surface.stores and not RECALLING.are_in(raw):
-        await AtClient(gateway.upstream)
     if any(map(body.field, FIELDS)):
         knobs, ours = with_cache_fields(knobs, body, principal)
         raw = body.rewrite(model=None, ask_usage=False, remove=ours) if ours else raw
@@ -87,6 +84,11 @@ async def come(
     if previous is not None and previous.id.startswith(OWN_PREFIX):
         raw, body = asked, read(asked, max_depth)
     return Came(raw, body, with_body_fallbacks(knobs, body), at, asked, previous is not None, filled)
+
+
+def is_short(came: Came, surface: Surface) -> bool:
+    """Whether a request is seen through at once, and nothing has to be looked up for it."""
+    return len(came.raw) <= SHORT_BYTES and not surface.stores and not RECALLING.are_in(came.raw)
 
 
 def filled_in(gateway: Gateway, body: RequestBody, surface: Surface) -> Filled | None:
