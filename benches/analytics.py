@@ -24,6 +24,7 @@ from dragoman.config.schema import Store as Settings
 from dragoman.core import Quantiles
 from dragoman.store.engine import Store, open_store
 from dragoman.store.tables import usage_rollups, usage_series
+from dragoman.usage.batch import batch_of
 from dragoman.usage.cells import DAY_S, END_USER, HOUR_S, MINUTE_S, SERIES, TAG, Series, start_of
 from dragoman.usage.forms import tell_usage
 from dragoman.usage.insert import RowInsert
@@ -156,7 +157,7 @@ def rows(chance: random.Random, series: list[Series], count: int, since_ms: int,
 def write(store: Store, found: list[UsageRow]) -> None:
     """Insert rows alone."""
     with store.engine.begin() as connection:
-        RowInsert(store.engine.dialect)(connection, found)
+        RowInsert(store.engine.dialect)(connection, batch_of(found))
 
 
 def fill(store: Store, traffic: Traffic) -> None:
@@ -263,9 +264,10 @@ def written(series: list[Series], *, named: bool) -> dict[str, float]:
             for turn, batch in enumerate(batches):
                 begun_s = time.thread_time() if turn == 4 else begun_s
                 with store.engine.begin() as connection:
-                    insert(connection, batch)
+                    read = batch_of(batch)
+                    insert(connection, read)
                     if name == "with rollups":
-                        rollup.add(connection, batch)
+                        rollup.add(connection, read)
             taken[f"{name}, us"] = round((time.thread_time() - begun_s) / 512 / (len(batches) - 4) * 1e6, 1)
             store.close()
     return taken

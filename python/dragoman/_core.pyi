@@ -60,6 +60,7 @@ __all__ = [
     "Unmasker",
     "Upstream",
     "Usage",
+    "UsageBatch",
     "VectorIndex",
     "Words",
     "audit_prove",
@@ -1334,6 +1335,40 @@ class Quantiles:
     @property
     def count(self) -> int:
         """How many values there are."""
+
+@final
+class UsageBatch:
+    """Rows of usage that are written together, read once: for their table, and for what they come to.
+
+    Rows of one minute and under the same names are added up as one *group*, which has a place among ``groups``.
+
+    :param fields: the names of a row's values: those of ``usage.row.UsageRow``.
+    :param rows: the values of each: strings, whole numbers, floats.
+    :raises ValueError: a field is missing.
+    :raises TypeError: a value is of another type.
+    :raises OverflowError: a number has more than 64 bits.
+    """
+
+    def __new__(cls, fields: tuple[str, ...], rows: list[tuple[object, ...]]) -> Self: ...
+    @property
+    def rows(self) -> list[tuple[object, ...]]: ...
+    @property
+    def varying(self) -> frozenset[int]:
+        """The places of fields in which not all rows have the same."""
+    @property
+    def groups(self) -> list[tuple[int, str, str, str, str, str, str, str, str, str, str, str]]:
+        """What groups are told apart by, in the order in which they first came: when the minute begins (Unix
+        milliseconds), organisation, team, user, app, key_id, alias, provider, model, tags, end_user, run."""
+    def values(self, once: list[int], each: list[int], first: int, count: int) -> tuple[object, ...]:
+        """Of ``count`` rows from ``first`` on: what the first has in some fields, then what each has in others."""
+    def cell(self, members: list[int], stored: tuple[int | bytes, ...] | None) -> tuple[int | bytes, ...]:
+        """Add up groups, by their places, and what is stored already: the columns of ``usage_rollups`` after its key.
+
+        A figure goes to 2**63 - 1 at most, and a row adds 10**15 to it at most. A sketch that is damaged begins anew.
+
+        :raises ValueError: there is no such group, or what is stored is no cell.
+        """
+    def __len__(self) -> int: ...
 
 # Limits and budgets -----------------------------------------------------------------------------------------------
 

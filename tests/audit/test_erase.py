@@ -14,6 +14,7 @@ from dragoman.store.engine import Store
 from dragoman.store.meta import read_meta
 from dragoman.store.responses import Responses
 from dragoman.store.tables import usage, usage_rollups
+from dragoman.usage.batch import batch_of
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.question import Question
 from dragoman.usage.report import report_usage
@@ -47,7 +48,7 @@ def test_what_is_left_is_what_it_cost(store: Store, subjects: Subjects, contents
         row(3, organisation="other", end_user="eve"),
     ]
     with store.engine.begin() as connection:
-        RowInsert(store.engine.dialect)(connection, rows)
+        RowInsert(store.engine.dialect)(connection, batch_of(rows))
     (store.directory / SAVED_ANSWERS).write_bytes(b"answers")
     done = eraser.erase(EVE, now_ms=NOW_MS)
     assert done == (eve.pseudonym, 1, 2, 0)

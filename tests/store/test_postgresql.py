@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, inspect, select
+from sqlalchemy import Connection, func, insert, inspect, select
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect
@@ -35,10 +36,14 @@ from dragoman.ledger.book import Asker, Book
 from dragoman.ledger.figures import Figures
 from dragoman.store.engine import Store, open_store
 from dragoman.store.limits import list_figures, list_limits, remove_limit, set_limit
+from dragoman.store.meta import read_meta
 from dragoman.store.migrate import run_migrations
+from dragoman.store.postgresql import copy_rows
 from dragoman.store.prompts import add_prompt, list_prompts, remove_prompt
 from dragoman.store.tables import REVISION, usage
 from dragoman.store.transfer import copy_database
+from dragoman.usage.batch import batch_of
+from dragoman.usage.insert import RowInsert
 from dragoman.usage.report import Question, report_usage
 from dragoman.usage.rollup import DAY_MS, forget_end_user, prune, prune_minutes
 from dragoman.usage.row import UsageRow
@@ -171,6 +176,50 @@ def test_usage(store: Store, tmp_path: Path) -> None:
     found = find_row(store.engine, "req_9")
     assert found is not None
     assert found.cost_nanousd == 9
+
+
+def test_rows_are_stored_as_they_are_by_copy_too(store: Store) -> None:
+    chance = random.Random(5)
+    texts = ["\\.", "\\N", "tab\t, line\n and\r\\", "'; DROP TABLE usage; --", "%s", '"', "😀\u2028", "a" * 100_000]
+    rows = traffic.rows(chance, 300) + [traffic.with_names(traffic.rows(chance, 1)[0], metadata=text) for text in texts]
+    with store.engine.begin() as connection:
+        RowInsert(store.engine.dialect)(connection, batch_of(rows))
+        RowInsert(store.engine.dialect)(connection, batch_of([]))
+    assert traffic.stored_rows(store.engine) == rows
+
+
+def test_what_copy_refuses_is_told_as_of_any_statement(store: Store) -> None:
+    copy = "COPY meta (name, value) FROM STDIN"
+    refused: list[tuple[list[tuple[object, ...]], type[DBAPIError]]] = [
+        ([("a", "b"), ("a", "c")], IntegrityError),
+        ([("a", None)], IntegrityError),
+        ([("a", "nul \0")], DataError),
+        ([("a", "b", "c")], DataError),
+    ]
+    for rows, error in refused:
+        with pytest.raises(error) as caught, store.engine.begin() as connection:
+            copy_rows(connection, copy, rows)
+        assert not caught.value.connection_invalidated
+    with pytest.raises(UnicodeEncodeError), store.engine.begin() as connection:
+        copy_rows(connection, copy, [("a", "\ud800")])
+    with store.engine.begin() as connection:
+        assert read_meta(connection, "a") == ""
+        copy_rows(connection, copy, [("a", "b")])
+        assert read_meta(connection, "a") == "b"
+
+
+def test_a_connection_that_is_lost_at_a_copy_is_not_used_again(store: Store) -> None:
+    def backend(connection: Connection) -> int:
+        return int(connection.execute(select(func.pg_backend_pid())).scalar_one())
+
+    with pytest.raises(OperationalError), store.engine.connect() as connection:
+        lost = backend(connection)
+        with store.engine.begin() as other:
+            other.execute(select(func.pg_terminate_backend(lost)))
+        copy_rows(connection, "COPY meta (name, value) FROM STDIN", [("a", "b")])
+    with store.engine.connect() as connection:
+        assert backend(connection) != lost
+        assert read_meta(connection, "a") == ""
 
 
 def test_rollups_and_any_question_about_them(store: Store, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dragoman.config.schema import Store as Settings
 from dragoman.store.engine import Store
 from dragoman.store.tables import erasures as table
 from dragoman.store.tables import usage, usage_rollups
+from dragoman.usage.batch import batch_of
 from dragoman.usage.erasures import KEPT_MS, Erasures, tenant_of, tenants_within
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.rollup import be_alone
@@ -115,6 +116,6 @@ def test_whose_a_row_is(store: Store, make_row: MakeRow) -> None:
     places = [("o", "t", "k"), ("", "t", "k"), ("", "", "k"), ("", "", "")]
     rows = [make_row(organisation=one, team=two, key_id=three) for one, two, three in places]
     with store.engine.begin() as connection:
-        RowInsert(store.engine.dialect)(connection, rows)
+        RowInsert(store.engine.dialect)(connection, batch_of(rows))
         found = connection.execute(select(tenant_of(usage)).order_by(usage.c.id)).scalars().all()
     assert found == ["o", "t", "k", ""]

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from dragoman.store.engine import Store
 from dragoman.store.tables import usage
+from dragoman.usage.batch import batch_of
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.retention import MAX_DRIFT_S, ROWS_A_BATCH, Retention, delete_before
 from dragoman.usage.row import UsageRow
@@ -37,7 +38,7 @@ def test_the_oldest_go_first_in_batches_and_the_cutoff_stays(store: Store, make_
     count = ROWS_A_BATCH + 500
     rows = [make_row(started_at_ms=number) for number in reversed(range(count + 10))]
     with store.engine.begin() as connection:
-        RowInsert(store.engine.dialect)(connection, rows)
+        RowInsert(store.engine.dialect)(connection, batch_of(rows))
     deleted = []
     while not deleted or deleted[-1]:
         with store.engine.begin() as connection:

@@ -12,6 +12,7 @@ from dragoman.errors import StoreError
 from dragoman.store.engine import Store
 from dragoman.store.tables import usage_rollups, usage_series
 from dragoman.usage import rollup
+from dragoman.usage.batch import batch_of
 from dragoman.usage.cells import DAY_S, HOUR_S, MINUTE_S
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.question import Question
@@ -53,8 +54,8 @@ def test_what_is_undone_with_its_transaction_is_not_counted(store: Store, make_r
     kept = Rollup(store.engine.dialect)
     rows = [make_row(tags="a", end_user="e") for _ in range(3)]
     with store.engine.connect() as connection:
-        RowInsert(store.engine.dialect)(connection, rows)
-        kept.add(connection, rows)
+        RowInsert(store.engine.dialect)(connection, batch_of(rows))
+        kept.add(connection, batch_of(rows))
         connection.rollback()
     assert_rolled(store.engine)
     write(store.engine, rows, rollup=kept)
@@ -67,7 +68,7 @@ def test_what_is_undone_takes_no_room(store: Store, make_row: MakeRow, monkeypat
     row = make_row(end_user="e")
     for _ in range(3):
         with store.engine.connect() as connection:
-            kept.add(connection, [row])
+            kept.add(connection, batch_of([row]))
             connection.rollback()
         kept.undone()
     write(store.engine, [row], rollup=kept)
@@ -76,7 +77,7 @@ def test_what_is_undone_takes_no_room(store: Store, make_row: MakeRow, monkeypat
 
 def test_nothing_is_counted_of_nothing(store: Store) -> None:
     with store.engine.begin() as connection:
-        Rollup(store.engine.dialect).add(connection, [])
+        Rollup(store.engine.dialect).add(connection, batch_of([]))
     assert_rolled(store.engine)
 
 

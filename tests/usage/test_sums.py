@@ -3,45 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.usage.traffic import counts_of
 
 from dragoman.usage.row import UsageRow
-from dragoman.usage.sums import COUNTED, LARGEST_ADDED, Groups, Sums, counts_of, dollars
+from dragoman.usage.sums import Groups, Sums, dollars
 
 MakeRow = Callable[..., UsageRow]
-
-
-def counted(row: UsageRow) -> dict[str, int]:
-    return dict(zip(COUNTED, counts_of(row), strict=True))
-
-
-def test_every_kind_of_token_is_counted(make_row: MakeRow) -> None:
-    kinds = [name for name in UsageRow.__struct_fields__ if name.endswith("_tokens")]
-    row = make_row(**{name: number for number, name in enumerate(kinds, 1)})
-    assert {name: counted(row)[name] for name in kinds} == {name: number for number, name in enumerate(kinds, 1)}
-    assert set(kinds) == {name for name in COUNTED if name.endswith("_tokens")} - {"saved_tokens"}
-
-
-@pytest.mark.parametrize(
-    ("fields", "name", "count"),
-    [
-        ({}, "requests", 1),
-        ({"status": 399}, "errors", 0),
-        ({"status": 400}, "errors", 1),
-        ({"error_code": "upstream_cut"}, "errors", 1),
-        ({"cost_nanousd": 7}, "cost_nanousd", 7),
-        ({"cost_nanousd": None, "input_tokens": 1}, "unpriced", 1),
-        ({"cost_nanousd": None}, "unpriced", 0),
-        ({"cost_nanousd": 0, "input_tokens": 1}, "unpriced", 0),
-        ({"usage_source": "cache", "input_tokens": 2, "output_tokens": 3}, "saved_tokens", 5),
-        ({"usage_source": "provider", "input_tokens": 2}, "saved_tokens", 0),
-        ({"total_ms": 1.0019}, "total_us", 1001),
-        ({"total_ms": float("inf")}, "total_us", LARGEST_ADDED),
-        ({"input_tokens": 2**63 - 1}, "input_tokens", LARGEST_ADDED),
-        ({"input_tokens": -(2**63)}, "input_tokens", -LARGEST_ADDED),
-    ],
-)
-def test_a_row_counts(make_row: MakeRow, fields: dict[str, object], name: str, count: int) -> None:
-    assert counted(make_row(**fields))[name] == count
 
 
 def test_sums_add_up_and_are_told(make_row: MakeRow) -> None:

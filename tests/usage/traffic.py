@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,12 +13,13 @@ from sqlalchemy import Engine, select
 
 from dragoman.core import Quantiles
 from dragoman.store.tables import usage, usage_rollups, usage_series
-from dragoman.usage.cells import MINUTE_S, added_up, cells_of, names_of, series_of
+from dragoman.usage.batch import batch_of
+from dragoman.usage.cells import DAY_S, HOUR_S, MINUTE_S, SERIES, Alike, Place, names_of, series_of, start_of
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.question import EVERYBODY, FILTERS, TIME_STEPS_S, Question, Scope
 from dragoman.usage.rollup import Rollup, be_alone, minutes_from_ms
 from dragoman.usage.row import UsageRow
-from dragoman.usage.sums import COUNTED, Group, Report, Sums, counts_of
+from dragoman.usage.sums import COUNTED, LARGEST_ADDED, Group, Report, Sums
 
 BEGIN_MS = int(datetime(2026, 11, 20, 22, 30, tzinfo=UTC).timestamp() * 1000)
 SPAN_MS = 60 * 3_600_000
@@ -98,8 +100,9 @@ def write(engine: Engine, rows: Sequence[UsageRow], *, rollup: Rollup | None = N
     """Write rows as one batch of the usage writer is."""
     with engine.begin() as connection:
         be_alone(connection)
-        RowInsert(engine.dialect)(connection, rows)
-        (rollup or Rollup(engine.dialect)).add(connection, rows)
+        batch = batch_of(rows)
+        RowInsert(engine.dialect)(connection, batch)
+        (rollup or Rollup(engine.dialect)).add(connection, batch)
 
 
 def answer(rows: Sequence[UsageRow], asked: Question) -> Report:
@@ -148,6 +151,48 @@ def _sum(rows: Sequence[UsageRow]) -> Sums:
     return sums
 
 
+def counts_of(row: UsageRow) -> list[int]:
+    """What a row adds, in the order of ``COUNTED``."""
+    tokens = row.input_tokens + row.output_tokens
+    is_hit = row.usage_source == "cache"
+    special = {
+        "requests": 1,
+        "errors": row.status >= 400 or row.error_code != "",
+        "cost_nanousd": row.cost_nanousd or 0,
+        "unpriced": row.cost_nanousd is None and tokens > 0,
+        "hits": is_hit,
+        "saved_tokens": tokens if is_hit else 0,
+        "total_us": math.floor(min(row.total_ms * 1000, LARGEST_ADDED)),
+    }
+    counts = [int(special[name] if name in special else getattr(row, name)) for name in COUNTED]
+    return [max(-LARGEST_ADDED, min(LARGEST_ADDED, count)) for count in counts]
+
+
+def alike_of(row: UsageRow) -> Alike:
+    """What a row has in common with others of its group."""
+    names = {name: getattr(row, name) for name in Alike._fields[1:]}
+    return Alike(minute_ms=start_of(row.started_at_ms, MINUTE_S), **names)
+
+
+def cells_of_rows(rows: Sequence[UsageRow]) -> dict[Place, list[UsageRow]]:
+    """The rows of each cell. For rows within the bounds."""
+    cells: dict[Place, list[UsageRow]] = {}
+    for row in rows:
+        alike = alike_of(row)
+        kinds = [(step_s, SERIES, "") for step_s in (MINUTE_S, HOUR_S, DAY_S)]
+        kinds += [(step_s, kind, name) for step_s in (HOUR_S, DAY_S) for kind, name in names_of(alike)]
+        for step_s, kind, name in kinds:
+            place = Place(step_s, kind, start_of(row.started_at_ms, step_s), series_of(alike).id, name)
+            cells.setdefault(place, []).append(row)
+    return cells
+
+
+def columns_of(rows: Sequence[UsageRow]) -> tuple[int | bytes, ...]:
+    """What a cell of rows says, in the order of its columns."""
+    sums = _sum(rows)
+    return *(getattr(sums, name) for name in COUNTED), sums.latency.encoded(), sums.first_token.encoded()
+
+
 def told(report: Report) -> tuple[dict[tuple[str, ...], object], object]:
     """Everything of a report, to compare."""
 
@@ -167,10 +212,7 @@ def stored_rows(engine: Engine) -> list[UsageRow]:
 
 def assert_rolled(engine: Engine) -> None:
     """Every cell is the sum of its rows, to the byte, and there is none without rows. For rows within the bounds."""
-    expected = {
-        tuple(place): added_up(some, None)
-        for place, some in cells_of((row, series_of(row).id, names_of(row)) for row in stored_rows(engine)).items()
-    }
+    expected = {tuple(place): columns_of(rows) for place, rows in cells_of_rows(stored_rows(engine)).items()}
     with engine.connect() as connection:
         begin_ms = minutes_from_ms(connection)
         found = {tuple(row[:5]): tuple(row[5:]) for row in connection.execute(select(usage_rollups))}

@@ -8,20 +8,18 @@ What clients name (tags, end users, runs) would multiply that. Each of the three
 and the day: one for each name in each series. A row that has several tags counts in several cells of that kind, and
 once in its series; a row that has none costs nothing more, for a series tells whether its rows have names, and those
 without are found there.
+
+Rows that count in the same cells are alike, and are added up once (``core.UsageBatch``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
-
-from dragoman.core import Quantiles
-from dragoman.usage.row import UsageRow
-from dragoman.usage.sums import LARGEST_SUM, counts_of
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 STEPS_S = (DAY_S, HOUR_S, MINUTE_S)
@@ -32,6 +30,23 @@ MAX_NAME_CHARS = 256  # longer ones are counted together
 NAMED_KINDS = {"tag": TAG, "end_user": END_USER, "run": RUN}
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class Alike(NamedTuple):
+    """What rows have in common that are added up as one: a group of ``core.UsageBatch``."""
+
+    minute_ms: int
+    organisation: str
+    team: str
+    user: str
+    app: str
+    key_id: str
+    alias: str
+    provider: str
+    model: str
+    tags: str
+    end_user: str
+    run: str
 
 
 class Series(NamedTuple):
@@ -60,30 +75,19 @@ class Series(NamedTuple):
         return self._replace(alias="", provider="", model="", folded=True)
 
 
-def series_of(row: UsageRow) -> Series:
-    """The series that a row counts in."""
-    return Series(
-        row.organisation,
-        row.team,
-        row.user,
-        row.app,
-        row.key_id,
-        row.alias,
-        row.provider,
-        row.model,
-        bool(row.tags),
-        bool(row.end_user),
-        bool(row.run),
-    )
+def series_of(alike: Alike) -> Series:
+    """The series that rows count in."""
+    return Series(*alike[1:9], bool(alike.tags), bool(alike.end_user), bool(alike.run))
 
 
-def names_of(row: UsageRow) -> list[tuple[int, str]]:
-    """The names that a row counts under, with their kinds."""
-    names = [(TAG, tag) for tag in row.tags.split(",")] if row.tags else []
-    if row.end_user:
-        names.append((END_USER, row.end_user))
-    if row.run:
-        names.append((RUN, row.run))
+def names_of(alike: Alike) -> list[tuple[int, str]]:
+    """The names that rows count under, with their kinds."""
+    tags, end_user, run = alike[-3:]
+    names = [(TAG, tag) for tag in tags.split(",")] if tags else []
+    if end_user:
+        names.append((END_USER, end_user))
+    if run:
+        names.append((RUN, run))
     # A name is part of a key, of which PostgreSQL takes 2,700 bytes.
     return list(dict.fromkeys((kind, name) if len(name) <= MAX_NAME_CHARS else (-kind, "") for kind, name in names))
 
@@ -109,74 +113,22 @@ def start_of(at_ms: int, step_s: int) -> int:
 
 
 Columns = tuple[int | bytes, ...]
+# The groups of each cell, by their places in a batch.
+Cells = dict[Place, list[int]]
 
 
-class Counted:
-    """What a row adds to each cell that it counts in."""
-
-    __slots__ = ("_alone", "counts", "first_token_ms", "total_ms")
-
-    def __init__(self, row: UsageRow) -> None:
-        self.counts = counts_of(row)
-        self.total_ms = row.total_ms
-        self.first_token_ms = row.first_token_ms
-        self._alone: Columns | None = None
-
-    def alone(self) -> Columns:
-        """The columns of a cell that has no other row. A row with names is alone in several, so it is kept."""
-        if self._alone is None:
-            first_ms = [] if self.first_token_ms is None else [self.first_token_ms]
-            self._alone = (*self.counts, _sketch(b"", [self.total_ms]), _sketch(b"", first_ms))
-        return self._alone
-
-
-# The rows of each cell: shared between a minute, its hour and its day, which costs less than to add up three times.
-Cells = dict[Place, list[Counted]]
-
-
-def cells_of(rows: Iterable[tuple[UsageRow, int, list[tuple[int, str]]]]) -> Cells:
-    """The cells that rows count in, each row given with the number of its series and its names, bounded as they are."""
-    minutes: defaultdict[tuple[int, int], list[Counted]] = defaultdict(list)
-    hours: defaultdict[Place, list[Counted]] = defaultdict(list)
-    days: defaultdict[Place, list[Counted]] = defaultdict(list)
-    for row, series, names in rows:
-        counted = Counted(row)
-        minutes[row.started_at_ms // (MINUTE_S * 1000), series].append(counted)
+def cells_of(groups: Iterable[tuple[Alike, int, list[tuple[int, str]]]]) -> Cells:
+    """The cells that rows count in, given what each group has in common, the number of its series, and its names,
+    bounded as they are."""
+    minutes: defaultdict[Place, list[int]] = defaultdict(list)
+    hours: defaultdict[Place, list[int]] = defaultdict(list)
+    days: defaultdict[Place, list[int]] = defaultdict(list)
+    for member, (alike, series, names) in enumerate(groups):
+        minutes[Place(MINUTE_S, SERIES, alike.minute_ms, series, "")].append(member)
         for kind, name in names:
-            hours[Place(HOUR_S, kind, start_of(row.started_at_ms, HOUR_S), series, name)].append(counted)
-    cells = {
-        Place(MINUTE_S, SERIES, minute * MINUTE_S * 1000, series, ""): counted
-        for (minute, series), counted in minutes.items()
-    }
-    for place, some in cells.items():
-        hours[place.within(HOUR_S)] += some
-    for place, some in hours.items():
-        days[place.within(DAY_S)] += some
-    return cells | hours | days
-
-
-def added_up(rows: Sequence[Counted], stored: Columns | None) -> Columns:
-    """The columns of a cell, in their order: what is stored of it already, if anything, and rows that are not."""
-    if stored is None and len(rows) == 1:
-        return rows[0].alone()
-    parts: list[tuple[int, ...]] = [row.counts for row in rows]
-    latency = first_token = b""
-    if stored is not None:
-        *counts, latency, first_token = stored  # type: ignore[assignment]
-        parts.append(tuple(counts))  # type: ignore[arg-type]
-    total = tuple(map(sum, zip(*parts, strict=True)))
-    if max(total) > LARGEST_SUM or min(total) < -LARGEST_SUM:
-        total = tuple(max(-LARGEST_SUM, min(LARGEST_SUM, count)) for count in total)
-    first_ms = [row.first_token_ms for row in rows if row.first_token_ms is not None]
-    return *total, _sketch(latency, [row.total_ms for row in rows]), _sketch(first_token, first_ms)
-
-
-def _sketch(stored: bytes, values_ms: list[float]) -> bytes:
-    if not values_ms:
-        return stored
-    try:
-        sketch = Quantiles(stored)
-    except ValueError:  # damaged on disk: percentiles of this cell begin anew, and its costs go on being counted
-        sketch = Quantiles()
-    sketch.extend(values_ms)
-    return sketch.encoded()
+            hours[Place(HOUR_S, kind, start_of(alike.minute_ms, HOUR_S), series, name)].append(member)
+    for place, members in minutes.items():
+        hours[place.within(HOUR_S)] += members
+    for place, members in hours.items():
+        days[place.within(DAY_S)] += members
+    return minutes | hours | days

@@ -18,6 +18,7 @@ from dragoman.usage.row import UsageRow
 
 # No row waits for longer.
 KEPT_MS = 400 * 86_400_000
+_LATEST = select(func.max(erasures.c.at_ms))
 
 
 class Erasures:
@@ -44,7 +45,7 @@ class Erasures:
 
     def applied(self, connection: Connection, rows: list[UsageRow]) -> list[UsageRow]:
         """The rows as they may be written."""
-        latest_ms = connection.execute(select(func.max(erasures.c.at_ms))).scalar()
+        latest_ms = connection.execute(_LATEST).scalar()
         if latest_ms is None or all(row.started_at_ms > latest_ms for row in rows):
             return rows
         orders = self.orders(connection)

@@ -115,7 +115,7 @@ def _class(time_ms: ColumnElement[float]) -> ColumnElement[int]:
 
 
 def _figures() -> dict[str, ColumnElement[Any]]:
-    """The sums; ``sums.counts_of`` says the same of one row."""
+    """The sums; ``core.UsageBatch`` says the same of one row."""
     columns = usage.c
     tokens = _bounded(columns.input_tokens) + _bounded(columns.output_tokens)
     is_hit = columns.usage_source == "cache"

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Dialect, and_, delete, func, select, update
 
+from dragoman.core import UsageBatch
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.sqlite import begin_write
 from dragoman.store.tables import usage_rollups, usage_series
@@ -29,23 +30,22 @@ from dragoman.usage.cells import (
     MINUTE_S,
     NAMED_KINDS,
     SERIES,
+    Alike,
     Columns,
     Place,
     Series,
-    added_up,
     cells_of,
     names_of,
     series_of,
     start_of,
 )
 from dragoman.usage.erasures import tenant_of
-from dragoman.usage.row import UsageRow
 
 SERIES_A_DAY = 1_000
 NAMES_A_DAY = 10_000
 MINUTES_KEPT_DAYS = 3
 DAY_MS = DAY_S * 1000
-ROWS_A_STATEMENT = (32, 8, 1)
+ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)
 _MINUTES_FROM = "usage_minutes_from_ms"
 _LOCK = 0x647261676F7573  # PostgreSQL's, for the length of a transaction
 _DAYS_REMEMBERED = 64  # of each kind of cells: how many entries every key has
@@ -90,15 +90,15 @@ class Rollup:
         )
         self._entries: dict[tuple[int, int], dict[str, int]] = {}
 
-    def add(self, connection: Connection, rows: Sequence[UsageRow]) -> None:
+    def add(self, connection: Connection, batch: UsageBatch) -> None:
         """Count rows that are written in the same transaction, which is alone."""
-        if not rows:
+        if not batch:
             return
         stored: Stored = {}
-        cells = cells_of(self._bounded(connection, rows, stored))
+        cells = cells_of(self._bounded(connection, [Alike._make(group) for group in batch.groups], stored))
         # What has no day has no hour and no minute either.
         self._read(connection, (at for at in cells if at not in stored and stored.get(at.within(DAY_S), True)), stored)
-        changed = [(*place, *added_up(counted, stored.get(place))) for place, counted in cells.items()]
+        changed = [(*place, *batch.cell(members, stored.get(place))) for place, members in cells.items()]
         for statement, part in _batches(self._writes, changed):
             connection.exec_driver_sql(statement, _flat(part))
 
@@ -115,10 +115,10 @@ class Rollup:
                 stored[Place._make(row[:width])] = row[width:]
 
     def _bounded(
-        self, connection: Connection, rows: Sequence[UsageRow], stored: Stored
-    ) -> Iterable[tuple[UsageRow, int, list[tuple[int, str]]]]:
-        """Each row, with its series and names as far as there is room for them on that day. Writes new series down."""
-        all_series = [(start_of(row.started_at_ms, DAY_S), series_of(row)) for row in rows]
+        self, connection: Connection, groups: Sequence[Alike], stored: Stored
+    ) -> Iterable[tuple[Alike, int, list[tuple[int, str]]]]:
+        """Each group, with its series and names as far as there is room for them that day. Writes new series down."""
+        all_series = [(start_of(alike.minute_ms, DAY_S), series_of(alike)) for alike in groups]
         wanted = {one: Place(DAY_S, SERIES, one[0], one[1].id, "") for one in dict.fromkeys(all_series)}
         self._read(connection, wanted.values(), stored)
         new: dict[tuple[int, Series], None] = {}
@@ -132,10 +132,10 @@ class Rollup:
             new[day, series] = None
         self._introduce(connection, new)
         numbers = [wanted[one].series for one in all_series]
-        names = [names_of(row) for row in rows]
+        names = [names_of(alike) for alike in groups]
         if any(names):
             self._bound_names(connection, all_series, numbers, names, stored)
-        return zip(rows, numbers, names, strict=True)
+        return zip(groups, numbers, names, strict=True)
 
     def _bound_names(
         self,

@@ -1,19 +1,16 @@
-"""What requests come to: the figures that reports tell and rollups keep, and how a row counts in them."""
+"""What requests come to: the figures that reports tell and rollups keep. ``core.UsageBatch`` says what a row adds."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct, field
 
 from dragoman.core import Quantiles
-from dragoman.usage.row import UsageRow
 
 NANO = 1_000_000_000
 LARGEST_ADDED = 10**15  # a million dollars, in one request: one absurd figure of a provider must not overflow a sum
-LARGEST_SUM = 2**63 - 1
 
 
 class Sums(Struct, kw_only=True):
@@ -80,36 +77,6 @@ class Sums(Struct, kw_only=True):
 
 
 COUNTED = tuple(name for name in Sums.__struct_fields__ if name not in ("latency", "first_token"))
-
-
-def counts_of(row: UsageRow) -> tuple[int, ...]:
-    """What a row adds, in the order of ``COUNTED``. ``raw.py`` says the same in SQL."""
-    tokens = row.input_tokens + row.output_tokens
-    is_hit = row.usage_source == "cache"
-    counts = (
-        1,
-        1 if row.status >= 400 or row.error_code else 0,
-        row.input_tokens,
-        row.cached_input_tokens,
-        row.cache_write_tokens,
-        row.output_tokens,
-        row.reasoning_tokens,
-        row.audio_input_tokens,
-        row.audio_output_tokens,
-        row.cache_write_1h_tokens,
-        row.cached_audio_tokens,
-        row.image_input_tokens,
-        row.image_output_tokens,
-        row.cost_nanousd or 0,
-        1 if row.cost_nanousd is None and tokens > 0 else 0,
-        1 if is_hit else 0,
-        tokens if is_hit else 0,
-        row.saved_nanousd,
-        math.floor(min(row.total_ms * 1000, LARGEST_ADDED)),
-    )
-    if max(counts) > LARGEST_ADDED or min(counts) < -LARGEST_ADDED:
-        return tuple(max(-LARGEST_ADDED, min(LARGEST_ADDED, count)) for count in counts)
-    return counts
 
 
 def dollars(cost_nanousd: int) -> str:

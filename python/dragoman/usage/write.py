@@ -1,7 +1,7 @@
 """Takes usage rows from the event loop and writes them, without ever making it wait.
 
-``put`` appends to a queue in memory; one thread empties it every tenth of a second, in transactions of up to 512 rows,
-which bring the rollups up to date as well (``rollup.py``).
+``put`` appends to a queue in memory; one thread empties it every tenth of a second, in transactions of 1,024 rows at
+most, which bring the rollups up to date as well (``rollup.py``).
 So a ``kill -9`` loses what was put within the last tenth of a second or so, and nothing older; a power cut may lose
 the last transactions as well (``store/sqlite.py``); ``close`` loses nothing.
 
@@ -30,6 +30,7 @@ from dragoman.errors import StoreError, Uncertain
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.tables import meta, usage
 from dragoman.store.transaction import in_transaction
+from dragoman.usage.batch import batch_of
 from dragoman.usage.erasures import Erasures
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
@@ -37,7 +38,7 @@ from dragoman.usage.rollup import Rollup, be_alone, prune, prune_minutes
 from dragoman.usage.row import UsageRow
 from dragoman.usage.spool import Spool
 
-BATCH_ROWS = 512
+BATCH_ROWS = 1024
 TICK_S = 0.1
 SLOWEST_RETRY_S = 2.0
 RETENTION_EVERY_S = 3600.0
@@ -212,14 +213,16 @@ class UsageWriter:
         except Uncertain:
             self._in_doubt.update(row.request_id for row in rows)
             raise
-        self._in_doubt.difference_update(row.request_id for row in rows)
+        if self._in_doubt:
+            self._in_doubt.difference_update(row.request_id for row in rows)
         self.written += len(rows)
 
     def _add(self, connection: Connection, rows: list[UsageRow]) -> None:
         if self._erasures is not None:
             rows = self._erasures.applied(connection, rows)
-        self._insert(connection, rows)
-        self._rollup.add(connection, rows)
+        batch = batch_of(rows)
+        self._insert(connection, batch)
+        self._rollup.add(connection, batch)
 
     @staticmethod
     def _unwritten(connection: Connection, rows: list[UsageRow]) -> list[UsageRow]:

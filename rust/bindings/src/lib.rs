@@ -17,6 +17,7 @@ mod sealer;
 mod secret;
 mod tokens;
 mod upstream;
+mod usage;
 mod words;
 
 #[pymodule]
@@ -36,6 +37,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     secret::register(module)?;
     tokens::register(module)?;
     upstream::register(module)?;
+    usage::register(module)?;
     words::register(module)?;
     Ok(())
 }

@@ -15,4 +15,5 @@ pub mod nearest;
 pub mod quantiles;
 pub mod recording;
 mod sync;
+pub mod tally;
 pub mod tokens;

@@ -77,6 +77,11 @@ impl Quantiles {
         Ok(())
     }
 
+    /// Adds another.
+    pub fn include(&mut self, other: &Self) {
+        other.classes().for_each(|(class, times)| self.add_class(class, times));
+    }
+
     /// A class and its count, seven bits a byte, for each class that holds something, in order.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(2 * self.counts.len());

@@ -10,7 +10,18 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from dragoman.usage.cells import MINUTE_S, Columns, Place, Series, added_up, cells_of, names_of, series_of, start_of
+from dragoman.usage.batch import batch_of
+from dragoman.usage.cells import (
+    MINUTE_S,
+    Alike,
+    Columns,
+    Place,
+    Series,
+    cells_of,
+    names_of,
+    series_of,
+    start_of,
+)
 from dragoman.usage.row import UsageRow
 from dragoman.usage.sums import COUNTED
 
@@ -66,11 +77,13 @@ def _fill(connection: sa.Connection, rollups: sa.Table, series: sa.Table) -> Non
     newest_ms = None
     for rows in _rows(connection):
         newest_ms = rows[-1].started_at_ms
-        last_days |= {series_of(row): start_of(row.started_at_ms, 86_400) for row in rows}
-        counted = ((row, series_of(row).id, names_of(row)) for row in rows)
-        for place, some in cells_of(counted).items():
+        batch = batch_of(rows)
+        groups = [Alike._make(group) for group in batch.groups]
+        last_days |= {series_of(alike): start_of(alike.minute_ms, 86_400) for alike in groups}
+        counted = ((alike, series_of(alike).id, names_of(alike)) for alike in groups)
+        for place, members in cells_of(counted).items():
             if place.step_s != MINUTE_S:
-                unwritten[place] = added_up(some, unwritten.get(place))
+                unwritten[place] = batch.cell(members, unwritten.get(place))
         over = [place for place in unwritten if place.start_ms + place.step_s * 1000 <= newest_ms]
         _write(connection, rollups, {place: unwritten.pop(place) for place in over})
     _write(connection, rollups, unwritten)
