@@ -17,6 +17,7 @@ __all__ = [
     "AuditLog",
     "AuditProof",
     "AuditReport",
+    "AuditSalt",
     "Balancer",
     "Batch",
     "BodyError",
@@ -1694,6 +1695,12 @@ class AuditLog:
         :returns: ``False``: too much waits already, or with ``wake``, nothing can be written now.
         :raises ValueError: it is no line.
         """
+    def extend(self, records: list[bytes]) -> int:
+        """Hand several over that nobody waits for.
+
+        :returns: how many were not taken, since too much waits already.
+        :raises ValueError: one is no line; then none is taken.
+        """
     @property
     def written(self) -> int: ...
     @property
@@ -1709,6 +1716,14 @@ class AuditLog:
         """Why nothing can be written now."""
     def close(self) -> None:
         """Write what waits, and sign the last segment."""
+
+@final
+class AuditSalt:
+    """What tells texts apart in a log that does not say them: HMAC-SHA256 under a person's salt."""
+
+    def __new__(cls, salt: bytes) -> Self: ...
+    def digest(self, kind: bytes, text: bytes) -> str:
+        """What stands for a text of a kind: the first 16 bytes of ``HMAC(salt, kind || 0 || text)`` in hexadecimal."""
 
 @final
 class AuditReport:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from tests.audit.conftest import SEALING_KEY
 
-from dragoman.audit.subjects import FILE, MOST_REMEMBERED, Subjects
+from dragoman.audit.subjects import FILE, MOST_REMEMBERED, SECRET_BYTES, Subject, Subjects
 from dragoman.errors import StoreError
 
 
@@ -26,8 +26,11 @@ def test_no_secret_and_no_name_of_a_hash_is_in_the_file(subjects: Subjects, tmp_
     eve = subjects.of("acme", "eve")
     with subjects._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    both = subjects._read(("acme", "eve"))
+    assert both is not None
+    assert Subject("acme", "eve", both).pseudonym == eve.pseudonym
     content = (tmp_path / FILE).read_bytes()
-    assert eve._salt not in content
+    assert not any(secret in content for secret in (both[:SECRET_BYTES], both[SECRET_BYTES:]))
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
 
 

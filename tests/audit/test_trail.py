@@ -83,6 +83,22 @@ def test_what_is_lost_is_said_later(begin: Begin, tmp_path: Path) -> None:
     assert check_log(tmp_path / "audit", PUBLIC).lost == 3
 
 
+def test_several_records_at_once_are_each_kept_or_counted(begin: Begin, tmp_path: Path) -> None:
+    trail = begin(queue_bytes=1000)
+    while trail.figures["queued"]:
+        pass
+    some = [AuditRecord(kind="request", at_ms=1, alias=letter * 300) for letter in "abcd"]
+    trail.put(*some)
+    while trail.figures["queued"]:
+        pass
+    trail.put(AuditRecord(kind="request", at_ms=1))
+    trail.close()
+    found = records(tmp_path / "audit")
+    assert [one.alias[:1] for one in found] == ["", "a", "b", "", ""]
+    assert [one.detail for one in found[-2:]] == [{"lost": 2}, {}]
+    assert check_log(tmp_path / "audit", PUBLIC).faults == []
+
+
 def test_what_a_killed_process_left_is_signed_by_the_next(
     begin: Begin, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

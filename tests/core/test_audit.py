@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import pytest
 from dragoman.core import (
     AuditLog,
     AuditProof,
+    AuditSalt,
     audit_prove,
     audit_public_key,
     audit_recover,
@@ -50,6 +52,28 @@ def written(directory: Path, count: int, *, writer: str = "w", segment_records: 
 
 def faults(directory: Path, copies: Path | None = None) -> list[tuple[str, str]]:
     return audit_verify(directory, PUBLIC, copies, b"{").faults
+
+
+def test_what_stands_for_a_text_is_its_keyed_hash() -> None:
+    salt = AuditSalt(SEED)
+    for text in (b"", b"x", b"x" * 1000, b"x" * 100_000):
+        expected = hmac.digest(SEED, b"prompt\0" + text, "sha256").hex()[:32]
+        assert salt.digest(b"prompt", text) == expected
+    assert salt.digest(b"subject", b"x") != salt.digest(b"prompt", b"x") != AuditSalt(b"other").digest(b"prompt", b"x")
+
+
+def test_records_handed_over_together_are_those_handed_over_one_by_one(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path, "w", SEED, queue_bytes=10_000)
+    assert log.extend([]) == 0
+    with pytest.raises(ValueError, match="one line"):
+        log.extend([record(1), b"\n"])
+    assert log.extend([record(1), b"x" * 10_000, record(2)]) == 1
+    log.close()
+    assert log.extend([record(3), record(4)]) == 2
+    assert (log.written, log.dropped) == (2, 3)
+    ((_, path, _),) = audit_segments(tmp_path, "w")
+    assert [line for _, line in audit_scan(path, [])] == [record(1), record(2)]
+    assert faults(tmp_path) == []
 
 
 def test_a_log_verifies(tmp_path: Path) -> None:

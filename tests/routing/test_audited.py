@@ -25,6 +25,7 @@ from dragoman.errors import (
     UpstreamCut,
 )
 from dragoman.routing.audited import STRANGERS_A_SECOND, decision_of, rule_of
+from dragoman.usage.row import UsageRow
 
 CHAT = "/v1/chat/completions"
 
@@ -75,6 +76,38 @@ def test_a_request_s_record(serve: Serve, upstream: Upstream) -> None:
     assert (record.subject, record.prompt) == (eve.pseudonym, eve.fingerprint(chat_body(user="eve")))
     assert "eve" not in record.encoded().decode()
     assert "Hello there" not in record.encoded().decode()
+
+
+def test_a_record_says_of_each_field_what_the_row_does(serve: Serve, upstream: Upstream) -> None:
+    auditor = audited(serve, upstream).gateway.auditor
+    texts = ("key_id", "organisation", "team", "user", "app", "endpoint", "alias", "provider", "model", "deployment")
+    same = (*texts, "status", "attempts", "input_tokens", "output_tokens", "guardrails", "cache", "snapshot")
+    fields: dict[str, Any] = {name: f"some {name}" for name in (*texts, "guardrails", "cache")}
+    fields |= {"status": 1, "attempts": 2, "input_tokens": 3, "output_tokens": 4, "snapshot": 5, "cost_nanousd": 6}
+    row = UsageRow(request_id="r", started_at_ms=7, error_code="some code", **fields)
+    eve = auditor.subjects.of("acme", "eve")
+    assert auditor._record((row, "::1", "acme", "eve", b"{}", "refused", "some rule", "full")) == AuditRecord(
+        kind="request",
+        at_ms=7,
+        id="r",
+        subject=eve.pseudonym,
+        address="::1",
+        decision="refused",
+        rule="some rule",
+        code="some code",
+        cost_nanousd=6,
+        prompt=eve.fingerprint(b"{}"),
+        content="full",
+        **{name: fields[name] for name in same},
+    )
+
+
+def test_records_are_made_in_the_order_in_which_requests_end(serve: Serve, upstream: Upstream) -> None:
+    served = audited(serve, upstream, *[answer()] * 20)
+    answers = [served.chat() for _ in range(20)]
+    on_record(served, answers[-1])
+    ids = [one.id for one in on_record(served) if one.id]
+    assert ids == [one.headers["x-request-id"] for one in answers]
 
 
 def test_who_is_refused_is_on_record_with_the_rule(serve: Serve, upstream: Upstream) -> None:

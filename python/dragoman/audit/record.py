@@ -16,7 +16,7 @@ Decision = Literal["", "allowed", "refused", "failed"]
 _encode = msgspec.json.Encoder().encode
 
 
-class AuditRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class AuditRecord(Struct, frozen=True, omit_defaults=True, gc=False):
     """What happened. ``kind``: request, request.begin, or an act such as key.create, config.reload, content.read."""
 
     kind: str

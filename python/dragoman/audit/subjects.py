@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from dragoman.core import Sealer
+from dragoman.core import AuditSalt, Sealer
 from dragoman.errors import StoreError
 from dragoman.store.location import create_private_file
 from dragoman.store.sqlite import sqlite_engine
@@ -46,7 +46,6 @@ log = logging.getLogger("dragoman.audit")
 FILE = "subjects.db"
 SECRET_BYTES = 32
 MOST_REMEMBERED = 10_000
-PSEUDONYM_CHARS = 32
 
 _metadata = MetaData()
 _subjects = Table(
@@ -88,17 +87,14 @@ class Subject:
     def __init__(self, tenant: str, name: str, both: bytes) -> None:
         self.tenant = tenant
         self.name = name
-        self._salt = both[:SECRET_BYTES]
+        self._salt = AuditSalt(both[:SECRET_BYTES])
         self.sealer = Sealer(both[SECRET_BYTES:])
         # What the log calls the person.
-        self.pseudonym = self._digest(b"subject", name.encode("utf-8", "surrogatepass"))
+        self.pseudonym = self._salt.digest(b"subject", name.encode("utf-8", "surrogatepass"))
 
     def fingerprint(self, content: bytes) -> str:
         """What the log says of a prompt."""
-        return self._digest(b"prompt", content)
-
-    def _digest(self, of: bytes, text: bytes) -> str:
-        return hmac.digest(self._salt, of + b"\0" + text, "sha256").hex()[:PSEUDONYM_CHARS]
+        return self._salt.digest(b"prompt", content)
 
 
 class Subjects:

@@ -77,17 +77,17 @@ class Trail:
             return {"written": 0, "queued": 0, "lost": 0}
         return {"written": self._log.written, "queued": self._log.queued, "lost": self._log.dropped}
 
-    def put(self, record: AuditRecord) -> None:
-        """Hand a record over. Never waits, never raises; what is lost is counted, and said in the log later."""
+    def put(self, *records: AuditRecord) -> None:
+        """Hand records over. Never waits, never raises; what is lost is counted, and said in the log later."""
         if self._log is None:
             return
-        line = record.encoded()
+        lines = [record.encoded() for record in records]
         if self._lost and self._log.append(self._gap()):
             self._lost = 0
-        if not self._log.append(line):
-            self._lost += 1
+        self._lost += self._log.extend(lines)
         if self._syslog is not None:
-            self._syslog.send(line, record.at_ms)
+            for record, line in zip(records, lines, strict=True):
+                self._syslog.send(line, record.at_ms)
 
     def _gap(self) -> bytes:
         return AuditRecord(kind="audit.gap", at_ms=now_ms(), detail={"lost": self._lost}).encoded()

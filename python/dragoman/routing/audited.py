@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dragoman.audit.record import AuditRecord, Decision
 from dragoman.driver import CalledBack
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from dragoman.server.request import Request
     from dragoman.usage.row import UsageRow
 
+    # A request that is over, as far as its record is about it: its row, the client's address, the tenant, the end user,
+    # the body, the decision and its rule, and what is kept of it.
+    Ended = tuple[UsageRow, str, str, str, bytes, Decision, str, str]
+
 log = logging.getLogger("dragoman.audit")
 
 # Of requests without a good key so many are recorded a second; of a flood the rest is counted.
@@ -33,19 +37,6 @@ STRANGERS_A_SECOND = 10
 # Records of requests that are over are made so often, or once they hold so many bytes of bodies.
 FLUSH_EVERY_S = 0.05
 MOST_WAITING_BYTES = 4 * 1024 * 1024
-
-
-class Ended(NamedTuple):
-    """A request that is over, as far as its record is about it."""
-
-    row: UsageRow
-    client: str
-    tenant: str
-    end_user: str
-    body: bytes
-    decision: Decision
-    rule: str
-    kept: str
 
 
 class Auditor:
@@ -113,68 +104,66 @@ class Auditor:
         """
         if not self.trail.is_on:
             return
-        kept = self._kept(run) if self.settings.content != "off" and run.body else ""
-        ended = Ended(
-            row,
-            run.request.client,
-            run.principal.tenant,
-            run.end_user,
-            run.body,
-            decision_of(run.error),
-            rule_of(run.error),
-            kept,
-        )
-        self._ended.append(ended)
-        self._ended_bytes += len(run.body)
+        body, error = run.body, run.error
+        kept = self._kept(run) if self.settings.content != "off" and body else ""
+        decision: Decision = "allowed" if error is None else decision_of(error)
+        rule = "" if error is None else rule_of(error)
+        self._ended.append((row, run.request.client, run.principal.tenant, run.end_user, body, decision, rule, kept))
+        self._ended_bytes += len(body)
         if self._ended_bytes > MOST_WAITING_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Make the records of all requests that are over."""
         self._ended_bytes = 0
-        while self._ended:
+        records = []
+        for _ in range(len(self._ended)):
             try:
                 ended = self._ended.popleft()
             except IndexError:
-                return  # another thread was faster
-            self.trail.put(self._record(ended))
+                break  # another thread was faster
+            records.append(self._record(ended))
+        if records:
+            self.trail.put(*records)
 
     def _flush_often(self) -> None:
         while not self._stopped.wait(FLUSH_EVERY_S):
             self.flush()
 
     def _record(self, ended: Ended) -> AuditRecord:
-        row = ended.row
-        subject = self._subject(ended.tenant, ended.end_user or row.key_id)
+        row, client, tenant, end_user, body, decision, rule, kept = ended
+        subject = self._subject(tenant, end_user or row.key_id)
+        # By place, in the order of the line: by name it takes four times as long.
         return AuditRecord(
-            kind="request",
-            at_ms=row.started_at_ms,
-            id=row.request_id,
-            key_id=row.key_id,
-            organisation=row.organisation,
-            team=row.team,
-            user=row.user,
-            app=row.app,
-            subject="" if subject is None or not ended.end_user else subject.pseudonym,
-            address=ended.client,
-            endpoint=row.endpoint,
-            decision=ended.decision,
-            rule=ended.rule,
-            status=row.status,
-            code=row.error_code,
-            alias=row.alias,
-            provider=row.provider,
-            model=row.model,
-            deployment=row.deployment,
-            attempts=row.attempts,
-            input_tokens=row.input_tokens,
-            output_tokens=row.output_tokens,
-            cost_nanousd=row.cost_nanousd,
-            guardrails=row.guardrails,
-            cache=row.cache,
-            snapshot=row.snapshot,
-            prompt="" if subject is None or not ended.body else subject.fingerprint(ended.body),
-            content=ended.kept,
+            "request",
+            row.started_at_ms,
+            row.request_id,
+            row.key_id,
+            "",
+            row.organisation,
+            row.team,
+            row.user,
+            row.app,
+            "" if subject is None or not end_user else subject.pseudonym,
+            client,
+            row.endpoint,
+            decision,
+            rule,
+            row.status,
+            row.error_code,
+            row.alias,
+            row.provider,
+            row.model,
+            row.deployment,
+            row.attempts,
+            row.input_tokens,
+            row.output_tokens,
+            row.cost_nanousd,
+            row.guardrails,
+            row.cache,
+            row.snapshot,
+            "" if subject is None or not body else subject.fingerprint(body),
+            kept,
         )
 
     def _kept(self, run: Run) -> str:

@@ -5,15 +5,17 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dragoman_core::audit::{Head, ZERO, hex, link, root_from, unhex};
+use dragoman_core::audit::{Head, Salt, TAKEN_OUT, ZERO, hex, link, root_from, unhex};
 use dragoman_journal::{self as journal, Settings, Waiter};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<AuditLog>()?;
+    module.add_class::<AuditSalt>()?;
     module.add_class::<AuditReport>()?;
     module.add_class::<AuditProof>()?;
     module.add_function(wrap_pyfunction!(audit_public_key, module)?)?;
@@ -25,6 +27,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(audit_take_out, module)?)
 }
 
+/// To hash so much takes longer than to hand the GIL over.
+const LARGE_BYTES: usize = 16 * 1024;
+
 fn key(seed: &[u8]) -> PyResult<Ed25519KeyPair> {
     Ed25519KeyPair::from_seed_unchecked(seed)
         .map_err(|_| PyValueError::new_err(format!("a seed of {} bytes, not 32", seed.len())))
@@ -32,6 +37,27 @@ fn key(seed: &[u8]) -> PyResult<Ed25519KeyPair> {
 
 fn failed(error: io::Error) -> PyErr {
     PyOSError::new_err(error.to_string())
+}
+
+#[pyclass(frozen, module = "dragoman._core")]
+struct AuditSalt {
+    inner: Salt,
+}
+
+#[pymethods]
+impl AuditSalt {
+    #[new]
+    fn new(salt: &[u8]) -> Self {
+        Self { inner: Salt::new(salt) }
+    }
+
+    fn digest(&self, py: Python<'_>, kind: &[u8], text: &[u8]) -> String {
+        if text.len() < LARGE_BYTES {
+            self.inner.digest(kind, text)
+        } else {
+            py.detach(|| self.inner.digest(kind, text))
+        }
+    }
 }
 
 #[pyfunction]
@@ -195,6 +221,14 @@ impl AuditProof {
     }
 }
 
+/// A record that goes into a log.
+fn line(record: &[u8]) -> PyResult<Vec<u8>> {
+    if record.contains(&b'\n') || record == TAKEN_OUT {
+        return Err(PyValueError::new_err("a record is one line"));
+    }
+    Ok(record.to_vec())
+}
+
 #[pyclass(frozen, module = "dragoman._core")]
 struct AuditLog {
     log: journal::Log,
@@ -238,9 +272,7 @@ impl AuditLog {
 
     #[pyo3(signature = (record, wake = None))]
     fn append(&self, record: &[u8], wake: Option<Py<PyAny>>) -> PyResult<bool> {
-        if record.contains(&b'\n') || record == b"-" {
-            return Err(PyValueError::new_err("a record is one line"));
-        }
+        let record = line(record)?;
         let waiter = wake.map(|wake| -> Waiter {
             Box::new(move |well| {
                 Python::attach(|py| {
@@ -250,8 +282,12 @@ impl AuditLog {
                 });
             })
         });
-        let record = record.to_vec();
         Ok(self.log.append(record, waiter))
+    }
+
+    fn extend(&self, records: Vec<PyBackedBytes>) -> PyResult<u64> {
+        let records = records.iter().map(|record| line(record)).collect::<PyResult<_>>()?;
+        Ok(self.log.extend(records))
     }
 
     #[getter]

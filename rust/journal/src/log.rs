@@ -36,6 +36,9 @@ const WRITE_EVERY: Duration = Duration::from_millis(50);
 const IDLE_EVERY: Duration = Duration::from_millis(250);
 const URGENT_BYTES: usize = 256 * 1024;
 
+/// What a line has beside its record, about: a number, and a hash.
+const LINE_BYTES: usize = 80;
+
 struct Record {
     text: Vec<u8>,
     waiter: Option<Waiter>,
@@ -51,6 +54,17 @@ struct State {
     failures: u64,
     /// Why nothing can be written now.
     failure: Option<String>,
+}
+
+impl State {
+    fn refuses(&self, text: &[u8], queue_bytes: usize) -> bool {
+        self.closing || self.queued_bytes + text.len() > queue_bytes
+    }
+
+    fn push(&mut self, record: Record) {
+        self.queued_bytes += record.text.len();
+        self.queue.push_back(record);
+    }
 }
 
 struct Shared {
@@ -89,7 +103,7 @@ impl Log {
     /// Hands a record over. False: too much waits already, or the log is closed; a waiter is told so as well.
     pub fn append(&self, text: Vec<u8>, waiter: Option<Waiter>) -> bool {
         let mut state = self.shared.state();
-        let refused = state.closing || state.queued_bytes + text.len() > self.shared.queue_bytes;
+        let refused = state.refuses(&text, self.shared.queue_bytes);
         // While nothing can be written nobody is kept waiting for it.
         if refused || (waiter.is_some() && state.failure.is_some()) {
             state.dropped += u64::from(refused);
@@ -99,15 +113,35 @@ impl Log {
             }
             return false;
         }
-        // To wake the thread costs more than to write: it wakes for who waits, and looks for others by itself.
-        let urgent = waiter.is_some() || state.queued_bytes > URGENT_BYTES;
-        state.queued_bytes += text.len();
-        state.queue.push_back(Record { text, waiter });
+        let is_waited_for = waiter.is_some();
+        state.push(Record { text, waiter });
+        self.tell(state, is_waited_for);
+        true
+    }
+
+    /// Hands records over that nobody waits for. How many there was no room for: they are dropped.
+    pub fn extend(&self, texts: Vec<Vec<u8>>) -> u64 {
+        let mut state = self.shared.state();
+        let before = state.dropped;
+        for text in texts {
+            if state.refuses(&text, self.shared.queue_bytes) {
+                state.dropped += 1;
+            } else {
+                state.push(Record { text, waiter: None });
+            }
+        }
+        let refused = state.dropped - before;
+        self.tell(state, false);
+        refused
+    }
+
+    /// To wake the thread costs more than to write: it wakes for who waits, and looks for others by itself.
+    fn tell(&self, state: MutexGuard<'_, State>, is_waited_for: bool) {
+        let is_urgent = is_waited_for || state.queued_bytes > URGENT_BYTES;
         drop(state);
-        if urgent {
+        if is_urgent {
             self.shared.wake.notify_one();
         }
-        true
     }
 
     pub fn written(&self) -> u64 {
@@ -271,7 +305,7 @@ impl Files {
     fn write(&mut self, batch: &[Record], wanted: bool) -> io::Result<()> {
         self.is_idle = batch.is_empty();
         let (mut seq, mut hash, mut tree) = (self.seq, self.hash, self.tree.clone());
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(batch.iter().map(|record| record.text.len() + LINE_BYTES).sum());
         for record in batch {
             seq += 1;
             hash = link(&self.settings.writer, seq, &hash, &record.text);

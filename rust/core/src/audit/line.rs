@@ -1,6 +1,8 @@
 //! The lines of a segment.
 
-use super::chain::{Hash, hex, unhex};
+use data_encoding::HEXLOWER;
+
+use super::chain::{Hash, unhex};
 
 /// What stands in a record's place that was taken out.
 pub const TAKEN_OUT: &[u8] = b"-";
@@ -31,7 +33,9 @@ pub fn read_line(text: &[u8]) -> Option<Line<'_>> {
 pub fn write_line(out: &mut Vec<u8>, seq: u64, hash: &Hash, record: &[u8]) {
     out.extend_from_slice(seq.to_string().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(hex(hash).as_bytes());
+    let start = out.len();
+    out.resize(start + HEX_BYTES, 0);
+    HEXLOWER.encode_mut(hash, out.split_at_mut(start).1);
     out.push(b' ');
     out.extend_from_slice(record);
     out.push(b'\n');

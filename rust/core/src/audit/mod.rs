@@ -19,6 +19,7 @@ mod chain;
 mod head;
 mod line;
 mod merkle;
+mod salt;
 mod verify;
 
 #[cfg(test)]
@@ -28,4 +29,5 @@ pub use chain::{Hash, ZERO, hex, link, unhex};
 pub use head::Head;
 pub use line::{Line, TAKEN_OUT, read_line, write_line};
 pub use merkle::{Tree, proof, root, root_from};
+pub use salt::Salt;
 pub use verify::{Chain, Fault, Verified};

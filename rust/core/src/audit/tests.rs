@@ -3,9 +3,21 @@ use proptest::prelude::*;
 use ring::signature::Ed25519KeyPair;
 
 use super::{
-    Chain, Head, TAKEN_OUT, Tree, Verified, ZERO, hex, link, proof, read_line, root, root_from, unhex,
+    Chain, Head, Salt, TAKEN_OUT, Tree, Verified, ZERO, hex, link, proof, read_line, root, root_from, unhex,
     write_line,
 };
+
+#[test]
+fn what_stands_for_a_text_depends_on_the_salt_the_kind_and_the_text() {
+    let told = |salt: &[u8], kind: &[u8], text: &[u8]| Salt::new(salt).digest(kind, text);
+    let some = told(b"salt", b"prompt", b"x");
+    assert_eq!((some.len(), &some), (32, &told(b"salt", b"prompt", b"x")));
+    for other in
+        [told(b"Salt", b"prompt", b"x"), told(b"salt", b"subject", b"x"), told(b"salt", b"prompt", b"")]
+    {
+        assert_ne!(some, other);
+    }
+}
 
 fn key() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
