@@ -34,11 +34,11 @@ from dragoman.core import Hold, Ledger
 from dragoman.errors import DatabaseAway, StoreError
 from dragoman.ledger.book import Asker, Book
 from dragoman.ledger.figures import Figures
+from dragoman.store import driver
 from dragoman.store.engine import Store, open_store
 from dragoman.store.limits import list_figures, list_limits, remove_limit, set_limit
 from dragoman.store.meta import read_meta
 from dragoman.store.migrate import run_migrations
-from dragoman.store.postgresql import copy_rows
 from dragoman.store.prompts import add_prompt, list_prompts, remove_prompt
 from dragoman.store.tables import REVISION, usage
 from dragoman.store.transfer import copy_database
@@ -198,13 +198,13 @@ def test_what_copy_refuses_is_told_as_of_any_statement(store: Store) -> None:
     ]
     for rows, error in refused:
         with pytest.raises(error) as caught, store.engine.begin() as connection:
-            copy_rows(connection, copy, rows)
+            driver.copy(connection, copy, rows)
         assert not caught.value.connection_invalidated
     with pytest.raises(UnicodeEncodeError), store.engine.begin() as connection:
-        copy_rows(connection, copy, [("a", "\ud800")])
+        driver.copy(connection, copy, [("a", "\ud800")])
     with store.engine.begin() as connection:
         assert read_meta(connection, "a") == ""
-        copy_rows(connection, copy, [("a", "b")])
+        driver.copy(connection, copy, [("a", "b")])
         assert read_meta(connection, "a") == "b"
 
 
@@ -216,7 +216,7 @@ def test_a_connection_that_is_lost_at_a_copy_is_not_used_again(store: Store) -> 
         lost = backend(connection)
         with store.engine.begin() as other:
             other.execute(select(func.pg_terminate_backend(lost)))
-        copy_rows(connection, "COPY meta (name, value) FROM STDIN", [("a", "b")])
+        driver.copy(connection, "COPY meta (name, value) FROM STDIN", [("a", "b")])
     with store.engine.connect() as connection:
         assert backend(connection) != lost
         assert read_meta(connection, "a") == ""

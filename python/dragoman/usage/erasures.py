@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 from sqlalchemy import Case, Connection, FromClause, Select, case, delete, func, insert, select
 
+from dragoman.store import driver
 from dragoman.store.tables import erasures, keys
 from dragoman.usage.row import UsageRow
 
 # No row waits for longer.
 KEPT_MS = 400 * 86_400_000
-_LATEST = select(func.max(erasures.c.at_ms))
+_LATEST = str(select(func.max(erasures.c.at_ms)))
 
 
 class Erasures:
@@ -45,7 +46,7 @@ class Erasures:
 
     def applied(self, connection: Connection, rows: list[UsageRow]) -> list[UsageRow]:
         """The rows as they may be written."""
-        latest_ms = connection.execute(_LATEST).scalar()
+        ((latest_ms,),) = driver.execute(connection, _LATEST)
         if latest_ms is None or all(row.started_at_ms > latest_ms for row in rows):
             return rows
         orders = self.orders(connection)

@@ -16,12 +16,12 @@ from msgspec import ValidationError, convert, structs
 from sqlalchemy import Connection, Dialect
 
 from dragoman.core import UsageBatch
-from dragoman.store.postgresql import copy_rows
+from dragoman.store import driver
 from dragoman.store.tables import usage
 from dragoman.usage.batch import FIELDS
 from dragoman.usage.row import UsageRow
 
-ROWS_A_STATEMENT = (256, 64, 8, 1)  # 256 rows of 49 values stay below the 32,766 parameters SQLite takes
+ROWS_A_STATEMENT = (256, 128, 64, 32, 16, 8, 4, 2, 1)  # of 49 values: SQLite takes 32,766 parameters
 BATCHES_REMEMBERED = 10_000
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -38,7 +38,7 @@ class RowInsert:
     def __call__(self, connection: Connection, batch: UsageBatch) -> None:
         """Insert all of them, or raise what the database raises."""
         if self._copy:
-            copy_rows(connection, self._copy, batch.rows)
+            driver.copy(connection, self._copy, batch.rows)
             return
         known = self._statements
         if not batch.varying <= known.varying:
@@ -69,7 +69,7 @@ class _Statements:
         start, left = 0, len(batch.rows)
         for count, text in self._texts:
             while left >= count:
-                connection.exec_driver_sql(text, batch.values(self._once, self._each, start, count))
+                driver.execute(connection, text, batch.values(self._once, self._each, start, count))
                 start, left = start + count, left - count
 
 

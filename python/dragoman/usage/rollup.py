@@ -19,6 +19,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Dialect, and_, delete, func, select, update
 
 from dragoman.core import UsageBatch
+from dragoman.store import driver
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.sqlite import begin_write
 from dragoman.store.tables import usage_rollups, usage_series
@@ -100,7 +101,7 @@ class Rollup:
         self._read(connection, (at for at in cells if at not in stored and stored.get(at.within(DAY_S), True)), stored)
         changed = [(*place, *batch.cell(members, stored.get(place))) for place, members in cells.items()]
         for statement, part in _batches(self._writes, changed):
-            connection.exec_driver_sql(statement, _flat(part))
+            driver.execute(connection, statement, _flat(part))
 
     def undone(self) -> None:
         """Say that a transaction was undone: how much room there is, is found out anew."""
@@ -111,7 +112,7 @@ class Rollup:
         asked, width = list(places), len(Place._fields)
         stored |= dict.fromkeys(asked)
         for statement, part in _batches(self._reads, asked):
-            for row in connection.exec_driver_sql(statement, _flat(part)).all():
+            for row in driver.execute(connection, statement, _flat(part)):
                 stored[Place._make(row[:width])] = row[width:]
 
     def _bounded(
@@ -185,7 +186,7 @@ class Rollup:
         # One statement must not name a series twice: the days of one batch, the latest last.
         latest = {row[0]: row for row in sorted(rows, key=lambda row: row[-1])}
         for statement, part in _batches(self._introduces, list(latest.values())):
-            connection.exec_driver_sql(statement, _flat(part))
+            driver.execute(connection, statement, _flat(part))
 
 
 def minutes_from_ms(connection: Connection) -> int:
