@@ -7,6 +7,7 @@ bytes cost the usual Python way, and both are checked to have read the same.
 from __future__ import annotations
 
 import argparse
+import hmac
 import itertools
 import json
 import sys
@@ -15,7 +16,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from dragoman.core import Balancer, RequestBody, SseReader, TokenCounter, read_answer
+from dragoman.core import AuditSalt, Balancer, RequestBody, SseReader, TokenCounter, read_answer
+from dragoman.usage.batch import batch_of
+from dragoman.usage.row import UsageRow
 
 ROUNDS, ROUND_S = 7, 0.05
 WORDS = "A caravan reached the gate at dusk, and the interpreter asked each merchant what he carried and for whom. "
@@ -131,13 +134,46 @@ def counts() -> Iterator[tuple[str, Callable[[], object], str, Callable[[], obje
     yield "count 20 KB, all but the last message known", lambda: count(next(grown), model="gpt-4o"), "", None
 
 
+def records() -> Iterator[tuple[str, Callable[[], object], str, Callable[[], object] | None]]:
+    """Read what requests leave behind: rows of usage, and what stands for a prompt in the audit log."""
+    rows = [
+        UsageRow(
+            request_id=f"req_{number:026}",
+            started_at_ms=1_795_000_000_000 + number,
+            snapshot=1,
+            endpoint="chat",
+            status=200,
+            key_id=f"key_{number % 4}",
+            team="bench",
+            model="m",
+            input_tokens=200,
+            output_tokens=100 + number % 50,
+            cost_nanousd=1_500_000,
+            total_ms=1.0 + number % 7,
+        )
+        for number in range(500)
+    ]
+    whole = batch_of(rows)
+    assert sum(int(whole.cell([group], None)[0]) for group in range(len(whole.groups))) == len(rows)
+    yield "read 500 usage rows for table and rollups", lambda: batch_of(rows), "", None
+    salt, prompt = bytes(range(32)), chat(934)
+    digest = AuditSalt(salt).digest
+    assert digest(b"prompt", prompt) == hmac.digest(salt, b"prompt\0" + prompt, "sha256").hex()[:32]
+    yield (
+        f"hash a prompt of {len(prompt)} bytes under a key",
+        lambda: digest(b"prompt", prompt),
+        "hmac",
+        lambda: hmac.digest(salt, b"prompt\0" + prompt, "sha256").hex(),
+    )
+
+
 def main() -> int:
     """Time every call and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
     found = []
-    for name, call, beside, peer in itertools.chain(bodies(), answers(), choices(), counts()):
+    for name, call, beside, peer in itertools.chain(bodies(), answers(), choices(), counts(), records()):
         row = {"call": name, "us": round(call_us(call), 2), "beside": beside}
         found.append({**row, "beside_us": None if peer is None else round(call_us(peer), 2)})
     if asked.json:

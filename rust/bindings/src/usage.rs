@@ -218,6 +218,7 @@ fn kept(columns: &Bound<'_, PyTuple>) -> PyResult<Sums> {
     for (at, count) in counts.iter_mut().enumerate() {
         *count = columns.get_borrowed_item(at)?.extract()?;
     }
-    let sketch = |at: usize| columns.get_borrowed_item(at)?.extract::<Vec<u8>>();
-    Ok(Sums::kept(&counts, &sketch(COUNTED)?, &sketch(COUNTED + 1)?))
+    let latency = columns.get_borrowed_item(COUNTED)?;
+    let first_token = columns.get_borrowed_item(COUNTED + 1)?;
+    Ok(Sums::kept(&counts, latency.extract()?, first_token.extract()?))
 }
