@@ -2,7 +2,7 @@
 
 Why not ``executemany``: it hands the GIL over and takes it back for every row. Beside a busy event loop each of these
 exchanges may wait for the interpreter's switch interval, and one batch takes a second in place of three milliseconds
-(measured: 1,700 us a row against 34). One statement with 256 rows costs SQLite one exchange for all of them. And since
+(measured: 1,700 us a row against 34). One statement with 64 rows costs SQLite one exchange for all of them. And since
 to bind a value costs more than to store it, fields that are the same in all rows of a batch are bound once.
 
 PostgreSQL takes rows by COPY, in the same transaction: a tenth of what a statement with so many values costs.
@@ -21,7 +21,7 @@ from dragoman.store.tables import usage
 from dragoman.usage.batch import FIELDS
 from dragoman.usage.row import UsageRow
 
-ROWS_A_STATEMENT = (256, 128, 64, 32, 16, 8, 4, 2, 1)  # of 49 values: SQLite takes 32,766 parameters
+ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)  # of 49 values at most: SQLite takes 32,766 parameters
 BATCHES_REMEMBERED = 10_000
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -41,10 +41,11 @@ class RowInsert:
             driver.copy(connection, self._copy, batch.rows)
             return
         known = self._statements
-        if not batch.varying <= known.varying:
-            # New statements cost as much as many rows: so what has varied is expected to do so again, for some time.
-            kept = known.varying if known.batches < BATCHES_REMEMBERED else frozenset()
-            self._statements = _Statements(self._quote, batch.varying | kept)
+        # New statements cost as much as many rows: so what has varied is expected to do so again, for some time.
+        if known.batches >= BATCHES_REMEMBERED:
+            self._statements = _Statements(self._quote, batch.varying)
+        elif not batch.varying <= known.varying:
+            self._statements = _Statements(self._quote, batch.varying | known.varying)
         self._statements.execute(connection, batch)
 
 
