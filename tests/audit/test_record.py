@@ -16,3 +16,12 @@ def test_whatever_clients_say_it_is_one_line() -> None:
     assert b"\n" not in line
     assert b"\x1b" not in line
     assert json.loads(line)["kind"] == "a\nb"
+
+
+def test_half_a_pair_of_surrogates_loses_no_record() -> None:
+    record = AuditRecord(
+        kind="request", at_ms=1, alias="a\ud800b", model="\U0001f600", detail={"x\udc00": ["\udfff", 1]}
+    )
+    assert record.encoded() == (
+        '{"kind":"request","at_ms":1,"alias":"a?b","model":"\U0001f600","detail":{"x?":["?",1]}}'.encode()
+    )

@@ -51,8 +51,19 @@ class AuditRecord(Struct, frozen=True, omit_defaults=True, gc=False):
     detail: dict[str, Any] = {}
 
     def encoded(self) -> bytes:
-        """The line."""
-        return _encode(self)
+        """The line. Half a surrogate pair, which no line can have, is told as a question mark."""
+        try:
+            return _encode(self)
+        except UnicodeEncodeError:
+            return _encode(_whole(msgspec.to_builtins(self)))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
 read_record = msgspec.json.Decoder(AuditRecord).decode

@@ -52,6 +52,7 @@ class Auditor:
         self._uncounted = 0
         self._ended: deque[Ended] = deque()
         self._ended_bytes = 0
+        self._flushing = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._flush_often, name="audit-records", daemon=True)
         if trail.is_on:
@@ -114,17 +115,12 @@ class Auditor:
             self.flush()
 
     def flush(self) -> None:
-        """Make the records of all requests that are over."""
-        self._ended_bytes = 0
-        records = []
-        for _ in range(len(self._ended)):
-            try:
-                ended = self._ended.popleft()
-            except IndexError:
-                break  # another thread was faster
-            records.append(self._record(ended))
-        if records:
-            self.trail.put(*records)
+        """Make the records of all requests that are over, and see that those are made which another thread is at."""
+        with self._flushing:
+            self._ended_bytes = 0
+            records = [self._record(self._ended.popleft()) for _ in range(len(self._ended))]
+            if records:
+                self.trail.put(*records)
 
     def _flush_often(self) -> None:
         while not self._stopped.wait(FLUSH_EVERY_S):
