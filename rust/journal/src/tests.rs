@@ -67,6 +67,18 @@ fn what_is_written_is_verified() {
 }
 
 #[test]
+fn records_handed_over_together_are_written_as_far_as_there_is_room() {
+    let place = tempfile::tempdir().unwrap();
+    let log = Log::open(Settings { queue_bytes: 1000, ..settings(place.path(), "w", 4) }, key()).unwrap();
+    assert_eq!(log.extend(vec![record(1), vec![b'x'; 1000], record(2)]), 1);
+    log.close();
+    assert_eq!(log.extend(vec![record(3), record(4)]), 2);
+    assert_eq!((log.written(), log.dropped()), (2, 3));
+    let report = checked(place.path());
+    assert_eq!((faults(&report), records(&report)), (vec![], 2));
+}
+
+#[test]
 fn a_segment_is_closed_when_its_time_is_over() {
     let place = tempfile::tempdir().unwrap();
     let short = Settings { segment_time: Duration::from_millis(1), ..settings(place.path(), "w", 1000) };
