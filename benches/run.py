@@ -140,17 +140,23 @@ def measure(stage: Stage, asked: argparse.Namespace, effort: Effort) -> list[Row
 
 def guarded(stage: Stage, asked: argparse.Namespace, subjects: list[Subject], effort: Effort) -> list[Row]:
     """Measure all guardrails."""
-    gateway = next(subject for subject in subjects if subject.name == "gateway")
-    with_them = stage.gateway(asked.gateway_cmd, {"guardrails": GUARDRAILS})
-    subjects.append(with_them)
-    return rows.more(stage, (gateway, with_them), rows.GUARDED, effort)
+
+    def start() -> tuple[Subject, Subject]:
+        return stage.gateway(asked.gateway_cmd), stage.gateway(asked.gateway_cmd, {"guardrails": GUARDRAILS})
+
+    return rows.more(stage, start, rows.GUARDED, effort)
 
 
 def governed(stage: Stage, asked: argparse.Namespace, subjects: list[Subject], effort: Effort) -> list[Row]:
     """Measure limits, budgets and the audit log."""
-    pair = tuple(stage.gateway(asked.gateway_cmd, more) for more in (UNGOVERNED, GOVERNED, STRICT))
-    subjects += pair
-    return [*rows.more(stage, pair[:2], rows.GOVERNED, effort), rows.strict(stage, pair[2], effort)]
+
+    def start() -> tuple[Subject, Subject]:
+        return stage.gateway(asked.gateway_cmd, UNGOVERNED), stage.gateway(asked.gateway_cmd, GOVERNED)
+
+    found = rows.more(stage, start, rows.GOVERNED, effort)
+    strict = stage.gateway(asked.gateway_cmd, STRICT)
+    subjects.append(strict)
+    return [*found, rows.strict(stage, strict, effort)]
 
 
 def counted_in_redis(stage: Stage, asked: argparse.Namespace, subjects: list[Subject], effort: Effort) -> list[Row]:
