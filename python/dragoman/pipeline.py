@@ -20,7 +20,7 @@ from dragoman.errors import InvalidRequest, RequestError
 from dragoman.guardrails.called.asked import Asking
 from dragoman.guardrails.guarding import Calling
 from dragoman.guardrails.prompts.build import NO_RULES
-from dragoman.guardrails.request import seen_of_call
+from dragoman.guardrails.request import looked_into
 from dragoman.ledger.bound import bound_of
 from dragoman.routing.apart import ask_again, ask_apart, ask_embedding, ask_model
 from dragoman.routing.arrival import call_of, come, controlled, is_short
@@ -73,8 +73,7 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         if guarding is not None:
             if call.stream:
                 guarding.skip_stream()
-            texts, schema = seen_of_call(call)
-            guarding.check_input(texts, schema)
+            texts = looked_into(guarding, call)
             await call_out(gateway, guarding, run, plan, texts, may_wait=surface.translated and not surface.task)
         admitted = await within_limits(gateway, call, plan, run)
         await on_record(gateway, run)

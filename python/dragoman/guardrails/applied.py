@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dragoman.config.guards import OnStream, Place
+    from dragoman.core import Sieve
     from dragoman.guardrails.called.asked import CalledGuard
     from dragoman.guardrails.guard import Guard
     from dragoman.guardrails.harmless import Harmless
@@ -107,4 +108,6 @@ class Applied(Struct, frozen=True, kw_only=True):
     has_canary: bool
     screen: Screen
     harmless: Harmless
+    requests: Sieve | None  # what lets requests through in which nobody finds anything
+    answers: Sieve | None  # the same for whole answers to these
     identity: bytes

@@ -24,6 +24,7 @@ from dragoman.guardrails.masking import FoundPersonal, Hider
 from dragoman.guardrails.schema import OfSchema
 from dragoman.guardrails.screen import Screen
 from dragoman.guardrails.shape import InvisibleText, Lengths, ProgramCode, Scripts
+from dragoman.guardrails.sieve import sieve_of
 from dragoman.guardrails.toxicity import Abuse
 from dragoman.guardrails.urls import AllowedHosts
 from dragoman.guardrails.verdict import Verdict
@@ -79,7 +80,7 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         applied, key = self._known(principal, alias, pepper)
         if not (applied.hiders or applied.guards or applied.called):
             return None
-        return Guarding([hider.begin(key) for hider in applied.hiders], applied)
+        return Guarding(applied, key)
 
     def canary(self, principal: Principal, alias: str, pepper: bytes) -> str:
         """What is put into the system prompt of a request, and may be in no answer; empty: nothing is."""
@@ -110,14 +111,17 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         names = (*(one.name for one in hiders), "", *(one.name for one in guards), "", *(one.name for one in called))
         applied = self._sets.get(names)
         if applied is None:
+            screen = Screen(guard.rules for guard in guards if guard.rules is not None)
             applied = self._sets[names] = Applied(
                 hiders=hiders,
                 guards=Guards(guards),
                 called=called,
                 of_answers=of_answers(guards, called),
                 has_canary=any(guard.name in self.canaries for guard in guards),
-                screen=Screen(guard.rules for guard in guards if guard.rules is not None),
+                screen=screen,
                 harmless=Harmless(),
+                requests=sieve_of("input", guards, screen, hiders),
+                answers=sieve_of("output", guards, screen),
                 identity=self.identity + "\0".join(names).encode(),
             )
         return applied
@@ -176,5 +180,6 @@ def _guard(name: str, guardrail: Guardrail, look: Look, places: frozenset[Place]
         closed=guardrail.on_error == "closed",
         repairs=guardrail.json_schema is not None and guardrail.json_schema.repair,
         rules=None if required else getattr(look, "rules", None),
+        sought=getattr(look, "sought", None),
         allows=Verdict(guardrail=name, ruling="allow", shadow=shadow),
     )

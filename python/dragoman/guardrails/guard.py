@@ -10,6 +10,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from dragoman.config.guards import AppliesTo, OnStream, Place
     from dragoman.guardrails.screen import Rules
+    from dragoman.guardrails.sieve import Sought
     from dragoman.guardrails.verdict import Finding, Passage, Verdict
 
 
@@ -48,6 +49,7 @@ class Guard(Struct, frozen=True, kw_only=True):
     closed: bool  # what it cannot look at is refused
     repairs: bool = False  # what it refuses is asked for once more
     rules: Rules | None = None  # all that it looks for, where it does nothing else
+    sought: Sought | None = None  # the same, where that can be told from other texts in another way
     allows: Verdict  # what is noted where it finds nothing
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.errors import GuardrailBlocked
-from dragoman.guardrails import passages
+from dragoman.guardrails import passages, plain
 from dragoman.guardrails.applied import OF_ANSWERS
 from dragoman.guardrails.called.round import Round
 from dragoman.guardrails.guard import About, ByPlace
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from dragoman.guardrails.verdict import Finding, Passage
     from dragoman.routing.call import Call
 
+# What a sieve says of a request in which there is nothing to be found.
+EVERYTHING = 2
+# Where the texts of chats stand that say nothing but texts.
+ASKED: frozenset[Place] = frozenset({"input"})
+ANSWERED: frozenset[Place] = frozenset({"output"})
+
 
 class Calling(Struct, frozen=True):
     """How others are asked."""
@@ -42,22 +48,63 @@ class Calling(Struct, frozen=True):
 class Guarding:
     """What holds for one request."""
 
-    def __init__(self, hidings: Sequence[Hiding], applied: Applied) -> None:
-        self.identity = applied.identity
-        self.screen = applied.screen
-        self.harmless = applied.harmless
-        self.hidings = hidings
+    def __init__(self, applied: Applied, tenant: bytes) -> None:
+        """:param tenant: the key that its placeholders are made with."""
+        self._applied = applied
+        self._tenant = tenant
         self.guards = applied.guards
         self.called = applied.called
         self.of_answers = applied.of_answers
         self.calling: Calling | None = None
+        self._hidings: Sequence[Hiding] | None = None  # None: not needed yet
         self._pending: Round | None = None  # asked while the model is
         self._refused_by: Guard | None = None
         self._reason = ""
-        self.about = About()
+        self._let_through = b""  # a request in which there is nothing to be found
+        self._about: About | None = None
         self.verdicts = Verdicts()
 
+    @property
+    def identity(self) -> bytes:
+        """A digest of what holds."""
+        return self._applied.identity
+
+    @property
+    def hidings(self) -> Sequence[Hiding]:
+        """What hides, each with what it has hidden."""
+        if self._hidings is None:
+            self._hidings = [hider.begin(self._tenant) for hider in self._applied.hiders]
+        return self._hidings
+
+    @property
+    def about(self) -> About:
+        """What answers are looked at with."""
+        if self._about is None:
+            self._about = About(plain.of_chat(self._let_through) or [])
+        return self._about
+
     # On the way in ------------------------------------------------------------------------------------------------
+
+    def lets_through(self, raw: bytes, asked: bytes) -> bool:
+        """Whether there is surely nothing to hide in a request, nor in all that it goes on from.
+
+        If there is nothing to be found either in the texts of OpenAI's chat, that is remembered.
+        """
+        sieve = self._applied.requests
+        if sieve is None or not (passed := sieve.request(raw)) or not (asked is raw or sieve.request(asked)):
+            return False
+        self._hidings = ()
+        if passed == EVERYTHING:
+            self._let_through = raw
+        self.verdicts.note_all({hider.name: hider.allows for hider in self._applied.hiders})
+        return True
+
+    def finds_nothing_in_chat(self, raw: bytes) -> bool:
+        """Whether the request was let through, and so all guardrails would find nothing in the texts of its chat."""
+        if not self._let_through or self._let_through is not raw:
+            return False
+        self.verdicts.note_all(self.guards.concerned(ASKED).allows)
+        return True
 
     def hide(self, body: bytes) -> bytes:
         """The body as providers may see it.
@@ -90,12 +137,13 @@ class Guarding:
         Raises:
             GuardrailBlocked: a guardrail refuses it.
         """
-        self.about = About(found, schema)
-        unknown = self.harmless.unknown(found)
-        clean = self.screen.is_clean(unknown)
+        self._about = About(found, schema)
+        harmless = self._applied.harmless
+        unknown = harmless.unknown(found)
+        clean = self._applied.screen.is_clean(unknown)
         new, everything = ByPlace(unknown), ByPlace(found)
         if clean and self._find_nothing(self.guards, new, everything):
-            self.harmless.note(unknown)
+            harmless.note(unknown)
             return
         for guard in self.guards.all:
             if not (guard.each and not unknown):
@@ -105,7 +153,7 @@ class Guarding:
             if everything.at(guard.places):
                 self.verdicts.note(guard.allows)
         if all(self.verdicts.worst.get(guard.name, guard.allows) is guard.allows for guard in self.guards.all):
-            self.harmless.note(unknown)
+            harmless.note(unknown)
 
     def _find_nothing(self, guards: Guards, new: ByPlace, everything: ByPlace) -> bool:
         """Whether nothing is found where no rule's words are: nearly always, and then no more is done than has to be.
@@ -272,18 +320,28 @@ class Guarding:
     @property
     def changes_answer(self) -> bool:
         """Whether an answer is written anew: something was hidden that it may hold."""
-        return any(hiding.session.has_placeholders for hiding in self.hidings)
+        hidings = self._hidings
+        return bool(hidings) and any(hiding.session.has_placeholders for hiding in hidings or ())
 
     def refuses(self, found: list[Passage]) -> Finding | None:
         """Look at a whole answer; what a guardrail refuses it for."""
         return self._first_of(self.of_answers.guards, found)
+
+    def passes_completion(self, body: bytes) -> bool:
+        """Whether a whole answer of OpenAI's chat says nothing but texts, which no guardrail refuses."""
+        sieve = self._applied.answers
+        if self._let_through and sieve is not None and sieve.answer(body, self._let_through):
+            self.verdicts.note_all(self.of_answers.guards.concerned(ANSWERED).allows)
+            return True
+        texts = plain.of_completion(body)
+        return texts is not None and self.refuses(texts) is None
 
     def refuses_window(self, found: list[Passage]) -> Finding | None:
         """The same for some of a stream."""
         return self._first_of(self.of_answers.windows, found)
 
     def _first_of(self, guards: Guards, found: list[Passage]) -> Finding | None:
-        clean, by_place = self.screen.is_clean(found), ByPlace(found)
+        clean, by_place = self._applied.screen.is_clean(found), ByPlace(found)
         if clean and self._find_nothing(guards, by_place, by_place):
             return None
         for guard in guards.all:

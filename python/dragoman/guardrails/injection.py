@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragoman.core import Detector
+from dragoman.guardrails.sieve import Sought
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Injections:
     def __init__(self, injection: Injection) -> None:
         self._threshold = injection.threshold
         self._detector = Detector()
+        self.sought = Sought(attempts=injection.threshold) if injection.threshold > 0 else None
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """The worst of the texts, where it is over the threshold."""

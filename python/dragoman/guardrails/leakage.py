@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from dragoman.guardrails.sieve import Sought
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class PromptLeaks:
 
     def __init__(self, leakage: Leakage) -> None:
         self._words = leakage.words
+        self.sought = Sought(beyond_ascii=True, repeated=leakage.words)
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether an answer has such a run."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragoman.core import Masker
 from dragoman.errors import GuardrailBlocked
+from dragoman.guardrails.sieve import Sought
 from dragoman.guardrails.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class FoundPersonal:
 
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
+        self.sought = Sought(finders=(masker,))
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """What kinds there are."""

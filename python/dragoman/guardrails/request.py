@@ -20,8 +20,24 @@ def hidden(guarding: Guarding, raw: bytes, asked: bytes) -> tuple[bytes, bytes]:
     Raises:
         GuardrailBlocked: it holds what is to be refused.
     """
+    if guarding.lets_through(raw, asked):
+        return raw, asked
     sent = guarding.hide(raw)
     return sent, sent if asked is raw else guarding.hide(asked)
+
+
+def looked_into(guarding: Guarding, call: Call) -> list[Passage]:
+    """The texts of a request, looked at; none where nobody else is to be shown what nothing was found in.
+
+    Raises:
+        GuardrailBlocked: a guardrail refuses it.
+        InvalidRequest: it is not what its dialect says.
+    """
+    if is_chat(call) and not guarding.called and guarding.finds_nothing_in_chat(call.raw):
+        return []
+    texts, schema = seen_of_call(call)
+    guarding.check_input(texts, schema)
+    return texts
 
 
 def seen_of_call(call: Call) -> tuple[list[Passage], Json | None]:

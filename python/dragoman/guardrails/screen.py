@@ -28,15 +28,12 @@ class Screen:
         known = list(enumerate(rules))
         patterns = {f"{number} {name}": one for number, its in known for name, one in its.patterns.items()}
         words = {str(number): list(its.words) for number, its in known if its.words}
-        self._finder = Masker(entities=["CUSTOM"], patterns=patterns, words=words) if patterns or words else None
+        finder = Masker(entities=["CUSTOM"], patterns=patterns, words=words) if patterns or words else None
+        self.finders = () if finder is None else (finder,)  # one, where there are rules
 
     def is_clean(self, passages: Iterable[Passage]) -> bool:
         """Whether none of the texts has anything that a rule asks for.
 
         Whose rule it was is not told: of finds that overlap one alone is, and it may be another's.
         """
-        if self._finder is not None:
-            for passage in passages:
-                if self._finder.find(passage.text):
-                    return False
-        return True
+        return not any(finder.find(passage.text) for finder in self.finders for passage in passages)

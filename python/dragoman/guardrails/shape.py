@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dragoman.core import Masker
 from dragoman.guardrails.screen import Rules
+from dragoman.guardrails.sieve import Sought
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Scripts:
         others = "".join(letters for name, letters in SCRIPTS.items() if name not in language.allow)
         self._other = re.compile(f"[{others}]") if others else None
         self._ascii = "latin" in language.allow
+        self.sought = Sought(beyond_ascii=True) if self._ascii else None
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether more than a few letters are of none that is allowed."""
@@ -88,6 +90,8 @@ class Scripts:
 
 class InvisibleText:
     """Characters that nothing is seen of."""
+
+    sought = Sought(beyond_ascii=True)
 
     def __init__(self, invisible: Invisible) -> None:
         self._most = invisible.most

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dragoman.core import Masker, Pattern
+from dragoman.guardrails.sieve import Sought
 from dragoman.guardrails.verdict import Finding
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ _BEFORE = re.compile(r".*[(<=\"'\s]", re.DOTALL)
 
 class AllowedHosts:
     """The hosts of all URLs."""
+
+    sought = Sought(beyond_ascii=True, signs=(_SIGNS,))
 
     def __init__(self, urls: Urls) -> None:
         self._names = frozenset(name.lower() for name in urls.allow if not name.startswith("*."))

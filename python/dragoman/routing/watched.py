@@ -15,7 +15,6 @@ from msgspec import Struct
 from dragoman.core import read_answer, without_usage
 from dragoman.dialects.canonical import Delta, Event, Usage
 from dragoman.dialects.dialect import Asked
-from dragoman.guardrails import plain
 from dragoman.guardrails.outgoing import ended
 from dragoman.routing.translation import Relayed
 from dragoman.routing.with_cost import DONE
@@ -99,8 +98,7 @@ class Watched(Relayed):
     def _read_plain(self, body: bytes) -> bool:
         """Look at an answer that says nothing but texts. False: it says more, or is refused, and has to be read."""
         assert self.guarding is not None  # noqa: S101 - the answer is watched
-        texts = plain.of_completion(body)
-        if texts is None or self.guarding.refuses(texts) is not None:
+        if not self.guarding.passes_completion(body):
             return False
         told = read_answer(body)
         usage = told.usage

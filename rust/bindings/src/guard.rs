@@ -1,18 +1,23 @@
-//! Judgements of texts: `Detector`, `Pattern`.
+//! Judgements of texts: `Detector`, `Pattern`, `Sieve`.
 
 use std::sync::OnceLock;
 
-use dragoman_core::guard::Model;
+use dragoman_core::guard::{self, Model, Passed, Sought};
 use dragoman_core::mask::compiled;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use regex::bytes::Regex;
 
+use crate::mask::Masker;
+
 /// Judging more than this takes longer than releasing the GIL costs.
 const LONG_TEXT_BYTES: usize = 4 * 1024;
+/// The same of a body, of which most is known already.
+const LONG_BODY_BYTES: usize = 16 * 1024;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Pattern>()?;
+    module.add_class::<Sieve>()?;
     module.add_class::<Detector>()
 }
 
@@ -52,5 +57,50 @@ impl Pattern {
 
     fn found(&self, text: &str) -> bool {
         self.compiled.is_match(text.as_bytes())
+    }
+}
+
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Sieve {
+    sieve: guard::Sieve,
+}
+
+#[pymethods]
+impl Sieve {
+    #[new]
+    #[pyo3(signature = (*, hidden = vec![], found = vec![], attempts = None, ascii = false, signs = vec![], repeated = 0))]
+    #[pyo3(text_signature = "(*, hidden=[], found=[], attempts=None, ascii=False, signs=[], repeated=0)")]
+    fn new(
+        hidden: Vec<PyRef<'_, Masker>>,
+        found: Vec<PyRef<'_, Masker>>,
+        attempts: Option<f64>,
+        ascii: bool,
+        signs: Vec<PyRef<'_, Pattern>>,
+        repeated: usize,
+    ) -> Self {
+        let maskers = |given: Vec<PyRef<'_, Masker>>| given.iter().map(|masker| masker.shared()).collect();
+        let sought = Sought {
+            hidden: maskers(hidden),
+            found: maskers(found),
+            attempts,
+            ascii,
+            signs: signs.iter().map(|sign| sign.compiled.clone()).collect(),
+            repeated,
+        };
+        Self { sieve: guard::Sieve::new(sought) }
+    }
+
+    fn request(&self, py: Python<'_>, body: &[u8]) -> u8 {
+        let look = || self.sieve.request(body, model());
+        match if body.len() > LONG_BODY_BYTES { py.detach(look) } else { look() } {
+            Passed::Nothing => 0,
+            Passed::Unmasked => 1,
+            Passed::All => 2,
+        }
+    }
+
+    fn answer(&self, py: Python<'_>, body: &[u8], asked: &[u8]) -> bool {
+        let look = || self.sieve.answer(body, asked);
+        if body.len() > LONG_BODY_BYTES { py.detach(look) } else { look() }
     }
 }

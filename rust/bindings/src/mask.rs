@@ -41,8 +41,14 @@ fn look<T: Send>(py: Python<'_>, bytes: usize, look: impl FnOnce() -> T + Send) 
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct Masker {
+pub struct Masker {
     masker: Arc<mask::Masker>,
+}
+
+impl Masker {
+    pub fn shared(&self) -> Arc<mask::Masker> {
+        Arc::clone(&self.masker)
+    }
 }
 
 #[pymethods]

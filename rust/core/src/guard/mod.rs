@@ -5,9 +5,12 @@
 //! tens of microseconds, and what spoke for the verdict can be named, which a neural network of a thousand times the
 //! cost does not offer. `benches/src/bin/injection.rs` trains it, and says how good it is.
 
+mod chat;
 mod features;
 mod lexicon;
 mod model;
+mod sieve;
 
 pub use features::{BUCKETS, Feature, Signal, features};
 pub use model::{Judgement, Model, norm};
+pub use sieve::{Passed, Sieve, Sought};

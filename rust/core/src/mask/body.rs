@@ -308,13 +308,12 @@ impl Seams {
     }
 
     /// What is found in the joined texts that is in more than one of them, cut into what is in each.
-    fn look(&mut self, masker: &Masker, found: &mut [Vec<Found>]) {
-        let seams = std::mem::take(self);
-        if seams.parts.len() < 2 {
+    fn look(&self, masker: &Masker, found: &mut [Vec<Found>]) {
+        if self.parts.len() < 2 {
             return;
         }
-        for across in masker.finder().find(&seams.joined) {
-            let cut = seams.cut(&across);
+        for across in masker.finder().find(&self.joined) {
+            let cut = self.cut(&across);
             let is_new = cut.iter().all(|(index, piece)| {
                 found
                     .get(*index)
@@ -347,7 +346,34 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
+/// Whether nothing is in any text of a body that is looked into, nor across two that follow each other.
+///
+/// # Arguments
+///
+/// * `body`: JSON that has been checked.
+/// * `nothing_in`: whether nothing is in a text.
+pub fn nothing_in_body(body: &[u8], nothing_in: &mut impl FnMut(&str) -> bool) -> bool {
+    nothing_in_json(body, DEPTH, nothing_in)
+}
+
+fn nothing_in_json(body: &[u8], depth: usize, nothing_in: &mut impl FnMut(&str) -> bool) -> bool {
+    let pieces = pieces(body, depth);
+    let mut clean = pieces.iter().all(|piece| match piece.inner {
+        true => nothing_in_json(piece.text.as_bytes(), depth - 1, nothing_in),
+        false => nothing_in(&piece.text),
+    });
+    if clean {
+        at_seams(&pieces, |seams| clean = clean && (seams.parts.len() < 2 || nothing_in(&seams.joined)));
+    }
+    clean
+}
+
 fn across_seams(masker: &Masker, pieces: &[Piece<'_>], found: &mut [Vec<Found>]) {
+    at_seams(pieces, |seams| seams.look(masker, found));
+}
+
+/// Shows the ends of texts that follow each other, as many at once as are short.
+fn at_seams(pieces: &[Piece<'_>], mut see: impl FnMut(Seams)) {
     let mut seams = Seams::default();
     for (index, piece) in pieces.iter().enumerate() {
         if piece.kind != Kind::Value || piece.inner || piece.text.is_empty() {
@@ -362,8 +388,8 @@ fn across_seams(masker: &Masker, pieces: &[Piece<'_>], found: &mut [Vec<Found>])
         let tail =
             text.char_indices().rev().map(|(at, _)| at).find(|at| text.len() - at >= SEAM).unwrap_or(0);
         seams.add(text.get(..head).unwrap_or_default(), index, 0);
-        seams.look(masker, found);
+        see(std::mem::take(&mut seams));
         seams.add(text.get(tail..).unwrap_or_default(), index, tail);
     }
-    seams.look(masker, found);
+    see(seams);
 }

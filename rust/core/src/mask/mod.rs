@@ -25,6 +25,7 @@ mod unmask;
 mod view;
 mod wallet;
 
+pub use body::nothing_in_body;
 pub use custom::{Custom, CustomError, compiled};
 pub use entity::{ENTITIES, Entities, Entity, Facts};
 pub use find::{Finder, Found};

@@ -70,6 +70,11 @@ impl Masker {
         found
     }
 
+    /// Whether nothing of the text would be hidden, what looks like a placeholder included.
+    pub fn hides_nothing(&self, text: &str) -> bool {
+        self.finder.find(text).is_empty()
+    }
+
     pub(super) fn finder(&self) -> &Finder {
         &self.finder
     }

@@ -1,0 +1,55 @@
+"""One look for all guardrails at once: nearly every request, and every answer, has nothing for any of them.
+
+What a guardrail looks for it says as :class:`Sought`, where a text that has none of it can be told from others without
+the guardrail. The sieve is sure of nothing else: what it does not let through is looked at as if there were no sieve.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from dragoman.core import Masker, Pattern, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dragoman.config.guards import Place
+    from dragoman.guardrails.guard import Guard
+    from dragoman.guardrails.masking import Hider
+    from dragoman.guardrails.screen import Screen
+
+
+class Sought(Struct, frozen=True, kw_only=True):
+    """What a guardrail looks for: in a text without all of this it finds nothing."""
+
+    finders: tuple[Masker, ...] = ()  # what these find
+    attempts: float | None = None  # injections of this score, in what users write
+    beyond_ascii: bool = False  # characters that are not of ASCII
+    signs: tuple[Pattern, ...] = ()
+    repeated: int = 0  # so many words in a row, in an answer, that a system prompt has as well
+
+
+def sieve_of(place: Place, guards: Iterable[Guard], screen: Screen, hiders: Iterable[Hider] = ()) -> Sieve | None:
+    """What tells that nothing is to be found in the texts that stand there; ``None``: nothing can.
+
+    :param screen: what finds what any rule of these guardrails asks for.
+    :param hiders: they find nothing in the whole body.
+    """
+    sought: list[Sought] = []
+    for guard in guards:
+        if place in guard.places and guard.rules is None:
+            if guard.sought is None:
+                return None
+            sought.append(guard.sought)
+    attempts = [one.attempts for one in sought if one.attempts is not None]
+    return Sieve(
+        hidden=[hider.masker for hider in hiders],
+        found=[*screen.finders, *chain.from_iterable(one.finders for one in sought)],
+        attempts=min(attempts, default=None),
+        ascii=any(one.beyond_ascii for one in sought),
+        signs=list(chain.from_iterable(one.signs for one in sought)),
+        repeated=min((one.repeated for one in sought if one.repeated), default=0),
+    )
