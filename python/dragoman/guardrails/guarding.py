@@ -327,6 +327,12 @@ class Guarding:
         """Look at a whole answer; what a guardrail refuses it for."""
         return self._first_of(self.of_answers.guards, found)
 
+    @property
+    def sifts_answers(self) -> bool:
+        """Whether whole answers of OpenAI's chat may be let through without their being read."""
+        looking = self.of_answers
+        return bool(self._let_through) and not (self._applied.answers is None or looking.called or looking.repair)
+
     def passes_completion(self, body: bytes) -> bool:
         """Whether a whole answer of OpenAI's chat says nothing but texts, which no guardrail refuses."""
         sieve = self._applied.answers

@@ -22,7 +22,7 @@ from dragoman.guardrails.request import refusal_of_body, said_in
 from dragoman.routing.classify import error_of, error_of_report
 from dragoman.routing.judging import Judging
 from dragoman.routing.run import AttemptNote
-from dragoman.routing.sending import Sending, sending_to
+from dragoman.routing.sending import Sending, sending_to, watched
 from dragoman.routing.settle import output_tokens
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def time_left_s(call: Call, run: Run) -> float:
 class Attempt:
     """An attempt at a member that has been chosen."""
 
-    __slots__ = ("call", "exchange", "limits", "member", "run", "ticket", "translation")
+    __slots__ = ("call", "exchange", "limits", "member", "run", "sifted", "ticket", "translation")
 
     exchange: Exchange
 
@@ -86,7 +86,7 @@ class Attempt:
         sending = sending_to(call, member.deployment)
         run.lossy = sending.lossy
         run.wants_cost = call.wants_cost
-        self.translation = sending.translation
+        self.translation, self.sifted = sending.translation, sending.sifted
         parcel = sending.path, sending.body, sending.headers
         terms = self._terms(sending, remaining_s)
         self.sent(member.send(run.request.reply, parcel, terms, spoken=sending.spoken, method=call.method))
@@ -184,7 +184,11 @@ class Attempt:
         if translation is not None and translation.cut:
             return None  # by a guardrail: the client has all that it gets
         if translation is None and not outcome.failure and guarding is not None and self.call.is_watched:
-            return refusal_of_body(guarding, outcome.body)
+            if not self.sifted:
+                return refusal_of_body(guarding, outcome.body)
+            if guarding.passes_completion(outcome.body):
+                return None
+            translation = self.translation = watched(self.call, self.member.deployment)
         spoken = DIALECTS[self.call.dialect] if translation is None else translation.provider
         error = None if translation is None else self._translated(translation, outcome)
         error = error or error_of(outcome, provider, spoken)

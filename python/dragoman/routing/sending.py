@@ -43,6 +43,7 @@ class Sending(Struct, frozen=True):
     translation: Translation | None = None
     spoken: str = "openai_chat"  # what is sent
     held: bool = False  # the answer is the gateway's to write
+    sifted: bool = False  # and read only where it may hold what guardrails look for
 
 
 def sending_to(call: Call, deployment: Deployment) -> Sending:
@@ -134,16 +135,25 @@ def _watched(call: Call, deployment: Deployment, path: str) -> Sending:
     if call.guarding.changes_answer:
         translation = Translation(call.reading, dialect, deployment.written_for, Undo(), call.guarding)
         lane = f"events:{dialect.framing}" if call.stream else "json"
+    elif call.dialect == OPENAI and not call.stream and call.guarding.sifts_answers:
+        lossy, spoken = losses.header(), call.surface.native_to
+        return Sending(path, body, call.headers, "whole", lossy, spoken=spoken, held=True, sifted=True)
     else:
-        translation = Watched(
-            call.reading,
-            deployment.written_for,
-            call.guarding,
-            hides_usage=call.hides_usage(deployment),
-            wants_cost=call.wants_cost,
-        )
+        translation = watched(call, deployment)
         lane = f"relay:{dialect.framing}" if call.stream else "json"
     return Sending(path, body, call.headers, lane, losses.header(), translation, call.surface.native_to)
+
+
+def watched(call: Call, deployment: Deployment) -> Watched:
+    """What looks at an answer of the client's own dialect."""
+    assert call.reading is not None and call.guarding is not None  # noqa: S101 - for the type checker
+    return Watched(
+        call.reading,
+        deployment.written_for,
+        call.guarding,
+        hides_usage=call.hides_usage(deployment),
+        wants_cost=call.wants_cost,
+    )
 
 
 def _unread(call: Call, deployment: Deployment) -> Sending:

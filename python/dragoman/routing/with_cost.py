@@ -101,7 +101,10 @@ def _write(run: Run, outcome: Outcome, cost_nanousd: int | None, body: bytes) ->
 
 def _content_type(run: Run, outcome: Outcome) -> str:
     """JSON, but for what is passed through."""
-    return "application/json" if run.translation is not None else outcome.header("content-type") or "application/json"
+    looked_into = run.endpoint == "chat" and run.guarding is not None and run.guarding.concerns_answer(stream=False)
+    if run.translation is not None or looked_into:
+        return "application/json"
+    return outcome.header("content-type") or "application/json"
 
 
 def _with_usage(body: bytes, more: dict[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
+use memchr::memmem;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::lexicon::{Concept, STEMS};
@@ -90,9 +91,36 @@ fn stems() -> Option<&'static (AhoCorasick, Vec<Concept>)> {
 
 /// The features of a text, in the order of its words.
 pub fn features(text: &str) -> Vec<Feature> {
-    let lower = without_backslashes(folded(text).to_ascii_lowercase());
-    let words = words(&lower);
-    let mut found = Found { features: Vec::with_capacity(words.len() * 12), word: 0 };
+    let read = Read::of(text);
+    let words = read.words();
+    let mut features = Vec::with_capacity(words.len() * 12);
+    each_feature(&read, &words, |feature| features.push(feature));
+    features
+}
+
+/// A text as it is read: without disguises, in lower case.
+pub(super) struct Read<'t> {
+    text: &'t str,
+    lower: Vec<u8>,
+}
+
+impl<'t> Read<'t> {
+    pub fn of(text: &'t str) -> Self {
+        let mut lower = folded(text);
+        lower.make_ascii_lowercase();
+        Self { text, lower: without_backslashes(lower) }
+    }
+
+    /// Runs of letters and digits; of scripts without spaces, single characters.
+    pub fn words(&self) -> Vec<&[u8]> {
+        words(&self.lower)
+    }
+}
+
+/// Shows the features of a text, in the order of its words.
+#[inline]
+pub(super) fn each_feature(of: &Read<'_>, words: &[&[u8]], see: impl FnMut(Feature)) {
+    let mut found = Found { see, word: 0 };
     let mut meant: Vec<(u32, Concept)> = Vec::new();
     let mut spelt = 0;
     let (mut before, mut last) = (0, 0);
@@ -118,32 +146,29 @@ pub fn features(text: &str) -> Vec<Feature> {
             meanings(concept, &mut meant, &mut found);
         }
     }
-    spaced(&words, &mut meant, &mut found);
+    spaced(words, &mut meant, &mut found);
     found.word = words.len() as u32;
     if spelt > 1 && spelt * 8 > words.len() {
         found.shape("digits for letters");
     }
-    shapes(text, &lower, words.len(), &mut found);
-    found.features
+    shapes(of.text, &of.lower, words.len(), &mut found);
 }
 
-struct Found {
-    features: Vec<Feature>,
+struct Found<S> {
+    see: S,
     word: u32,
 }
 
-impl Found {
+impl<S: FnMut(Feature)> Found<S> {
+    #[inline]
     fn add(&mut self, kind: Kind, what: u64) {
         self.told(kind, what, Signal::Silent);
     }
 
+    #[inline]
     fn told(&mut self, kind: Kind, what: u64, signal: Signal) {
-        self.features.push(Feature {
-            bucket: kind.bucket(what),
-            value: kind.value(),
-            word: self.word,
-            signal,
-        });
+        let (bucket, value) = (kind.bucket(what), kind.value());
+        (self.see)(Feature { bucket, value, word: self.word, signal });
     }
 
     fn shape(&mut self, name: &'static str) {
@@ -161,6 +186,9 @@ fn without_backslashes(mut lower: Vec<u8>) -> Vec<u8> {
 
 /// A word with digits and signs in place of letters, as it is meant.
 fn read(word: &[u8]) -> Option<Vec<u8>> {
+    if !word.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
     let letters = word.iter().filter(|byte| byte.is_ascii_lowercase()).count();
     let read: Vec<u8> = word
         .iter()
@@ -178,7 +206,7 @@ fn read(word: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Letters with spaces between them, as the words that they make.
-fn spaced(words: &[&[u8]], meant: &mut Vec<(u32, Concept)>, found: &mut Found) {
+fn spaced(words: &[&[u8]], meant: &mut Vec<(u32, Concept)>, found: &mut Found<impl FnMut(Feature)>) {
     const LEAST: usize = 4;
     let mut letters = Vec::new();
     for (at, word) in words.iter().chain([&&b""[..]]).enumerate() {
@@ -207,9 +235,8 @@ fn inside(letters: &[u8]) -> Vec<Concept> {
     found.unwrap_or_default()
 }
 
-/// Runs of letters and digits; of scripts without spaces, single characters.
 fn words(lower: &[u8]) -> Vec<&[u8]> {
-    let mut words = Vec::new();
+    let mut words = Vec::with_capacity(lower.len() / 5);
     let mut start = None;
     for (at, byte) in lower.iter().enumerate() {
         let is_part = byte.is_ascii_alphanumeric() || *byte >= 0x80 || *byte == b'\'';
@@ -227,7 +254,7 @@ fn words(lower: &[u8]) -> Vec<&[u8]> {
 }
 
 /// Runs of four letters, the word's ends among them.
-fn grams(word: &[u8], found: &mut Found) {
+fn grams(word: &[u8], found: &mut Found<impl FnMut(Feature)>) {
     const LONGEST: usize = 24;
     if word.len() < GRAM || word.len() > LONGEST {
         return;
@@ -250,7 +277,7 @@ fn meaning(word: &[u8]) -> Option<Concept> {
 }
 
 /// A meaning, and those that stand near before it.
-fn meanings(concept: Concept, meant: &mut Vec<(u32, Concept)>, found: &mut Found) {
+fn meanings(concept: Concept, meant: &mut Vec<(u32, Concept)>, found: &mut Found<impl FnMut(Feature)>) {
     const NEAR: u32 = 7;
     found.told(Kind::Meaning, concept as u64, Signal::Meaning(concept.name()));
     for (at, other) in meant.iter().rev() {
@@ -266,11 +293,12 @@ fn meanings(concept: Concept, meant: &mut Vec<(u32, Concept)>, found: &mut Found
 }
 
 /// How it is written.
-fn shapes(text: &str, lower: &[u8], words: usize, found: &mut Found) {
+fn shapes(text: &str, lower: &[u8], words: usize, found: &mut Found<impl FnMut(Feature)>) {
+    static FINDERS: OnceLock<Vec<memmem::Finder<'static>>> = OnceLock::new();
     let mut shape = |name: &'static str| found.shape(name);
-    let has = |what: &[u8]| memchr::memmem::find(lower, what).is_some();
-    for (what, name) in MARKS {
-        if has(what.as_bytes()) {
+    let finders = FINDERS.get_or_init(|| MARKS.iter().map(|(mark, _)| memmem::Finder::new(*mark)).collect());
+    for (finder, (_, name)) in finders.iter().zip(MARKS) {
+        if finder.find(lower).is_some() {
             shape(name);
         }
     }
@@ -282,22 +310,18 @@ fn shapes(text: &str, lower: &[u8], words: usize, found: &mut Found) {
     if text.len() - lower.len().min(text.len()) > 4 && text.is_ascii() {
         shape("control characters");
     }
-    if text
-        .chars()
-        .filter(|sign| crate::mask::is_invisible(*sign) && !('\u{300}'..'\u{370}').contains(sign))
-        .count()
-        > 3
-    {
+    let unseen = |sign: &char| crate::mask::is_invisible(*sign) && !('\u{300}'..'\u{370}').contains(sign);
+    if !text.is_ascii() && text.chars().filter(unseen).count() > 3 {
         shape("invisible text");
     }
-    if text.chars().filter(|sign| *sign == '\\').count() * 4 > text.chars().count() {
+    if text.bytes().filter(|byte| *byte == b'\\').count() * 4 > text.chars().count() {
         shape("backslashes");
     }
     let mixed = |word: &str| {
         word.chars().any(|sign| sign.is_ascii_alphabetic())
             && word.chars().any(|sign| !sign.is_ascii() && folds_to_letter(sign))
     };
-    if text.split_whitespace().filter(|word| mixed(word)).count() > 1 {
+    if !text.is_ascii() && text.split_whitespace().filter(|word| mixed(word)).count() > 1 {
         shape("look-alike letters");
     }
     let signs = text.bytes().filter(u8::is_ascii_punctuation).count();

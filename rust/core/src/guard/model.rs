@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::features::{BUCKETS, Feature, Signal, features};
+use super::features::{BUCKETS, Feature, Read, Signal, each_feature, features};
 
 #[cfg(test)]
 mod tests;
@@ -10,6 +10,8 @@ mod tests;
 /// Parts of a long text that are judged by themselves, in words.
 const PART: u32 = 120;
 const STEP: u32 = 80;
+/// A text of so many words has parts.
+const PARTED: usize = 160;
 /// The signals that are told.
 const MOST_SIGNALS: usize = 5;
 const HEADER: usize = 16;
@@ -92,8 +94,26 @@ impl Model {
                 worst = part;
             }
         }
-        let score = 1.0 / (1.0 + (-(self.slope * sum + self.shift)).exp());
-        Judgement { score, signals: signals(&features, &weighed, worst) }
+        Judgement { score: self.calibrated(sum), signals: signals(&features, &weighed, worst) }
+    }
+
+    /// The score alone, for less than half: nothing is kept of the features.
+    pub fn score(&self, text: &str) -> f32 {
+        let read = Read::of(text);
+        let words = read.words();
+        if words.len() >= PARTED {
+            return self.judge(text).score;
+        }
+        let (mut sum, mut squares) = (0.0, 0.0);
+        each_feature(&read, &words, |feature| {
+            sum += feature.value * self.weight(&feature);
+            squares += feature.value * feature.value;
+        });
+        self.calibrated(self.bias + sum / length(squares))
+    }
+
+    fn calibrated(&self, sum: f32) -> f32 {
+        1.0 / (1.0 + (-(self.slope * sum + self.shift)).exp())
     }
 
     fn weight(&self, feature: &Feature) -> f32 {
@@ -123,13 +143,17 @@ fn signals(features: &[Feature], weighed: &[f32], part: Range<usize>) -> Vec<Str
 
 /// What a sum over features of these values is divided by: their length as a vector.
 pub fn norm(values: impl Iterator<Item = f32>) -> f32 {
-    values.map(|value| value * value).sum::<f32>().sqrt().max(1.0)
+    length(values.map(|value| value * value).sum())
+}
+
+fn length(squares: f32) -> f32 {
+    squares.sqrt().max(1.0)
 }
 
 /// Stretches of a long text, each overlapping the next.
 fn parts(features: &[Feature]) -> Vec<Range<usize>> {
     let words = features.last().map_or(0, |last| last.word);
-    if words < PART + STEP / 2 {
+    if (words as usize) < PARTED {
         return Vec::new();
     }
     let from = |word: u32| features.partition_point(|feature| feature.word < word);

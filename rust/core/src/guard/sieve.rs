@@ -120,7 +120,7 @@ impl Sieve {
     }
 
     fn is_attempt(&self, text: &str, model: &Model) -> bool {
-        self.sought.attempts.is_some_and(|least| f64::from(model.judge(text).score) >= least)
+        self.sought.attempts.is_some_and(|least| f64::from(model.score(text)) >= least)
     }
 
     fn number(&self, text: &str, look: Look) -> u64 {

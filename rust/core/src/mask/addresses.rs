@@ -195,12 +195,42 @@ fn stands_beside_words(bytes: &[u8], at: usize) -> bool {
     behind || before(1) == b'#' || before(1) == b' ' && follows_word
 }
 
+/// What a word has to be to be an address's, as far as that can be seen without looking at all of it.
+struct Clues {
+    known: HashSet<&'static str>,
+    /// How long those are that begin with each byte, as bits.
+    lengths: [u32; 256],
+    /// The last two bytes of endings.
+    ends: Vec<[u8; 2]>,
+}
+
+fn clues() -> &'static Clues {
+    static CLUES: OnceLock<Clues> = OnceLock::new();
+    CLUES.get_or_init(|| {
+        let lists: [&[&'static str]; 7] = [&STREETS, &BEGIN, &SUITES, &BOXES, &SAY, &SENT, &["box"]];
+        let known: HashSet<&str> = lists.into_iter().flatten().copied().collect();
+        let mut lengths = [0; 256];
+        for word in &known {
+            if let Some(of) = word.bytes().next().and_then(|first| lengths.get_mut(usize::from(first))) {
+                *of |= 1 << (word.len() & 31);
+            }
+        }
+        let ends = ENDINGS.iter().filter_map(|ending| ending.as_bytes().last_chunk().copied()).collect();
+        Clues { known, lengths, ends }
+    })
+}
+
 fn is_of_addresses(word: &Spelt<'_>) -> bool {
-    static KNOWN: OnceLock<HashSet<&str>> = OnceLock::new();
-    let lists: [&[&'static str]; 7] = [&STREETS, &BEGIN, &SUITES, &BOXES, &SAY, &SENT, &["box"]];
-    let known = KNOWN.get_or_init(|| lists.into_iter().flatten().copied().collect());
-    known.contains(word.text.to_ascii_lowercase().as_str())
-        || word.text.len() > LEAST_STREET && word.ends_with_any(&ENDINGS)
+    let (clues, text) = (clues(), word.text.as_bytes());
+    let first = byte_at(text, 0).to_ascii_lowercase();
+    let may_be =
+        clues.lengths.get(usize::from(first)).is_some_and(|lengths| lengths >> (text.len() & 31) & 1 == 1);
+    let ends = || {
+        text.last_chunk::<2>()
+            .is_some_and(|end| clues.ends.contains(&end.map(|byte| byte.to_ascii_lowercase())))
+    };
+    may_be && clues.known.contains(word.text.to_ascii_lowercase().as_str())
+        || text.len() > LEAST_STREET && ends() && word.ends_with_any(&ENDINGS)
 }
 
 /// The text of a part, as far as whole characters go, and where it begins.

@@ -175,8 +175,12 @@ fn is_base64(byte: u8) -> bool {
 }
 
 fn text(raw: &[u8]) -> Cow<'_, str> {
-    match Text::written(raw).bytes() {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+    let read = Text::written(raw).bytes();
+    // Nearly all are UTF-8, which is seen in a tenth of the time.
+    match read {
+        Cow::Borrowed(bytes) => {
+            std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+        }
         Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }

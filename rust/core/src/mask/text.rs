@@ -24,8 +24,18 @@ pub(super) fn is_letter_or_digit(byte: u8) -> bool {
 
 /// Whether one of the words stands in `bytes`, whatever their case, with no letter before it.
 pub(super) fn has_word(bytes: &[u8], words: &[&str]) -> bool {
+    // What words may begin here, by six bits of their first bytes: nearly always none of those that are asked for.
+    let mut begins = 0_u64;
+    let mut follows_letter = false;
+    for byte in bytes {
+        begins |= u64::from(!follows_letter) << (byte.to_ascii_lowercase() & 63);
+        follows_letter = byte.is_ascii_alphabetic();
+    }
     words.iter().any(|word| {
         let Some(first) = word.bytes().next() else { return false };
+        if begins >> (first.to_ascii_lowercase() & 63) & 1 == 0 {
+            return false;
+        }
         let upper = first.to_ascii_uppercase();
         memchr::memchr2_iter(first, upper, bytes).any(|at| {
             let starts = at.checked_sub(1).is_none_or(|before| !byte_at(bytes, before).is_ascii_alphabetic());
