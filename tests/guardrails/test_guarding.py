@@ -16,6 +16,7 @@ from dragoman.config.schema import Config
 from dragoman.guardrails.build import build_guardrails
 
 MAIL = "ann.lee@example.com"
+USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
 
 
 def said_back(connection: Connection) -> None:
@@ -28,8 +29,7 @@ def said_back(connection: Connection) -> None:
         stream([text[at : at + 5] for at in range(0, len(text), 5)])(connection)
         return
     choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}, "text": text}
-    usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
-    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": USAGE}
     answer(json.dumps(whole).encode())(connection)
 
 
@@ -77,6 +77,38 @@ def test_what_is_clean_is_passed_on_byte_by_byte(begin: Any, upstream: Upstream,
     assert content(answer) == "Hello  there"
     assert b'"unheard_of": {"a": 1.5}' in upstream.requests[-1].body
     assert answer.headers["x-dragoman-guardrails"] == "pii=allow, inj=allow"
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "told"),
+    [
+        ({"content": "Fine."}, "stop", "topics=allow"),
+        ({"content": "Plutonium."}, "content_filter", "topics=block"),
+        ({"content": None, "tool_calls": [{"type": "function", "id": "c"}]}, "tool_calls", "topics=allow"),
+        ({"content": None, "tool_calls": [{"type": "function", "id": "p"}]}, "content_filter", "topics=block"),
+    ],
+)
+@pytest.mark.parametrize("priced", [False, True])
+def test_answers_to_harmless_requests(
+    serve: Serve, upstream: Upstream, message: dict[str, Any], reason: str, told: str, priced: bool
+) -> None:
+    for call in message.get("tool_calls", ()):
+        call["function"] = {
+            "name": "find",
+            "arguments": json.dumps({"what": "plutonium" if call["id"] == "p" else "x"}),
+        }
+    stop = "tool_calls" if "tool_calls" in message else "stop"
+    choice = {"index": 0, "finish_reason": stop, "message": {"role": "assistant", **message}}
+    whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+    upstream.reply(expect, answer(json.dumps(whole | {"usage": USAGE}).encode()))
+    served = serve(config_for(upstream.base_url, guardrails={"topics": {"words": {"deny": ["plutonium"]}}}))
+    got = served.chat(messages=user("Hello"), headers={"x-dragoman-include-cost": "true"} if priced else {})
+    assert got.json["choices"][0]["finish_reason"] == reason
+    assert got.headers["x-dragoman-guardrails"] == told
+    assert got.headers["content-type"] == "application/json"
+    assert ("cost" in got.json["usage"]) is priced
+    row = served.row(got)
+    assert (row.guardrails, row.input_tokens, row.output_tokens, row.status) == (told, 9, 3, 200)
 
 
 def test_refused_on_the_way_in(begin: Any, upstream: Upstream) -> None:

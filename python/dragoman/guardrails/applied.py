@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dragoman.guardrails.harmless import Harmless
     from dragoman.guardrails.masking import Hider
     from dragoman.guardrails.screen import Screen
-    from dragoman.guardrails.verdict import Verdict
+    from dragoman.guardrails.verdict import Allowed, Verdict
 
 AnyGuard = TypeVar("AnyGuard", "Guard", "CalledGuard")
 # Where an answer's texts stand.
@@ -110,4 +110,7 @@ class Applied(Struct, frozen=True, kw_only=True):
     harmless: Harmless
     requests: Sieve | None  # what lets requests through in which nobody finds anything
     answers: Sieve | None  # the same for whole answers to these
+    unmasked: Allowed  # what is noted where there was nothing to hide, nothing to be found, nothing in the answer
+    passed: Allowed
+    answered: Allowed
     identity: bytes

@@ -27,7 +27,7 @@ from dragoman.guardrails.shape import InvisibleText, Lengths, ProgramCode, Scrip
 from dragoman.guardrails.sieve import sieve_of
 from dragoman.guardrails.toxicity import Abuse
 from dragoman.guardrails.urls import AllowedHosts
-from dragoman.guardrails.verdict import Verdict
+from dragoman.guardrails.verdict import Allowed, Verdict
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 EVERYWHERE: tuple[Place, ...] = ("input", "output", "tool_arguments", "tool_results")
 ASKED: tuple[Place, ...] = ("input", "tool_results")
 ANSWERED: tuple[Place, ...] = ("output",)
+# Where the texts of chats stand that say nothing but texts.
+ASKED_TEXTS: frozenset[Place] = frozenset({"input"})
+ANSWERED_TEXTS: frozenset[Place] = frozenset({"output"})
 # What each kind is made by, and where it looks where nothing is said.
 KINDS: dict[str, tuple[Callable[[Any], Look], tuple[Place, ...]]] = {
     "injection": (Injections, ASKED),
@@ -112,11 +115,17 @@ class Guardrails(Struct, frozen=True, kw_only=True):
         applied = self._sets.get(names)
         if applied is None:
             screen = Screen(guard.rules for guard in guards if guard.rules is not None)
+            all_of_them, looking = Guards(guards), of_answers(guards, called)
+            unmasked = Allowed({hider.name: hider.allows for hider in hiders})
+            passed = Allowed(all_of_them.concerned(ASKED_TEXTS).allows, unmasked)
             applied = self._sets[names] = Applied(
                 hiders=hiders,
-                guards=Guards(guards),
+                guards=all_of_them,
                 called=called,
-                of_answers=of_answers(guards, called),
+                of_answers=looking,
+                unmasked=unmasked,
+                passed=passed,
+                answered=Allowed(looking.guards.concerned(ANSWERED_TEXTS).allows, passed),
                 has_canary=any(guard.name in self.canaries for guard in guards),
                 screen=screen,
                 harmless=Harmless(),

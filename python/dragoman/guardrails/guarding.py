@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Sequence
 
-    from dragoman.config.guards import Place
     from dragoman.dialects.canonical import Answer, Json, Request
     from dragoman.guardrails.applied import Applied, Guards
     from dragoman.guardrails.called.asked import Asking, CalledGuard
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 # What a sieve says of a request in which there is nothing to be found.
 EVERYTHING = 2
-# Where the texts of chats stand that say nothing but texts.
-ASKED: frozenset[Place] = frozenset({"input"})
-ANSWERED: frozenset[Place] = frozenset({"output"})
 
 
 class Calling(Struct, frozen=True):
@@ -96,14 +92,14 @@ class Guarding:
         self._hidings = ()
         if passed == EVERYTHING:
             self._let_through = raw
-        self.verdicts.note_all({hider.name: hider.allows for hider in self._applied.hiders})
+        self.verdicts.allow(self._applied.unmasked)
         return True
 
     def finds_nothing_in_chat(self, raw: bytes) -> bool:
         """Whether the request was let through, and so all guardrails would find nothing in the texts of its chat."""
         if not self._let_through or self._let_through is not raw:
             return False
-        self.verdicts.note_all(self.guards.concerned(ASKED).allows)
+        self.verdicts.allow(self._applied.passed)
         return True
 
     def hide(self, body: bytes) -> bytes:
@@ -337,7 +333,7 @@ class Guarding:
         """Whether a whole answer of OpenAI's chat says nothing but texts, which no guardrail refuses."""
         sieve = self._applied.answers
         if self._let_through and sieve is not None and sieve.answer(body, self._let_through):
-            self.verdicts.note_all(self.of_answers.guards.concerned(ANSWERED).allows)
+            self.verdicts.allow(self._applied.answered)
             return True
         texts = plain.of_completion(body)
         return texts is not None and self.refuses(texts) is None

@@ -53,14 +53,29 @@ class Verdict(Struct, frozen=True, kw_only=True):
 _ORDER: tuple[Ruling, ...] = ("block", "not_scanned", "flag", "mask", "repaired", "allow")
 
 
+class Allowed:
+    """What is noted where nobody finds anything: the same at nearly every request, and so worked out once."""
+
+    __slots__ = ("after", "told", "verdicts")
+
+    def __init__(self, verdicts: dict[str, Verdict], after: Allowed | None = None) -> None:
+        """:param after: what was noted before."""
+        self.after = after
+        self.verdicts: dict[str, Verdict] = (
+            verdicts if after is None else {**after.verdicts, **verdicts, **after.verdicts}
+        )
+        self.told = _told(self.verdicts)
+
+
 class Verdicts:
     """What came of all guardrails at one request: of each the worst."""
 
-    __slots__ = ("_told", "worst")
+    __slots__ = ("_allowed", "_told", "worst")
 
     def __init__(self) -> None:
         self.worst: dict[str, Verdict] = {}
         self._told = ""
+        self._allowed: Allowed | None = None  # all that was noted
 
     def note(self, verdict: Verdict) -> None:
         """A guardrail has ruled."""
@@ -69,19 +84,27 @@ class Verdicts:
             return
         if known is None or _ORDER.index(verdict.ruling) < _ORDER.index(known.ruling):
             self.worst[verdict.guardrail] = verdict
-            self._told = ""
+            self._told, self._allowed = "", None
+
+    def allow(self, allowed: Allowed) -> None:
+        """Those that this is of, and were not before, have found nothing."""
+        if self._allowed is not allowed.after or (allowed.after is None and self.worst):
+            self.note_all(allowed.verdicts)
+            return
+        self.worst = allowed.verdicts.copy()
+        self._told, self._allowed = allowed.told, allowed
 
     def note_all(self, allows: dict[str, Verdict]) -> None:
         """Guardrails have found nothing."""
         if self.worst.keys() >= allows.keys():
             return
         self.worst = {**self.worst, **allows, **self.worst}  # in the order in which they are first told of
-        self._told = ""
+        self._told, self._allowed = "", None
 
     def replace(self, verdict: Verdict) -> None:
         """A guardrail has ruled anew, and what it said before holds no more."""
         self.worst[verdict.guardrail] = verdict
-        self._told = ""
+        self._told, self._allowed = "", None
 
     @property
     def blocks(self) -> bool:
@@ -92,5 +115,9 @@ class Verdicts:
     def told(self) -> str:
         """As the header x-dragoman-guardrails and the usage row have them: ``pii=mask, topics=flag;shadow``."""
         if not self._told:
-            self._told = ", ".join([one.told for one in self.worst.values()])
+            self._told = _told(self.worst)
         return self._told
+
+
+def _told(verdicts: dict[str, Verdict]) -> str:
+    return ", ".join([one.told for one in verdicts.values()])

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::{BUCKETS, Model};
 use crate::guard::features;
 
@@ -30,4 +32,14 @@ fn the_worst_part_of_a_long_text_counts() {
     assert!(alone > 0.9 && inside > 0.9, "{alone} {inside}");
     assert!(model.judge(&filler).score < 0.5);
     assert!(model.judge("").score < 0.5);
+}
+
+proptest! {
+    #[test]
+    fn the_score_alone_is_the_judgement_s(
+        text in "([a-zA-Z0-9]{1,9}[ .,:@\\\\#]{1,2}|\\PC{1,9} ){0,40}", times in 1_usize..9,
+    ) {
+        let (model, text) = (Model::built_in(), text.repeat(times));
+        prop_assert_eq!(model.score(&text), model.judge(&text).score);
+    }
 }
