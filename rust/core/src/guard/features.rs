@@ -68,14 +68,45 @@ pub struct Feature {
     pub signal: Signal,
 }
 
-fn stems() -> Option<&'static (AhoCorasick, Vec<Concept>)> {
-    static AUTOMATON: OnceLock<Option<(AhoCorasick, Vec<Concept>)>> = OnceLock::new();
+/// The beginnings of words that have a meaning.
+struct Stems {
+    automaton: AhoCorasick,
+    concepts: Vec<Concept>,
+    /// How they begin themselves, as bits: few words have any, and the automaton is large.
+    starts: Vec<u64>,
+}
+
+impl Stems {
+    /// Shorter ones are only whole words.
+    const SHORT: usize = 4;
+    const BITS: u32 = 16;
+
+    /// The place of a word's first letters among the bits.
+    fn start(word: &[u8]) -> (usize, u32) {
+        let mut first = [0; Self::SHORT];
+        first.iter_mut().zip(word).for_each(|(to, from)| *to = *from);
+        let place = u32::from_le_bytes(first).wrapping_mul(0x9E37_79B1) >> (u32::BITS - Self::BITS);
+        (place as usize / 64, place % 64)
+    }
+
+    fn may_begin(&self, word: &[u8]) -> bool {
+        let (at, bit) = Self::start(word);
+        self.starts.get(at).is_some_and(|bits| bits >> bit & 1 == 1)
+    }
+}
+
+fn stems() -> Option<&'static Stems> {
+    static AUTOMATON: OnceLock<Option<Stems>> = OnceLock::new();
     AUTOMATON
         .get_or_init(|| {
             let (mut words, mut concepts) = (Vec::new(), Vec::new());
+            let mut starts = vec![0; 1 << Stems::BITS >> 6];
             for (concept, stems) in STEMS {
                 for stem in *stems {
-                    words.push(folded(stem).to_ascii_lowercase());
+                    let stem = folded(stem).to_ascii_lowercase();
+                    let (at, bit) = Stems::start(&stem);
+                    starts.get_mut(at).into_iter().for_each(|bits: &mut u64| *bits |= 1 << bit);
+                    words.push(stem);
                     concepts.push(*concept);
                 }
             }
@@ -84,7 +115,7 @@ fn stems() -> Option<&'static (AhoCorasick, Vec<Concept>)> {
                 .start_kind(StartKind::Both)
                 .build(&words)
                 .ok()?;
-            Some((automaton, concepts))
+            Some(Stems { automaton, concepts, starts })
         })
         .as_ref()
 }
@@ -228,7 +259,7 @@ fn spaced(words: &[&[u8]], meant: &mut Vec<(u32, Concept)>, found: &mut Found<im
 
 /// What is meant by words without spaces between them.
 fn inside(letters: &[u8]) -> Vec<Concept> {
-    let found = stems().map(|(automaton, concepts)| {
+    let found = stems().map(|Stems { automaton, concepts, .. }| {
         let at = |found: aho_corasick::Match| concepts.get(found.pattern().as_usize()).copied();
         automaton.find_iter(letters).filter(|found| found.len() > 3).filter_map(at).collect::<Vec<_>>()
     });
@@ -270,10 +301,10 @@ fn grams(word: &[u8], found: &mut Found<impl FnMut(Feature)>) {
 }
 
 fn meaning(word: &[u8]) -> Option<Concept> {
-    let (automaton, concepts) = stems()?;
-    let found = automaton.find(Input::new(word).anchored(Anchored::Yes))?;
-    let short = found.len() < 4 && found.len() < word.len();
-    if short { None } else { concepts.get(found.pattern().as_usize()).copied() }
+    let stems = stems().filter(|stems| stems.may_begin(word))?;
+    let found = stems.automaton.find(Input::new(word).anchored(Anchored::Yes))?;
+    let short = found.len() < Stems::SHORT && found.len() < word.len();
+    if short { None } else { stems.concepts.get(found.pattern().as_usize()).copied() }
 }
 
 /// A meaning, and those that stand near before it.

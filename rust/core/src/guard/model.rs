@@ -97,19 +97,17 @@ impl Model {
         Judgement { score: self.calibrated(sum), signals: signals(&features, &weighed, worst) }
     }
 
-    /// The score alone, for less than half: nothing is kept of the features.
+    /// The score alone, for half of it: nothing is kept of the features.
     pub fn score(&self, text: &str) -> f32 {
         let read = Read::of(text);
         let words = read.words();
-        if words.len() >= PARTED {
+        let mut sums = Sums::of(words.len() as u32);
+        each_feature(&read, &words, |feature| sums.add(&feature, feature.value * self.weight(&feature)));
+        if sums.is_disordered {
             return self.judge(text).score;
         }
-        let (mut sum, mut squares) = (0.0, 0.0);
-        each_feature(&read, &words, |feature| {
-            sum += feature.value * self.weight(&feature);
-            squares += feature.value * feature.value;
-        });
-        self.calibrated(self.bias + sum / length(squares))
+        let worst = sums.each().map(|sum| self.bias + sum.whole / length(sum.squares)).reduce(f32::max);
+        self.calibrated(worst.unwrap_or(self.bias))
     }
 
     fn calibrated(&self, sum: f32) -> f32 {
@@ -118,6 +116,73 @@ impl Model {
 
     fn weight(&self, feature: &Feature) -> f32 {
         self.weights.get(feature.bucket as usize).map_or(0.0, |weight| f32::from(*weight) * self.scale)
+    }
+}
+
+/// The sums of a text's features and of its parts', as the features come.
+#[derive(Default)]
+struct Sums {
+    words: u32,
+    text: Sum,
+    parts: Vec<Sum>,
+    /// The part that began last, and the one before.
+    part: Sum,
+    before: Sum,
+    word: u32,
+    /// Whether the word belongs to these.
+    in_part: bool,
+    in_before: bool,
+    /// Features of an earlier word came later.
+    is_disordered: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    whole: f32,
+    squares: f32,
+}
+
+impl Sum {
+    #[inline]
+    fn add(&mut self, weighed: f32, value: f32) {
+        self.whole += weighed;
+        self.squares += value * value;
+    }
+}
+
+impl Sums {
+    fn of(words: u32) -> Self {
+        Self { words, in_part: words as usize >= PARTED, ..Self::default() }
+    }
+
+    #[inline]
+    fn add(&mut self, feature: &Feature, weighed: f32) {
+        if feature.word != self.word {
+            self.turn_to(feature.word);
+        }
+        self.text.add(weighed, feature.value);
+        if self.in_part {
+            self.part.add(weighed, feature.value);
+        }
+        if self.in_before {
+            self.before.add(weighed, feature.value);
+        }
+    }
+
+    fn turn_to(&mut self, word: u32) {
+        self.is_disordered |= word < self.word;
+        self.word = word;
+        self.in_part &= word < self.words;
+        if self.in_part && word.is_multiple_of(STEP) {
+            self.parts.extend((word > STEP).then_some(self.before));
+            self.before = std::mem::take(&mut self.part);
+        }
+        self.in_before = self.in_part && word >= STEP && word % STEP < PART - STEP;
+    }
+
+    fn each(&self) -> impl Iterator<Item = Sum> {
+        let last = (self.words as usize >= PARTED).then_some([self.before, self.part]);
+        [self.text].into_iter().chain(self.parts.iter().copied()).chain(last.into_iter().flatten())
     }
 }
 
