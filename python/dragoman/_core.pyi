@@ -1197,16 +1197,18 @@ class Sieve:
         hidden: list[Masker] = [],
         found: list[Masker] = [],
         attempts: float | None = None,
-        ascii: bool = False,
+        characters: str = "any",
         signs: list[Pattern] = [],
         repeated: int = 0,
     ) -> Self:
         """:param hidden: these find nothing in any part of a request.
         :param found: these find nothing in any text.
         :param attempts: no text of a user's has this score, or more, of :meth:`Detector.judge`.
-        :param ascii: no text has anything beyond ASCII.
+        :param characters: no text has any but these: ``ascii``, ``latin`` (letters with accents or without, and the
+            signs that are written with them) or ``any``.
         :param signs: these are in no text.
         :param repeated: no answer has so many words in a row that a system prompt has as well; 0: it may.
+        :raises ValueError: there are no such characters.
         """
 
     def request(self, body: bytes) -> int:

@@ -58,7 +58,7 @@ def chat(text: str) -> bytes:
 
 
 def test_a_sieve() -> None:
-    sieve = Sieve(hidden=[Masker()], attempts=THRESHOLD, signs=[Pattern("forbidden")], ascii=True, repeated=3)
+    sieve = Sieve(hidden=[Masker()], attempts=THRESHOLD, signs=[Pattern("forbidden")], characters="ascii", repeated=3)
     texts = ["Write to ann@example.com.", "This is forbidden.", "Café", "How tall is Mont Blanc?"]
     assert [sieve.request(chat(text)) for text in texts] == [0, 1, 1, 2]
     assert sieve.request(b'{"input": "Hello"}') == 1
@@ -67,3 +67,6 @@ def test_a_sieve() -> None:
     assert sieve.answer(said.encode(), chat("Hello"))
     assert not sieve.answer(said.encode(), system.encode())
     assert sieve.request(chat("long " * 10_000)) == 2
+    assert [Sieve(characters="latin").request(chat(text)) for text in ("Café", "Где?")] == [2, 1]
+    with pytest.raises(ValueError, match="characters"):
+        Sieve(characters="greek")

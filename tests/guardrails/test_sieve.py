@@ -111,7 +111,7 @@ def test_requests(text: str) -> None:
     guardrails = built(**ALL)
     body = json.dumps({"messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}]}).encode()
     passed = held_to_them(guardrails, body)
-    assert (passed == EVERYTHING) is (text == "How tall is Mont Blanc?")
+    assert (passed == EVERYTHING) is (text in ("How tall is Mont Blanc?", "Wo lebt der B\u00e4r?"))
 
 
 @pytest.mark.parametrize(

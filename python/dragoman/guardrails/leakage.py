@@ -41,7 +41,7 @@ class PromptLeaks:
 
     def __init__(self, leakage: Leakage) -> None:
         self._words = leakage.words
-        self.sought = Sought(beyond_ascii=True, repeated=leakage.words)
+        self.sought = Sought(beyond="ascii", repeated=leakage.words)
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether an answer has such a run."""

@@ -74,7 +74,7 @@ class Scripts:
         others = "".join(letters for name, letters in SCRIPTS.items() if name not in language.allow)
         self._other = re.compile(f"[{others}]") if others else None
         self._ascii = "latin" in language.allow
-        self.sought = Sought(beyond_ascii=True) if self._ascii else None
+        self.sought = Sought(beyond="latin") if self._ascii else None
 
     def __call__(self, passages: list[Passage], about: About) -> Finding | None:
         """Whether more than a few letters are of none that is allowed."""
@@ -91,7 +91,7 @@ class Scripts:
 class InvisibleText:
     """Characters that nothing is seen of."""
 
-    sought = Sought(beyond_ascii=True)
+    sought = Sought(beyond="latin")
 
     def __init__(self, invisible: Invisible) -> None:
         self._most = invisible.most

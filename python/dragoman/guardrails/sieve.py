@@ -7,7 +7,7 @@ the guardrail. The sieve is sure of nothing else: what it does not let through i
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from dragoman.guardrails.masking import Hider
     from dragoman.guardrails.screen import Screen
 
+# Characters that texts may have: see :class:`Sieve`.
+Characters = Literal["ascii", "latin", "any"]
+_FEWEST: tuple[Characters, ...] = ("ascii", "latin", "any")
+
 
 class Sought(Struct, frozen=True, kw_only=True):
     """What a guardrail looks for: in a text without all of this it finds nothing."""
 
     finders: tuple[Masker, ...] = ()  # what these find
     attempts: float | None = None  # injections of this score, in what users write
-    beyond_ascii: bool = False  # characters that are not of ASCII
+    beyond: Characters = "any"  # all characters but these
     signs: tuple[Pattern, ...] = ()
     repeated: int = 0  # so many words in a row, in an answer, that a system prompt has as well
 
@@ -49,7 +53,7 @@ def sieve_of(place: Place, guards: Iterable[Guard], screen: Screen, hiders: Iter
         hidden=[hider.masker for hider in hiders],
         found=[*screen.finders, *chain.from_iterable(one.finders for one in sought)],
         attempts=min(attempts, default=None),
-        ascii=any(one.beyond_ascii for one in sought),
+        characters=min((one.beyond for one in sought), key=_FEWEST.index, default="any"),
         signs=list(chain.from_iterable(one.signs for one in sought)),
         repeated=min((one.repeated for one in sought if one.repeated), default=0),
     )

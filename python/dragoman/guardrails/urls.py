@@ -28,7 +28,7 @@ _BEFORE = re.compile(r".*[(<=\"'\s]", re.DOTALL)
 class AllowedHosts:
     """The hosts of all URLs."""
 
-    sought = Sought(beyond_ascii=True, signs=(_SIGNS,))
+    sought = Sought(beyond="ascii", signs=(_SIGNS,))
 
     def __init__(self, urls: Urls) -> None:
         self._names = frozenset(name.lower() for name in urls.allow if not name.startswith("*."))

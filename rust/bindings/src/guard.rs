@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use dragoman_core::guard::{self, Model, Passed, Sought};
+use dragoman_core::guard::{self, Characters, Model, Passed, Sought};
 use dragoman_core::mask::compiled;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -68,26 +68,29 @@ pub struct Sieve {
 #[pymethods]
 impl Sieve {
     #[new]
-    #[pyo3(signature = (*, hidden = vec![], found = vec![], attempts = None, ascii = false, signs = vec![], repeated = 0))]
-    #[pyo3(text_signature = "(*, hidden=[], found=[], attempts=None, ascii=False, signs=[], repeated=0)")]
+    #[pyo3(signature = (*, hidden = vec![], found = vec![], attempts = None, characters = "any", signs = vec![], repeated = 0))]
+    #[pyo3(
+        text_signature = "(*, hidden=[], found=[], attempts=None, characters='any', signs=[], repeated=0)"
+    )]
     fn new(
         hidden: Vec<PyRef<'_, Masker>>,
         found: Vec<PyRef<'_, Masker>>,
         attempts: Option<f64>,
-        ascii: bool,
+        characters: &str,
         signs: Vec<PyRef<'_, Pattern>>,
         repeated: usize,
-    ) -> Self {
+    ) -> PyResult<Self> {
         let maskers = |given: Vec<PyRef<'_, Masker>>| given.iter().map(|masker| masker.shared()).collect();
         let sought = Sought {
             hidden: maskers(hidden),
             found: maskers(found),
             attempts,
-            ascii,
+            characters: Characters::named(characters)
+                .ok_or_else(|| PyValueError::new_err(format!("characters {characters:?}")))?,
             signs: signs.iter().map(|sign| sign.compiled.clone()).collect(),
             repeated,
         };
-        Self { sieve: guard::Sieve::new(sought) }
+        Ok(Self { sieve: guard::Sieve::new(sought) })
     }
 
     fn request(&self, py: Python<'_>, body: &[u8]) -> u8 {

@@ -13,4 +13,4 @@ mod sieve;
 
 pub use features::{BUCKETS, Feature, Signal, features};
 pub use model::{Judgement, Model, norm};
-pub use sieve::{Passed, Sieve, Sought};
+pub use sieve::{Characters, Passed, Sieve, Sought};

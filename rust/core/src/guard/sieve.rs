@@ -38,12 +38,44 @@ pub struct Sought {
     pub found: Vec<Arc<Masker>>,
     /// No text that users write has this score, or more, by the model.
     pub attempts: Option<f64>,
-    /// No text has anything beyond ASCII.
-    pub ascii: bool,
+    /// No text has any other characters.
+    pub characters: Characters,
     /// These are in no text.
     pub signs: Vec<Regex>,
     /// No answer has so many words in a row that a system prompt has as well; 0: it may.
     pub repeated: usize,
+}
+
+/// Which characters a text may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Characters {
+    #[default]
+    Any,
+    /// Latin letters, with accents or without, and the signs that are written with them.
+    Latin,
+    Ascii,
+}
+
+impl Characters {
+    pub fn named(name: &str) -> Option<Self> {
+        [("any", Self::Any), ("latin", Self::Latin), ("ascii", Self::Ascii)]
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, characters)| characters)
+    }
+
+    fn are_all_of(self, text: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Latin => text.is_ascii() || text.chars().all(is_latin),
+            Self::Ascii => text.is_ascii(),
+        }
+    }
+}
+
+/// Whether a character is one that texts in Latin letters are made of, and is seen.
+fn is_latin(character: char) -> bool {
+    matches!(character, '\0'..='\u{AC}' | '\u{AE}'..='\u{24F}' | '\u{2010}'..='\u{2027}' | '\u{20AC}')
 }
 
 /// How much of a request is let through.
@@ -114,7 +146,7 @@ impl Sieve {
     }
 
     fn has_nothing(&self, text: &str) -> bool {
-        (!self.sought.ascii || text.is_ascii())
+        self.sought.characters.are_all_of(text)
             && !self.sought.signs.iter().any(|sign| sign.is_match(text.as_bytes()))
             && self.sought.found.iter().all(|masker| masker.find(text).is_empty())
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{CANARY, MOST_KNOWN, Passed, Sieve, Sought};
+use super::{CANARY, Characters, MOST_KNOWN, Passed, Sieve, Sought};
 use crate::guard::{Model, chat};
 use crate::mask::{Action, Custom, Entities, Entity, Finder, Masker, compiled};
 
@@ -25,7 +25,7 @@ fn sieve() -> Sieve {
         hidden: vec![hider()],
         found: vec![words(&["plutonium"])],
         attempts: Some(0.88),
-        ascii: false,
+        characters: Characters::Latin,
         signs,
         repeated: 4,
     })
@@ -58,7 +58,9 @@ fn requests_pass_as_far_as_nothing_is_in_them() {
         (&[("user", "See http://a.example")], Passed::Unmasked),
         (&[("user", ATTEMPT)], Passed::Unmasked),
         (&[("system", ATTEMPT), ("user", "Hello.")], Passed::All),
-        (&[("user", "Wo lebt der Bär?")], Passed::All),
+        (&[("user", "Wo lebt der Bär – für 5 €?")], Passed::All),
+        (&[("user", "Где?")], Passed::Unmasked),
+        (&[("user", "so\u{AD}me")], Passed::Unmasked),
         (&[("user", "")], Passed::Unmasked),
     ] {
         assert_eq!(passed(&sieve, &chat(texts)), wanted, "{texts:?}");
@@ -73,7 +75,7 @@ fn requests_pass_as_far_as_nothing_is_in_them() {
     ] {
         assert_eq!(passed(&sieve, body), Passed::Unmasked, "{body}");
     }
-    let ascii = Sieve::new(Sought { ascii: true, ..Sought::default() });
+    let ascii = Sieve::new(Sought { characters: Characters::Ascii, ..Sought::default() });
     assert_eq!(passed(&ascii, &chat(&[("user", "Bär")])), Passed::Unmasked);
 }
 
