@@ -77,7 +77,6 @@ def told_one_by_one(guardrails: Guardrails, body: bytes) -> tuple[bool, bool, st
 def held_to_them(guardrails: Guardrails, body: bytes) -> int:
     """How much of a request is let through, which must be no more than is clean one by one."""
     requests = applied(guardrails).requests
-    assert requests is not None
     passed = requests.request(body)
     assert requests.request(body) == passed
     unmasked, nothing, told = told_one_by_one(guardrails, body)
@@ -156,14 +155,18 @@ def test_answers(text: str, passes: bool) -> None:
     ],
 )
 def test_some_guardrails_have_to_look_themselves(guardrails: dict[str, Any]) -> None:
-    one = applied(built(pii={"mask": {}}, **guardrails))
-    assert one.requests is None
-    assert one.answers is None
+    every = built(pii={"mask": {}}, **guardrails)
+    assert not applied(every).tells_all
+    assert applied(every).answers is None
+    guarding, body = begun(every), request(("user", "Hello"))
+    assert guarding.lets_through(body, body)
+    assert guarding.told == "pii=allow"
+    assert not guarding.finds_nothing_in_chat(body)
 
 
 def test_only_those_count_that_look_there() -> None:
     one = applied(built(length={"length": {"max_chars": 5}}, words={"words": {"deny": ["x"]}, "on": ["output"]}))
-    assert one.requests is None
+    assert not one.tells_all
     assert one.answers is not None
     assert one.answers.answer(completion("y"), b"")
     assert not one.answers.answer(completion("x"), b"")

@@ -108,8 +108,9 @@ class Applied(Struct, frozen=True, kw_only=True):
     has_canary: bool
     screen: Screen
     harmless: Harmless
-    requests: Sieve | None  # what lets requests through in which nobody finds anything
-    answers: Sieve | None  # the same for whole answers to these
+    requests: Sieve  # what lets requests through in which there is nothing to hide
+    tells_all: bool  # and nothing to be found by anybody, where it is said so
+    answers: Sieve | None  # the same for whole answers to these; None: somebody has to look
     unmasked: Allowed  # what is noted where there was nothing to hide, nothing to be found, nothing in the answer
     passed: Allowed
     answered: Allowed

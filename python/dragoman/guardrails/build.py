@@ -24,7 +24,7 @@ from dragoman.guardrails.masking import FoundPersonal, Hider
 from dragoman.guardrails.schema import OfSchema
 from dragoman.guardrails.screen import Screen
 from dragoman.guardrails.shape import InvisibleText, Lengths, ProgramCode, Scripts
-from dragoman.guardrails.sieve import sieve_of
+from dragoman.guardrails.sieve import is_told_by_texts, sieve_of
 from dragoman.guardrails.toxicity import Abuse
 from dragoman.guardrails.urls import AllowedHosts
 from dragoman.guardrails.verdict import Allowed, Verdict
@@ -130,7 +130,8 @@ class Guardrails(Struct, frozen=True, kw_only=True):
                 screen=screen,
                 harmless=Harmless(),
                 requests=sieve_of("input", guards, screen, hiders),
-                answers=sieve_of("output", guards, screen),
+                tells_all=is_told_by_texts("input", guards),
+                answers=sieve_of("output", guards, screen) if is_told_by_texts("output", guards) else None,
                 identity=self.identity + "\0".join(names).encode(),
             )
         return applied

@@ -87,10 +87,11 @@ class Guarding:
         If there is nothing to be found either in the texts of OpenAI's chat, that is remembered.
         """
         sieve = self._applied.requests
-        if sieve is None or not (passed := sieve.request(raw)) or not (asked is raw or sieve.request(asked)):
+        passed = sieve.request(raw)
+        if not passed or not (asked is raw or sieve.request(asked)):
             return False
         self._hidings = ()
-        if passed == EVERYTHING:
+        if passed == EVERYTHING and self._applied.tells_all:
             self._let_through = raw
         self.verdicts.allow(self._applied.unmasked)
         return True

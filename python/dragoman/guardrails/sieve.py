@@ -14,7 +14,7 @@ from msgspec import Struct
 from dragoman.core import Masker, Pattern, Sieve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dragoman.config.guards import Place
     from dragoman.guardrails.guard import Guard
@@ -36,21 +36,25 @@ class Sought(Struct, frozen=True, kw_only=True):
     repeated: int = 0  # so many words in a row, in an answer, that a system prompt has as well
 
 
-def sieve_of(place: Place, guards: Iterable[Guard], screen: Screen, hiders: Iterable[Hider] = ()) -> Sieve | None:
-    """What tells that nothing is to be found in the texts that stand there; ``None``: nothing can.
+def is_told_by_texts(place: Place, guards: Sequence[Guard]) -> bool:
+    """Whether all guardrails that look there find nothing in what a sieve lets through."""
+    return all(guard.rules or guard.sought for guard in guards if place in guard.places)
+
+
+def sieve_of(place: Place, guards: Sequence[Guard], screen: Screen, hiders: Iterable[Hider] = ()) -> Sieve:
+    """What tells that nothing is to be found in the texts that stand there, where all guardrails are told by them.
 
     :param screen: what finds what any rule of these guardrails asks for.
-    :param hiders: they find nothing in the whole body.
+    :param hiders: they find nothing in the whole body, whatever the guardrails are.
     """
-    sought: list[Sought] = []
-    for guard in guards:
-        if place in guard.places and guard.rules is None:
-            if guard.sought is None:
-                return None
-            sought.append(guard.sought)
+    hidden = [hider.masker for hider in hiders]
+    if not is_told_by_texts(place, guards):
+        return Sieve(hidden=hidden)
+    looking = [guard for guard in guards if place in guard.places and guard.rules is None]
+    sought = [guard.sought for guard in looking if guard.sought is not None]
     attempts = [one.attempts for one in sought if one.attempts is not None]
     return Sieve(
-        hidden=[hider.masker for hider in hiders],
+        hidden=hidden,
         found=[*screen.finders, *chain.from_iterable(one.finders for one in sought)],
         attempts=min(attempts, default=None),
         characters=min((one.beyond for one in sought), key=_FEWEST.index, default="any"),
