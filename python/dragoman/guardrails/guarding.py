@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Sequence
 
+    from dragoman.config.guards import Place
     from dragoman.dialects.canonical import Answer, Json, Request
     from dragoman.guardrails.applied import Applied, Guards
     from dragoman.guardrails.called.asked import Asking, CalledGuard
@@ -78,6 +79,10 @@ class Guarding:
         if self._about is None:
             self._about = About(plain.of_chat(self._let_through) or [])
         return self._about
+
+    def look_with(self, hidings: Sequence[Hiding], about: About) -> None:
+        """Look at an answer with what was hidden before, and what it is about."""
+        self._hidings, self._about = hidings, about
 
     # On the way in ------------------------------------------------------------------------------------------------
 
@@ -212,7 +217,7 @@ class Guarding:
 
     @property
     def _everyone(self) -> list[Hider | Guard | CalledGuard]:
-        return [*(hiding.hider for hiding in self.hidings), *self.guards.all, *self.called]
+        return [*self._applied.hiders, *self.guards.all, *self.called]
 
     def _passed_by(self, guards: Sequence[Hider | Guard | CalledGuard], reason: str) -> GuardrailBlocked | None:
         """Note that these cannot look; that one of them lets nothing pass unseen."""

@@ -210,8 +210,7 @@ class Guarded:
 
     def _answering(self) -> Answering:
         guarding = self._fresh()
-        guarding.hidings = self._hidings
-        guarding.about = About(list(self._instructions.values()))
+        guarding.look_with(self._hidings, About(list(self._instructions.values())))
         return Answering(guarding, self._speech, self._limits)
 
     def _refuse(self, answer: str, error: GuardrailBlocked) -> None:
