@@ -39,6 +39,7 @@ __all__ = [
     "Pattern",
     "Piece",
     "PlanStep",
+    "Pricing",
     "Quantiles",
     "Recording",
     "Redis",
@@ -1467,6 +1468,14 @@ class Ledger:
         :returns: ``None``: first :meth:`unsaved` has to be written down; then ask again.
         :raises ValueError: an amount below zero.
         """
+    def take(self, scope: LedgerScope, priced: tuple[Pricing, RequestBody], given: int, unsaid: int) -> Hold | None:
+        """Hold one request to OpenAI's chat, and what it comes to at most by its body: tokens asked for, choices.
+
+        ``None``: it is refused, or is to be written down first, as :meth:`reserve` says.
+
+        :param given: tokens of its prompt.
+        :param unsaid: as in :meth:`Pricing.of`.
+        """
     def standings(self, scope: LedgerScope | None = None) -> list[Standing]:
         """What the accounts of a scope stand at, in its order; without one, all accounts."""
     @property
@@ -1500,6 +1509,34 @@ class LedgerScope:
     @property
     def counts_cost(self) -> bool:
         """Whether any of them is about money."""
+
+_Tier = tuple[int, int, tuple[tuple[int, int], tuple[int, int]], tuple[int, int]]
+
+@final
+class Pricing:
+    """The most that requests may cost at any of some deployments.
+
+    :param deployments: of each the tokens of its longest answer (``None``: not known), and its tiers, lowest first: the
+        input tokens above which it holds, then nano-dollars: of a million requests, of a million input tokens (by
+        whether some may be written to a cache, and whether some may be audio), of a million output tokens (by whether
+        some may be audio). One without tiers costs nothing here.
+    :param cached: what a body speaks of that may be written to a cache.
+    :param heard: what a body speaks of that may be audio.
+    """
+
+    def __new__(
+        cls, deployments: Sequence[tuple[int | None, Sequence[_Tier]]], cached: Words, heard: Words
+    ) -> Self: ...
+    def of(
+        self, given: int, longest: int | None, unsaid: int, choices: int, kinds: tuple[bool, bool]
+    ) -> tuple[int, int]:
+        """Tokens of all answers, and nano-dollars of everything, rounded up.
+
+        :param given: tokens of the prompt.
+        :param longest: of one answer, as the request allows; ``None``: it does not say.
+        :param unsaid: of an answer of which neither request nor deployment says how long it may be.
+        :param kinds: whether tokens may be written to a cache, and be audio.
+        """
 
 @final
 class Hold:

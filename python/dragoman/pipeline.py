@@ -126,6 +126,8 @@ async def within_limits(gateway: Gateway, call: Call, plan: Plan, run: Run) -> A
     if concern is None:
         return None
     accounting, admitted = gateway.snapshot.config.ledger, admit(gateway, call, plan)
+    if gateway.holds.take_at_once(run, concern, admitted, accounting):
+        return admitted
     bound = bound_of(call, plan, admitted.counted, accounting)
     await gateway.holds.take(run, concern, call, bound, accounting)
     return admitted

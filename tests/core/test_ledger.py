@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.core.awaited import reserve
+from tests.ledger.test_bound import call, counted, deployment, plan
 
+from dragoman.config.limiting import Accounting
 from dragoman.core import Hold, Ledger, LedgerScope, Redis, Refused, SharedLedger, period_slot
+from dragoman.ledger.bound import bound_of
+from dragoman.usage.price import Rate, Rates, Tier
 
 NOW_MS = 1_795_996_800_000  # 2026-11-30, a Monday
 DAY_MS = 86_400_000
@@ -243,3 +250,48 @@ def test_what_is_left_in_openai_s_headers(ledger: AnyLedger) -> None:
     assert reset[0] == "x-ratelimit-reset-requests"
     assert re.fullmatch(r"[0-9]+(m[0-9]+)?(\.[0-9]+)?s", reset[1])
     assert held(ledger, budget(ledger, 10), 1).headers() == []
+
+
+@given(
+    body=st.fixed_dictionaries(
+        {"messages": st.just([])},
+        optional={
+            "max_tokens": st.integers(0, 300) | st.none(),
+            "max_completion_tokens": st.integers(0, 300),
+            "n": st.integers(1, 3),
+            "best_of": st.integers(0, 10**30),
+            "modalities": st.just(["audio"]),
+            "cache_control": st.just({}),
+        },
+    ),
+    longest=st.none() | st.integers(1, 200),
+)
+def test_a_chat_is_held_for_at_once_as_it_is_step_by_step(body: dict[str, Any], longest: int | None) -> None:
+    rates = Rates(Rate(1_000_000, 3_000_000, cache_write=2_000_000, audio_output=9_000_000), (Tier(250, Rate(7, 8)),))
+    ledger = Ledger()
+    ledger.freeze(NOW_MS)
+    scope = ledger.scope([(ledger.rule(measure, measure, 10**15, period="ever"), "") for measure in ("tokens", "cost")])
+    chat, here = call(**body), plan(deployment(rates, longest))
+    one = counted(8)
+    bound = bound_of(chat, here, one, Accounting(output_tokens=77))
+    assert chat.body is not None
+    pricing, _ = here.ceiling.now()
+    hold = ledger.take(scope, (pricing, chat.body), one.tokens, 77)
+    assert isinstance(hold, Hold)
+    held = {standing.rule: standing.held for standing in ledger.standings(scope)}
+    assert list(held.values()) == [bound.tokens, bound.cost_nanousd]
+
+
+def test_a_chat_that_is_refused_is_not_held_for_at_once() -> None:
+    ledger = Ledger()
+    ledger.freeze(NOW_MS)
+    scope = ledger.scope([(ledger.rule("size", "tokens", 9, period="ever"), "")])
+    pricing, _ = plan(deployment(max_output=100)).ceiling.now()
+    small, large = call(max_tokens=1).body, call(max_tokens=2).body
+    assert small is not None
+    assert large is not None
+    assert ledger.take(scope, (pricing, large), 8, 77) is None
+    assert ledger.held == 0
+    hold = ledger.take(scope, (pricing, small), 8, 77)
+    assert hold is not None
+    assert hold.release()

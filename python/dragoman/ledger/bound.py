@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from dragoman.core import Words
+from dragoman.core import Pricing, Words
 from dragoman.guardrails.prompts.fields import FIELDS
 from dragoman.ledger.book import NANO
-from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
     from dragoman.config.limiting import Accounting
     from dragoman.core import RequestBody, TokenCount
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Deployment, Plan
+    from dragoman.usage.price import Rates
 
 # A count that is not exact may be too low by so much.
 DOUBT = 1.25
@@ -49,24 +49,39 @@ class Bound(Struct, frozen=True):
         return self.output_tokens // self.legs
 
 
+class Ceiling:
+    """What requests may come to at any of some deployments, as long as their prices are what they are."""
+
+    __slots__ = ("_deployments", "_known", "_rates")
+
+    def __init__(self, deployments: tuple[Deployment, ...]) -> None:
+        self._deployments = deployments
+        self._rates: list[Rates | None] | None = None
+        self._known = Pricing([], CACHED, HEARD), True
+
+    def now(self) -> tuple[Pricing, bool]:
+        """What they cost at most, and whether all of them have a price."""
+        rates = [deployment.find_rates() for deployment in self._deployments]
+        if rates != self._rates:
+            priced = [
+                (one.written_for.max_output, [] if price is None else price.ceilings())
+                for one, price in zip(self._deployments, rates, strict=True)
+            ]
+            self._known = Pricing(priced, CACHED, HEARD), None not in rates
+            self._rates = rates
+        return self._known
+
+
 def bound_of(call: Call, plan: Plan, counted: TokenCount | None, accounting: Accounting) -> Bound:
     """The most that a call may come to."""
-    given = _input(call, counted)
+    given = given_of(call, counted)
     if call.surface is None:
         return Bound(given, 0, None)
     speaks = not (call.surface.task or call.surface.counted == "embeddings")  # others answer with vectors, or an order
     asked, choices = (_asked(call), _choices(call)) if speaks else (None, 0)
     cached, heard = call.marks or CACHED.are_in(call.raw), HEARD.are_in(call.raw)
-    longest = dearest = 0
-    is_priced = True
-    for deployment in plan.priced:
-        length = _longest(asked, deployment, accounting) * choices
-        rates = deployment.rates
-        longest = max(longest, length)
-        if rates is None:
-            is_priced = False
-        else:
-            dearest = max(dearest, rates.most(Tokens(given, length), cached=cached, heard=heard))
+    pricing, is_priced = plan.ceiling.now()
+    longest, dearest = pricing.of(given, asked, accounting.output_tokens, choices, (cached, heard))
     legs = 2 if plan.hedge is not None and call.stream else 1
     return Bound((given + longest) * legs, longest * legs, dearest * legs if is_priced else None, legs)
 
@@ -76,7 +91,8 @@ def ceiling_cost(tokens: int, accounting: Accounting) -> int:
     return round(tokens * accounting.ceiling_usd_mtok * NANO / _MTOK) if accounting.unpriced == "ceiling" else 0
 
 
-def _input(call: Call, counted: TokenCount | None) -> int:
+def given_of(call: Call, counted: TokenCount | None) -> int:
+    """Tokens of a prompt, at most."""
     if counted is None:
         return len(call.raw) // BYTES_A_TOKEN + 1
     return counted.tokens if counted.exact else round(counted.tokens * DOUBT) + 1
@@ -123,11 +139,3 @@ def _inner(raw: bytes, key: str) -> bytes | None:
     except msgspec.DecodeError:
         return None
     return bytes(fields[key]) if key in fields else None
-
-
-def _longest(asked: int | None, deployment: Deployment, accounting: Accounting) -> int:
-    """How long an answer may be."""
-    able = deployment.written_for.max_output
-    if asked is None:
-        return able or accounting.output_tokens
-    return asked if able is None else min(asked, able)

@@ -31,7 +31,7 @@ from dragoman.store.transaction import in_transaction
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-    from dragoman.core import Hold, Ledger, LedgerScope, Refused
+    from dragoman.core import Hold, Ledger, LedgerScope, Pricing, Refused, RequestBody
     from dragoman.ledger.book import Asker, Rule
 
 log = logging.getLogger("dragoman.ledger")
@@ -100,6 +100,10 @@ class Figures:
     def troubles(self) -> list[str]:
         """What does not work as it should."""
         return ["the database does not take figures; what is not claimed is refused"] if self._failing else []
+
+    def take(self, scope: LedgerScope, priced: tuple[Pricing, RequestBody], given: int, unsaid: int) -> Hold | None:
+        """Hold what a chat may come to. ``None``: it is refused, or has to be written down first."""
+        return self._ledger.take(scope, priced, given, unsaid)
 
     def reserve_now(self, scope: LedgerScope, tokens: int, cost_nanousd: int) -> Hold | Refused | None:
         """Hold what a request may come to, or say what refuses it; ``None``: it has to be written down first."""

@@ -13,17 +13,17 @@ from dragoman.driver import driven
 from dragoman.errors import BudgetExceeded, Forbidden, GatewayError, LimitExceeded, Overloaded, StoreError
 from dragoman.ledger.allowance import Allowance
 from dragoman.ledger.book import NANO, Asker, shown
-from dragoman.ledger.bound import ceiling_cost
+from dragoman.ledger.bound import OPENAI, ceiling_cost, given_of
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
     from dragoman.config.limiting import Accounting
-    from dragoman.core import LedgerScope
+    from dragoman.core import LedgerScope, Pricing, RequestBody
     from dragoman.ledger.book import Book, Rule
     from dragoman.ledger.bound import Bound
-    from dragoman.routing.call import Call
+    from dragoman.routing.call import Admitted, Call
     from dragoman.routing.run import Run
     from dragoman.usage.row import Tokens
 
@@ -74,6 +74,13 @@ class Counting(Protocol):
 
     def start(self) -> None:
         """Begin, in the process that serves."""
+
+    def take(self, scope: LedgerScope, priced: tuple[Pricing, RequestBody], given: int, unsaid: int) -> Held | None:
+        """Hold what a chat may come to. ``None``: it is refused, or has to be waited for.
+
+        :param given: tokens of its prompt.
+        :param unsaid: of an answer of which nothing says how long it may be.
+        """
 
     def reserve_now(self, scope: LedgerScope, tokens: int, cost_nanousd: int) -> Held | Refused | None:
         """Hold what a request may come to, or say what refuses it; ``None``: that has to be waited for."""
@@ -128,6 +135,27 @@ class Holds:
             return self.book.scope(asker)
         except OverflowError as error:
             raise Overloaded(f"No more can be counted: {error}.", code="ledger_full", retry_after_s=60) from None
+
+    def take_at_once(self, run: Run, concern: Concern, admitted: Admitted, accounting: Accounting) -> bool:
+        """Hold what a chat that is not streamed may come to. False: it is to be taken step by step, or refused.
+
+        Raises:
+            LimitExceeded: a limit is reached.
+        """
+        call, counted, scope = admitted.call, admitted.counted, concern.scope
+        is_plain = call.endpoint == "chat" and call.dialect == OPENAI and not (call.stream or call.marks)
+        if scope is None or counted is None or call.body is None or not is_plain:
+            return False
+        pricing, is_priced = admitted.plan.ceiling.now()
+        if not is_priced or run.principal.max_request_usd is not None:
+            return False
+        given = given_of(call, counted)
+        held = self._counting.take(scope, (pricing, call.body), given, accounting.output_tokens)
+        if held is None:
+            return False
+        self._held(run, held)
+        tell(run, call.dialect)
+        return True
 
     async def take(self, run: Run, concern: Concern, call: Call, bound: Bound, accounting: Accounting) -> None:
         """Hold what a call may come to, or refuse it; for a coroutine that a driver runs.

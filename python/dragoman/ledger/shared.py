@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Sequence
 
-    from dragoman.core import Hold, LedgerScope, Redis, Refused, SharedLedger
+    from dragoman.core import Hold, LedgerScope, Pricing, Redis, Refused, RequestBody, SharedLedger
     from dragoman.ledger.alone import HeldAlone
     from dragoman.ledger.book import Asker, Book, Rule
     from dragoman.ledger.grants import Errand
@@ -109,6 +109,9 @@ class SharedCounting:
             shares = f"rate limits are shared out among {self._processes} processes"
             found.append(f"Redis does not answer ({self.redis.reason}); {shares}, and budgets asked of the database")
         return found
+
+    def take(self, scope: LedgerScope, priced: tuple[Pricing, RequestBody], given: int, unsaid: int) -> None:
+        """Nothing: Redis has to be asked."""
 
     def reserve_now(self, scope: LedgerScope, tokens: int, cost_nanousd: int) -> None:
         """Nothing: Redis has to be asked."""

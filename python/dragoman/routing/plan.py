@@ -13,6 +13,7 @@ from msgspec import Struct
 from dragoman.driver import OnLoop
 from dragoman.errors import UpstreamAuth
 from dragoman.identity.rotating import Unavailable
+from dragoman.ledger.bound import Ceiling
 
 if TYPE_CHECKING:
     from dragoman.config import schema
@@ -163,10 +164,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     cache: CacheMode | None = None  # None: as the configuration says for all
     answers_as: bytes = b""  # what tells it from plans whose answers are others
     limited: frozenset[int] = frozenset()  # members that may be full
-    priced: tuple[Deployment, ...] = ()  # those that answer: of several with one price and length, one
+    ceiling: Ceiling = Ceiling(())  # of what its requests may come to; made of the tiers
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "priced", priced_of(self.tiers))
+        msgspec.structs.force_setattr(self, "ceiling", Ceiling(priced_of(self.tiers)))
 
     @property
     def first(self) -> Deployment:
@@ -175,6 +176,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     def extended(self, others: list[Plan]) -> Plan:
         """This plan, with the tiers of others after its own."""
+        if not others:
+            return self
         tiers = self.tiers + tuple(tier for other in others for tier in other.tiers)
         return Plan(
             alias=self.alias,

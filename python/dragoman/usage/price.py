@@ -122,20 +122,31 @@ class Rates(Struct, frozen=True):
                 rate = tier.rate
         return rate
 
+    def ceilings(self) -> list[Ceiling]:
+        """The highest prices that a token may have, tier by tier, as :class:`~dragoman.core.Pricing` takes them."""
+        return [_ceiling(0, self.rate), *(_ceiling(tier.above, tier.rate) for tier in self.tiers)]
+
     def most(self, tokens: Tokens, *, cached: bool, heard: bool) -> int:
         """Nano-dollars that so many tokens come to at most, whatever kinds they turn out to be of.
 
         :param cached: some may be written to a cache.
         :param heard: some may be audio.
         """
-        rate = self._rate(tokens)
-        given = max(rate.input, rate.image_input or 0)
-        answered = max(rate.output, rate.reasoning or 0, rate.image_output or 0)
-        if cached:
-            given = max(given, rate.cache_write or 0, rate.cache_write_1h or 0)
-        if heard:
-            given, answered = max(given, rate.audio_input or 0), max(answered, rate.audio_output or 0)
-        return (rate.request + tokens.input * given + tokens.output * answered + _MTOK - 1) // _MTOK
+        _, request, given, answered = _ceiling(0, self._rate(tokens))
+        total = request + tokens.input * given[cached][heard] + tokens.output * answered[heard]
+        return (total + _MTOK - 1) // _MTOK
+
+
+Ceiling = tuple[int, int, tuple[tuple[int, int], tuple[int, int]], tuple[int, int]]
+
+
+def _ceiling(above: int, rate: Rate) -> Ceiling:
+    given = max(rate.input, rate.image_input or 0)
+    written = max(given, rate.cache_write or 0, rate.cache_write_1h or 0)
+    heard, spoken = rate.audio_input or 0, rate.audio_output or 0
+    answered = max(rate.output, rate.reasoning or 0, rate.image_output or 0)
+    both = (given, max(given, heard)), (written, max(written, heard))
+    return above, rate.request, both, (answered, max(answered, spoken))
 
 
 _Part = tuple[int, int | None]

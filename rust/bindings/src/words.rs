@@ -24,7 +24,7 @@ impl Words {
         Ok(Self { words: words.map_err(|error| PyValueError::new_err(error.to_string()))? })
     }
 
-    fn are_in(&self, body: &[u8]) -> bool {
+    pub fn are_in(&self, body: &[u8]) -> bool {
         self.words.is_match(body)
     }
 }

@@ -13,12 +13,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use self::remote::Remote;
+use crate::body::RequestBody;
 
+mod bound;
 pub mod remote;
 mod told;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Ledger>()?;
+    module.add_class::<bound::Pricing>()?;
     module.add_class::<remote::SharedLedger>()?;
     module.add_class::<LedgerScope>()?;
     module.add_class::<Hold>()?;
@@ -271,6 +274,26 @@ impl Ledger {
             })),
             Reserved::Refused(refusal) => Some(Answer::Refused(refusal.into())),
             Reserved::Unclaimed => None,
+        })
+    }
+
+    fn take(
+        &self,
+        py: Python<'_>,
+        scope: &LedgerScope,
+        priced: (Py<bound::Pricing>, Py<RequestBody>),
+        given: u64,
+        unsaid: u64,
+    ) -> PyResult<Option<Hold>> {
+        let (pricing, body) = (priced.0.get(), priced.1.get());
+        let (tokens, cost_nanousd) = pricing.of_chat(py, body, given, unsaid);
+        let (Ok(tokens), Ok(cost_nanousd)) = (i64::try_from(tokens), i64::try_from(cost_nanousd)) else {
+            return Ok(None);
+        };
+        let answer = self.reserve(scope, 1, tokens, cost_nanousd)?;
+        Ok(match answer {
+            Some(Answer::Held(hold)) => Some(hold),
+            Some(Answer::Refused(_)) | None => None,
         })
     }
 

@@ -10,6 +10,7 @@
 //! request of a period, and those that come faster than leases are written.
 
 mod account;
+mod bound;
 mod period;
 mod rule;
 mod told;
@@ -20,6 +21,7 @@ mod tests;
 use std::collections::HashMap;
 
 use account::Account;
+pub use bound::{Asked, Ceiling, Priced, bound};
 pub use period::Period;
 pub use rule::{Amounts, Measure, Rule};
 pub use told::duration;
