@@ -88,10 +88,13 @@ mod tests {
     fn the_longest_and_the_dearest_count() {
         let (long, dear) = (priced(Some(100), 1_000_000, 1_000_000), priced(Some(10), 50_000_000, 1_000_000));
         assert_eq!(bound(&[long.clone(), dear], ASKED), (100, 510));
-        assert_eq!(bound(&[long.clone()], Asked { longest: Some(7), choices: 3, ..ASKED }), (21, 31));
+        assert_eq!(
+            bound(std::slice::from_ref(&long), Asked { longest: Some(7), choices: 3, ..ASKED }),
+            (21, 31)
+        );
         assert_eq!(bound(&[long], Asked { longest: Some(700), ..ASKED }), (100, 110));
         let unknown = priced(None, 1_000_000, 1);
-        assert_eq!(bound(&[unknown.clone()], ASKED), (50, 11));
+        assert_eq!(bound(std::slice::from_ref(&unknown), ASKED), (50, 11));
         assert_eq!(bound(&[unknown], Asked { longest: Some(700), ..ASKED }).0, 700);
     }
 
