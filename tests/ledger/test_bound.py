@@ -12,7 +12,7 @@ from dragoman.config.limiting import Accounting
 from dragoman.config.schema import Hedge
 from dragoman.core import RequestBody, TokenCount, TokenCounter
 from dragoman.dialects.dialect import Path, Target
-from dragoman.ledger.bound import Bound, bound_of, ceiling_cost
+from dragoman.ledger.bound import MOST_TOKENS, Bound, bound_of, ceiling_cost
 from dragoman.routing.call import Call
 from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
 from dragoman.routing.surface import Surface
@@ -110,6 +110,11 @@ def test_a_model_of_which_nothing_is_known() -> None:
     unknown = deployment(max_output=None)
     assert bound_of(call(), plan(unknown), counted(10), Accounting(output_tokens=50)).output_tokens == 50
     assert bound_of(call(max_tokens=10**6), plan(unknown), counted(10), ACCOUNTING).output_tokens == 10**6
+    for asks in (call(max_tokens=2**64 - 1), call("gemini", generationConfig={"maxOutputTokens": 10**30})):
+        bound = bound_of(asks, plan(unknown), counted(10), ACCOUNTING)
+        assert bound.output_tokens == MOST_TOKENS
+        assert bound.cost_nanousd is not None
+        assert bound.cost_nanousd < 2**63
 
 
 def test_a_count_that_is_not_exact_is_taken_upwards() -> None:

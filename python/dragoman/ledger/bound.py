@@ -28,6 +28,8 @@ DOUBT = 1.25
 # No token is shorter than a byte, and hardly any text has one for every two.
 BYTES_A_TOKEN = 2
 MOST_CHOICES = 128
+# No answer has as many tokens, and what so many cost can be counted yet.
+MOST_TOKENS = 10**12
 OPENAI = "openai_chat"
 _MTOK = 1_000_000
 # Parts of a body that speak of what has prices of its own.
@@ -104,7 +106,8 @@ def _asked(call: Call) -> int | None:
         return None
     if call.surface.dialect == OPENAI and call.body.max_tokens is None:
         return None  # it has been read already
-    return _figure(call.body, call.surface.dialect, "max_tokens") or call.body.max_tokens or None
+    asked = _figure(call.body, call.surface.dialect, "max_tokens") or call.body.max_tokens
+    return min(asked, MOST_TOKENS) if asked else None
 
 
 def _choices(call: Call) -> int:
