@@ -60,6 +60,7 @@ __all__ = [
     "Tier",
     "TokenCount",
     "TokenCounter",
+    "Typical",
     "Unmasker",
     "Upstream",
     "Usage",
@@ -1378,6 +1379,19 @@ class Quantiles:
     @property
     def count(self) -> int:
         """How many values there are."""
+
+@final
+class Typical:
+    """How many tokens the answers of each deployment typically have: a mean in which each weighs a twentieth.
+
+    Names are bounded (16,384): one too many has all forgotten.
+    """
+
+    def __new__(cls) -> Self: ...
+    def output(self, name: str) -> int:
+        """Output tokens to expect; 256 before the first answer."""
+    def learn(self, name: str, tokens: int) -> None:
+        """An answer had that many output tokens. Raises ``OverflowError`` for what is negative or above 64 bits."""
 
 @final
 class UsageBatch:

@@ -31,7 +31,7 @@ from dragoman.cache.answers import AnswerCache
 from dragoman.cache.persist import CacheFile
 from dragoman.cache.shared import SharedAnswers
 from dragoman.config.check import check_exposure
-from dragoman.core import Balancer, Ledger, Redis, Upstream
+from dragoman.core import Balancer, Ledger, Redis, Typical, Upstream
 from dragoman.errors import DatabaseAway, StoreError, Unauthenticated
 from dragoman.ledger.alerts import Alerts
 from dragoman.ledger.book import Book
@@ -73,9 +73,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dragoman")
 
-# The weight of one more answer in what a deployment's answers typically come to.
-TYPICAL_WEIGHT = 0.05
-FIRST_TYPICAL_TOKENS = 256.0
 # A start does not wait longer for Redis.
 CONNECT_WITHIN_S = 2.0
 
@@ -105,7 +102,7 @@ class Gateway:
         self.builder = Builder(self.upstream, self.balancer, self.prices, self.rehearsal_key)
         self.problems: list[str] = []
         self.is_draining: Callable[[], bool] = lambda: False
-        self._typical: dict[str, float] = {}
+        self.typical = Typical()
         self.store = store_of(config, environ, self.seat)
         try:
             pepper = load_pepper(self.store.directory, environ)
@@ -232,12 +229,11 @@ class Gateway:
 
     def typical_output(self, deployment: str) -> int:
         """Output tokens to expect of a deployment."""
-        return round(self._typical.get(deployment, FIRST_TYPICAL_TOKENS))
+        return self.typical.output(deployment)
 
     def learn_output(self, deployment: str, tokens: int) -> None:
         """An answer had that many output tokens."""
-        known = self._typical.get(deployment, FIRST_TYPICAL_TOKENS)
-        self._typical[deployment] = known + TYPICAL_WEIGHT * (tokens - known)
+        self.typical.learn(deployment, tokens)
 
     def close(self) -> None:
         """Write what is still to be written, and let go of the database."""

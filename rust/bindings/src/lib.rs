@@ -16,6 +16,7 @@ mod redis;
 mod sealer;
 mod secret;
 mod tokens;
+mod typical;
 mod upstream;
 mod usage;
 mod words;
@@ -36,6 +37,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sealer::register(module)?;
     secret::register(module)?;
     tokens::register(module)?;
+    typical::register(module)?;
     upstream::register(module)?;
     usage::register(module)?;
     words::register(module)?;

@@ -17,3 +17,4 @@ pub mod recording;
 mod sync;
 pub mod tally;
 pub mod tokens;
+pub mod typical;
