@@ -41,6 +41,7 @@ __all__ = [
     "PlanStep",
     "Pricing",
     "Quantiles",
+    "Rates",
     "Recording",
     "Redis",
     "Refused",
@@ -1379,6 +1380,29 @@ class Quantiles:
     @property
     def count(self) -> int:
         """How many values there are."""
+
+_Own = int | None
+_Rate = tuple[int, int, _Own, _Own, _Own, _Own, _Own, _Own, _Own, _Own, _Own, int]
+_Tokens = tuple[int, int, int, int, int, int, int, int, int, int, int]
+
+@final
+class Rates:
+    """What tokens cost at a model; :class:`dragoman.usage.price.Rates` reads it from the catalogue.
+
+    :param rate: nano-dollars a million tokens: input, output; then, ``None`` where the kind costs what its parent does,
+        cached input, cache write, reasoning, audio input, audio output, cache write for an hour, cached audio, image
+        input, image output; then nano-dollars a million requests.
+    :param tiers: the rates that replace it, each for requests with more input tokens than its number; lowest first.
+
+    Raises ``OverflowError`` for prices and counts that are negative or of more than 64 bits.
+    """
+
+    def __new__(cls, rate: _Rate, tiers: Sequence[tuple[int, _Rate]]) -> Self: ...
+    def cost(self, tokens: _Tokens) -> int:
+        """Nano-dollars, rounded half up once, at the end; the most that 64 bits hold, where they are more (0.2 us).
+
+        :param tokens: input, output, and of these, in the order above: cached input to image output.
+        """
 
 @final
 class Typical:

@@ -166,6 +166,62 @@ def test_a_price_by_the_request_is_added_once() -> None:
     assert rates.cost(Tokens()) == rates.rate.request // 1_000_000
 
 
+any_count = st.integers(0, 100) | st.integers(0, 2**64 - 1)
+any_rate = st.builds(Rate, *[any_count] * 2, *[st.none() | any_count] * 9, any_count)
+any_tiers = st.dictionaries(st.integers(0, 100), any_rate, max_size=3)
+
+
+def written_out(rates: Rates, tokens: Tokens) -> int:
+    """What tokens cost by the rules as they are told: every token is given to one kind, and costs what that does."""
+    reached = [tier.rate for tier in rates.tiers if tokens.input > tier.above]
+    rate = reached[-1] if reached else rates.rate
+    own_audio = rate.audio_input if rate.cached_input is None and rate.cached_audio is None else rate.cached_audio
+    cached_audio = 0 if own_audio is None else min(tokens.cached_audio, tokens.cached_input)
+    hour = 0 if rate.cache_write_1h is None else min(tokens.cache_write_1h, tokens.cache_write)
+    given = [
+        (cached_audio, own_audio),
+        (tokens.cached_input - cached_audio, rate.cached_input),
+        (hour, rate.cache_write_1h),
+        (tokens.cache_write - hour, rate.cache_write),
+        (tokens.audio_input, rate.audio_input),
+        (tokens.image_input, rate.image_input),
+    ]
+    answered = [
+        (tokens.audio_output, rate.audio_output),
+        (tokens.image_output, rate.image_output),
+        (tokens.reasoning, rate.reasoning),
+    ]
+    total = rate.request
+    for left, plain, kinds in ((tokens.input, rate.input, given), (tokens.output, rate.output, answered)):
+        for count, own in kinds:
+            if own is not None:
+                total += min(count, left) * own
+                left -= min(count, left)
+        total += left * plain
+    return min((2 * total + 1_000_000) // 2_000_000, 2**63 - 1)
+
+
+@given(any_rate, any_tiers, st.builds(Tokens, *[any_count] * 11))
+def test_a_cost_is_what_the_rules_come_to(rate: Rate, tiers: dict[int, Rate], tokens: Tokens) -> None:
+    rates = Rates(rate, tuple(Tier(above, tiers[above]) for above in sorted(tiers)))
+    assert rates.cost(tokens) == written_out(rates, tokens)
+
+
+@pytest.mark.parametrize("tokens", [Tokens(input=-1), Tokens(output=2**64)])
+def test_what_is_no_count_has_no_cost(tokens: Tokens) -> None:
+    with pytest.raises(OverflowError):
+        Rates(Rate(input=1)).cost(tokens)
+
+
+def test_rates_are_their_figures_whether_they_were_used_or_not() -> None:
+    one, other = Rates(Rate(input=1), (Tier(5, Rate(2)),)), Rates(Rate(input=1), (Tier(5, Rate(2)),))
+    shown = repr(one)
+    assert one.cost(Tokens(1)) == 0
+    assert one.core is one.core
+    assert (one, hash(one), repr(one)) == (other, hash(other), shown)
+    assert one != Rates(Rate(input=1))
+
+
 counts = st.integers(min_value=0, max_value=10**7)
 price_or_none = st.none() | st.integers(min_value=0, max_value=10**11)
 

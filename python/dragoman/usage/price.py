@@ -1,8 +1,8 @@
 """What tokens cost, in integer nano-dollars.
 
 The prices are those of ``genai-prices``, whose own calculation costs 250 us a request, in decimals. Here a model's
-prices are read once into integers (nano-dollars a million tokens), and a request costs a handful of multiplications.
-A test holds both to agree within a nano-dollar.
+prices are read once into integers (nano-dollars a million tokens), and a request costs a handful of multiplications,
+in Rust (:class:`dragoman.core.Rates`). A test holds both to agree within a nano-dollar.
 
 A token has one price, that of its most particular kind that has one: a cached input token costs the cached rate, or the
 input rate where the model has no cached one. Token kinds are subsets (``Tokens``): what is left of ``input`` after the
@@ -18,11 +18,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from dragoman.config.schema import Price
+from dragoman.core import Rates as CoreRates
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
@@ -77,7 +80,7 @@ class Tier(NamedTuple):
     rate: Rate
 
 
-class Rates(Struct, frozen=True):
+class Rates(Struct, frozen=True, dict=True):
     """A model's prices: the rate, and the tiers that replace it, lowest first."""
 
     rate: Rate
@@ -87,33 +90,17 @@ class Rates(Struct, frozen=True):
         """These: what finds rates that never change."""
         return self
 
+    @cached_property
+    def core(self) -> CoreRates:
+        """The same, as Rust has them."""
+        return CoreRates(astuple(self.rate), [(tier.above, astuple(tier.rate)) for tier in self.tiers])
+
     def cost(self, tokens: Tokens) -> int:
         """Nano-dollars, rounded half up once, at the end.
 
         Kinds that add up to more than the whole (a provider's mistake) never cost more tokens than the whole has.
         """
-        rate = self._rate(tokens)
-        if not tokens.has_kinds:
-            return (rate.request + tokens.input * rate.input + tokens.output * rate.output + _MTOK // 2) // _MTOK
-        unpriced_cache = rate.cached_audio is None and rate.cached_input is None
-        cached_audio = rate.audio_input if unpriced_cache else rate.cached_audio
-        input_parts = (
-            *_split(tokens.cached_input, rate.cached_input, tokens.cached_audio, cached_audio),
-            *_split(tokens.cache_write, rate.cache_write, tokens.cache_write_1h, rate.cache_write_1h),
-            (tokens.audio_input, rate.audio_input),
-            (tokens.image_input, rate.image_input),
-        )
-        output_parts = (
-            (tokens.audio_output, rate.audio_output),
-            (tokens.image_output, rate.image_output),
-            (tokens.reasoning, rate.reasoning),
-        )
-        total = (
-            rate.request
-            + _side_cost(tokens.input, rate.input, input_parts)
-            + _side_cost(tokens.output, rate.output, output_parts)
-        )
-        return (total + _MTOK // 2) // _MTOK
+        return self.core.cost(astuple(tokens))
 
     def _rate(self, tokens: Tokens) -> Rate:
         rate = self.rate
@@ -147,27 +134,6 @@ def _ceiling(above: int, rate: Rate) -> Ceiling:
     answered = max(rate.output, rate.reasoning or 0, rate.image_output or 0)
     both = (given, max(given, heard)), (written, max(written, heard))
     return above, rate.request, both, (answered, max(answered, spoken))
-
-
-_Part = tuple[int, int | None]
-
-
-def _split(count: int, rate: int | None, among: int, own_rate: int | None) -> tuple[_Part, ...]:
-    """A kind, and a kind of it that may have a price of its own."""
-    if not among or own_rate is None:
-        return ((count, rate),)
-    among = min(among, count)
-    return (among, own_rate), (count - among, rate)
-
-
-def _side_cost(whole: int, rate: int, parts: tuple[_Part, ...]) -> int:
-    cost = 0
-    for count, part_rate in parts:
-        if count and part_rate is not None:
-            taken = min(count, whole)
-            whole -= taken
-            cost += taken * part_rate
-    return cost + whole * rate
 
 
 def unpriced() -> None:

@@ -24,19 +24,6 @@ class Tokens(Struct, frozen=True, gc=False):
     image_input: int = 0
     image_output: int = 0
 
-    @property
-    def has_kinds(self) -> bool:
-        """Whether any of them are of a kind that may have a price of its own."""
-        return bool(
-            self.cached_input
-            or self.reasoning
-            or self.cache_write
-            or self.audio_input
-            or self.audio_output
-            or self.image_input
-            or self.image_output
-        )
-
 
 class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     """The columns of the table ``usage``, in its order."""

@@ -11,6 +11,7 @@ mod guard;
 mod ledger;
 mod mask;
 mod nearest;
+mod price;
 mod quantiles;
 mod redis;
 mod sealer;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(module)?;
     mask::register(module)?;
     nearest::register(module)?;
+    price::register(module)?;
     quantiles::register(module)?;
     redis::register(module)?;
     sealer::register(module)?;

@@ -12,6 +12,7 @@ pub mod guard;
 pub mod ledger;
 pub mod mask;
 pub mod nearest;
+pub mod price;
 pub mod quantiles;
 pub mod recording;
 mod sync;
