@@ -16,7 +16,7 @@ from dragoman.ledger.bound import MOST_TOKENS, Bound, bound_of, ceiling_cost
 from dragoman.routing.call import Call
 from dragoman.routing.plan import Deployment, Member, Plan, PlanTier
 from dragoman.routing.surface import Surface
-from dragoman.usage.price import Rate, Rates
+from dragoman.usage.price import Fixed, Rate, Rates
 
 DOLLAR = 10**15  # a million tokens for a million dollars: a token costs a thousandth of a nano-dollar less than 10**9
 RATES = Rates(Rate(input=1_000_000, output=3_000_000, cache_write=2_000_000, audio_output=9_000_000))
@@ -50,7 +50,7 @@ def deployment(rates: Rates | None = RATES, max_output: int | None = 100) -> Dep
         domain="",
         timeouts=None,  # type: ignore[arg-type]
         counter=TokenCounter.for_model("gpt-4o"),
-        find_rates=lambda: rates,
+        find_rates=Fixed(rates),
         streams_usage=True,
         endpoints=frozenset(),
         dialects=("openai_chat",),

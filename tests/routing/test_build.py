@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,10 +126,11 @@ def test_a_key_keeps_to_its_aliases_in_fallbacks_too(builder: Builder) -> None:
 def test_an_own_price_goes_before_the_catalogue_and_none_is_unpriced(builder: Builder) -> None:
     deployments = {"priced": {"provider": "p", "model": "m", "price": PRICE}, "not": {"provider": "p", "model": "m"}}
     snapshot = builder.build(config(deployments=deployments), 1)
-    rates = snapshot.plans["priced"].first.rates
-    assert rates is not None
-    assert rates.cost(Tokens(input=1000, output=500)) == 6_000_000
-    assert snapshot.plans["not"].first.rates is None
+    priced, unpriced = snapshot.plans["priced"].first, snapshot.plans["not"].first
+    assert priced.rates is not None
+    assert priced.rates.cost(Tokens(input=1000, output=500)) == 6_000_000
+    assert unpriced.rates is None
+    assert (priced.rates_until_s, unpriced.rates_until_s) == (math.inf, math.inf)
 
 
 def test_connections_are_kept_while_nothing_about_them_changes(builder: Builder) -> None:

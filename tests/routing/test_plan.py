@@ -6,6 +6,7 @@ from dragoman.config.schema import Timeouts
 from dragoman.core import Balancer, TokenCounter
 from dragoman.dialects.dialect import Target
 from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier
+from dragoman.usage.price import UNPRICED
 
 DOOR = Door(base_url="", headers=[], allow_private=False, proxy="", ca_pem=None)
 
@@ -22,7 +23,7 @@ def plan(alias: str, *names: str, **fields: Any) -> Plan:
             domain="d",
             timeouts=Timeouts(),
             counter=TokenCounter(),
-            find_rates=lambda: None,
+            find_rates=UNPRICED,
             streams_usage=True,
             endpoints=frozenset(),
             dialects=("openai_chat",),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from dragoman.config.schema import Price
 from dragoman.usage import price as price_module
-from dragoman.usage.price import Prices, Rate, Rates, Tier, rates_of
+from dragoman.usage.price import UNPRICED, Fixed, Prices, Rate, Rates, Tier, rates_of
 from dragoman.usage.row import Tokens
 
 NOW_S = datetime(2026, 11, 23, 12, 7, tzinfo=UTC).timestamp()
@@ -254,6 +255,25 @@ def test_what_was_looked_up_follows_the_clock() -> None:
     assert catalogue.resolve("deepseek", "deepseek-flash") is before
     now[0] += 1
     assert catalogue.resolve("deepseek", "deepseek-flash") == deepseek_at(1, 0) != before
+
+
+def test_what_is_found_says_until_when_it_holds() -> None:
+    now = [datetime(2026, 11, 23, 0, 52, tzinfo=UTC).timestamp()]
+    find = Prices(wall_s=lambda: now[0]).finder("deepseek", "deepseek-flash")
+    until_s, before = find.until_s, find()
+    assert until_s == datetime(2026, 11, 23, 1, 0, tzinfo=UTC).timestamp()
+    now[0] = math.nextafter(until_s, 0.0)
+    assert (find.until_s, find()) == (until_s, before)
+    now[0] = until_s
+    assert find() != before
+    assert find.until_s == until_s + 900
+
+
+def test_what_does_not_change_holds_for_ever() -> None:
+    rates = rates_of(Price(input_usd_mtok=1, output_usd_mtok=2))
+    assert (Fixed(rates)(), UNPRICED()) == (rates, None)
+    assert Fixed(rates) == Fixed(rates_of(Price(input_usd_mtok=1, output_usd_mtok=2)))
+    assert Fixed(rates).until_s == UNPRICED.until_s == math.inf
 
 
 def test_every_price_begins_and_ends_on_a_quarter_of_an_hour() -> None:

@@ -34,6 +34,7 @@ from dragoman.routing.arrival import template_of
 from dragoman.routing.run import AttemptNote, Run
 from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
+from dragoman.usage.price import UNPRICED
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ class Session:
         if self.guards is not None:
             part.guarding = self.guards.of_turn(is_over=not turn.transcription)
         if turn.transcription and part.deployment is not None:  # another model's, whose price is not known here
-            part.deployment = msgspec.structs.replace(part.deployment, model="", find_rates=lambda: None)
+            part.deployment = msgspec.structs.replace(part.deployment, model="", find_rates=UNPRICED)
         part.metered = turn.tokens
         part.metered_stop = turn.finish_reason
         part.hold, run.hold = run.hold, None

@@ -7,7 +7,6 @@ headers or connection options have changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,7 @@ from dragoman.providers.abilities import Abilities, abilities_of
 from dragoman.providers.catalogue import OPENAI, Row, row
 from dragoman.routing.launch import launcher_of
 from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier, limited_of
-from dragoman.usage.price import rates_of, unpriced
+from dragoman.usage.price import UNPRICED, Fixed, rates_of
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from dragoman.config import schema
     from dragoman.config.schema import Config
     from dragoman.core import Balancer, Target, Upstream
-    from dragoman.usage.price import Prices, Rates
+    from dragoman.usage.price import Finder, Prices, Rates
 
 # Plans for "provider/model" names, which clients make up: no more than this are remembered.
 MAX_IMPLICIT = 1024
@@ -239,14 +238,12 @@ class Builder:
         self._made_up.add(name)
         return name
 
-    def _find_rates(
-        self, declared: schema.Deployment, kind: Row | None, rehearsed: Price | None
-    ) -> Callable[[], Rates | None]:
+    def _find_rates(self, declared: schema.Deployment, kind: Row | None, rehearsed: Price | None) -> Finder | Fixed:
         price = declared.price or (rehearsed or FREE if declared.provider == REHEARSAL else None)
         if price is not None:
-            return rates_of(price).themselves
+            return Fixed(rates_of(price))
         if kind is None or not kind.prices:
-            return unpriced
+            return UNPRICED
         return self._prices.finder(kind.prices, declared.model)
 
     def _counter(self, declared: schema.Deployment) -> TokenCounter:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from dragoman.core import Exchange, Launcher, Reply, Target, Terms, Tier, TokenCounter
     from dragoman.dialects import dialect
     from dragoman.identity.signer import Signer
-    from dragoman.usage.price import Rates
+    from dragoman.usage.price import Finder, Fixed, Rates
 
 
 # A request's path behind the base URL, its body, its headers.
@@ -38,7 +37,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     domain: str
     timeouts: schema.Timeouts
     counter: TokenCounter
-    find_rates: Callable[[], Rates | None]  # prices may change with the hour
+    find_rates: Finder | Fixed  # prices may change with the hour
     streams_usage: bool  # whether the provider takes stream_options.include_usage
     endpoints: frozenset[str]
     dialects: tuple[str, ...]  # that it speaks; requests of others are translated into the first
@@ -49,6 +48,11 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def rates(self) -> Rates | None:
         """What tokens cost now; ``None``: not known."""
         return self.find_rates()
+
+    @property
+    def rates_until_s(self) -> float:
+        """Until which Unix time the rates hold. Ask this first, and then for them: they may change in between."""
+        return self.find_rates.until_s
 
 
 class Giver(Protocol):
@@ -196,7 +200,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 def priced_of(tiers: tuple[PlanTier, ...]) -> tuple[Deployment, ...]:
     """Of the deployments that a request may come to, those that differ in what it may come to there."""
-    found: dict[tuple[Callable[[], Rates | None], int | None], Deployment] = {}
+    found: dict[tuple[Finder | Fixed, int | None], Deployment] = {}
     for tier in tiers:
         for member in tier.members.values():
             deployment = member.deployment

@@ -14,12 +14,13 @@ A model that is not known, or has no price for tokens, is *unpriced*: None, and 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -86,10 +87,6 @@ class Rates(Struct, frozen=True, dict=True):
     rate: Rate
     tiers: tuple[Tier, ...] = ()
 
-    def themselves(self) -> Rates:
-        """These: what finds rates that never change."""
-        return self
-
     @cached_property
     def core(self) -> CoreRates:
         """The same, as Rust has them."""
@@ -136,14 +133,24 @@ def _ceiling(above: int, rate: Rate) -> Ceiling:
     return above, rate.request, both, (answered, max(answered, spoken))
 
 
-def unpriced() -> None:
-    """No rates: what finds those of a model that has no price."""
-
-
 def rates_of(price: Price) -> Rates:
     """The rates of an operator's own price."""
     told = {name: getattr(price, f"{name}_usd_mtok") for name in _MTOK_PRICES}
     return Rates(Rate(**{name: _nanousd(value) for name, value in told.items() if value is not None}))
+
+
+class Fixed(Struct, frozen=True):
+    """Finds rates that never change; equal to others that find the same."""
+
+    rates: Rates | None
+    until_s: ClassVar[float] = math.inf
+
+    def __call__(self) -> Rates | None:
+        """The rates; ``None``: unpriced."""
+        return self.rates
+
+
+UNPRICED = Fixed(None)
 
 
 class KnownModel(NamedTuple):
@@ -160,7 +167,7 @@ class Prices:
 
     It is imported at the first look-up (0.2 s, 15 MB): call ``load`` in a thread beforehand where that matters. Some
     prices hold from a day on, some at hours of the day: what was looked up is forgotten every quarter of an hour, on
-    which all of them begin and end. So resolve for each request (0.3 us), and do not keep the answer.
+    which all of them begin and end. So resolve for each request (0.3 us), or keep the answer until ``until_s``.
     """
 
     def __init__(self, wall_s: Callable[[], float] = time.time) -> None:
@@ -181,7 +188,7 @@ class Prices:
         now_s = self._wall_s()
         if now_s >= self._known_until_s or len(self._known) >= _MAX_REMEMBERED:
             self._known.clear()
-            self._known_until_s = now_s - now_s % _CHANGES_EVERY_S + _CHANGES_EVERY_S
+            self._known_until_s = _next_change_s(now_s)
         key = (provider, model, override)
         try:
             return self._known[key]
@@ -189,6 +196,11 @@ class Prices:
             found = _look_up(provider, model, now_s) if override is None else rates_of(override)
             self._known[key] = found
             return found
+
+    @property
+    def until_s(self) -> float:
+        """Until which Unix time what is resolved now holds."""
+        return _next_change_s(self._wall_s())
 
     def finder(self, provider: str, model: str) -> Finder:
         """What finds the rates of a model of the catalogue."""
@@ -212,6 +224,15 @@ class Finder(Struct, frozen=True):
     def __call__(self) -> Rates | None:
         """The rates; ``None``: unpriced."""
         return self.prices.resolve(self.provider, self.model)
+
+    @property
+    def until_s(self) -> float:
+        """Until which Unix time they hold."""
+        return self.prices.until_s
+
+
+def _next_change_s(now_s: float) -> float:
+    return now_s - now_s % _CHANGES_EVERY_S + _CHANGES_EVERY_S
 
 
 def _catalogue() -> DataSnapshot:
