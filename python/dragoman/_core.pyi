@@ -13,6 +13,7 @@ from typing import Literal, Protocol, Self, TypedDict, TypeVar, final, type_chec
 __all__ = [
     "Answer",
     "AnswerError",
+    "Apart",
     "Asked",
     "AuditLog",
     "AuditProof",
@@ -133,6 +134,11 @@ class RequestBody:
         """``user``, else ``safety_identifier``."""
     def field(self, name: str) -> bytes | None:
         """The value of a top-level field as it stands in the body: JSON."""
+    def asks_for_one(self, raw: bytes) -> bool:
+        """Whether one answer is asked for, in the words of any dialect, and not several at once.
+
+        :param raw: the request as its client sent it, where this is what of it a provider may see.
+        """
     def rewrite(self, *, model: str | None, ask_usage: bool, remove: tuple[str, ...] = ()) -> bytes:
         """The body with edits made and every other byte as it was, but for a byte order mark, which goes.
 
@@ -1229,6 +1235,17 @@ class Sieve:
 # Cache -----------------------------------------------------------------------------------------------------------
 
 @final
+class Apart:
+    """What the answers to some requests depend on beside their bodies, taken in once for all of them.
+
+    ``Apart(some).key(*more)`` is ``ExactCache.key([*some, *more])``.
+    """
+
+    def __new__(cls, parts: list[bytes]) -> Self: ...
+    def key(self, *parts: bytes) -> bytes:
+        """The key of one of them, by what tells it from the others: 32 bytes."""
+
+@final
 class ExactCache:
     """Answers by the whole of what was asked, within a number of bytes.
 
@@ -1245,16 +1262,28 @@ class ExactCache:
 
         Other parts, or the same otherwise divided, have another key.
         """
-    def get(self, key: bytes, now_ms: int) -> tuple[bytes, bytes, int] | None:
-        """The body, its note, and when it was put; ``None`` where there is none, or its time is over.
+    def get(self, key: bytes, now_ms: int, max_age_ms: int | None = None) -> tuple[bytes, bytes, int] | None:
+        """The body, its note, and how many milliseconds ago it was put; ``None`` where there is none, or its time is
+        over.
 
+        :param max_age_ms: one as old as that, or older, is not wanted.
         :raises ValueError: the key has not 32 bytes, as for all methods.
         """
-    def put(self, key: bytes, answer: tuple[bytes, bytes], labels: list[str] = [], *, now_ms: int, ttl_ms: int) -> None:
+    def put(
+        self,
+        key: bytes,
+        answer: tuple[bytes, bytes],
+        labels: list[str] = [],
+        *,
+        headers: list[tuple[str, str]] = [],
+        now_ms: int,
+        ttl_ms: int,
+    ) -> None:
         """Keep an answer until ``now_ms + ttl_ms``, in the place of any other of its key.
 
         :param answer: a body, and a note of what is to be known of it beside.
         :param labels: what it can be purged by.
+        :param headers: what whoever is given it is told, where it is given without Python.
         """
     def remove(self, key: bytes) -> bool:
         """Forget one. False: there was none."""

@@ -3,6 +3,7 @@
 from dragoman._core import (
     Answer,
     AnswerError,
+    Apart,
     Asked,
     AuditLog,
     AuditProof,
@@ -77,6 +78,7 @@ from dragoman._core import (
 __all__ = [
     "Answer",
     "AnswerError",
+    "Apart",
     "Asked",
     "AuditLog",
     "AuditProof",

@@ -65,6 +65,13 @@ def test_what_is_kept_together_is_not_over_together(clock: list[float]) -> None:
     assert 20 < left < 80
 
 
+def test_what_is_restored_is_all_that_was_kept() -> None:
+    cache, again = AnswerCache(Cache()), AnswerCache(Cache())
+    cache.keep(KEY, b"body", KEPT, ["model:m"], 100)
+    again.restore(cache.entries())
+    assert (again.find(KEY), again.bytes) == (cache.find(KEY), cache.bytes)
+
+
 def test_another_size_forgets_and_the_same_does_not() -> None:
     cache = AnswerCache(Cache(max_bytes=10_000))
     cache.keep(KEY, b"body", KEPT, ["model:m"], 100)

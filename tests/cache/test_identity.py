@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.access.principal import Principal
-from dragoman.cache.identity import apart_from_body, is_one_answer, key_of, sharer, whose_of
+from dragoman.cache.identity import apart_from_body, is_one_answer, sharer, whose_of
 from dragoman.config.caching import Cache
 from dragoman.core import RequestBody
 from dragoman.dialects.dialect import Path
@@ -47,7 +47,7 @@ def plan(answers_as: bytes = b"p") -> Plan:
 
 
 def key(call: Call, plan: Plan, raw: bytes, whose: bytes, guarded_by: bytes) -> bytes:
-    return key_of(apart_from_body(call, plan, whose, guarded_by), raw)
+    return apart_from_body(call, plan, whose, guarded_by).key(raw)
 
 
 def test_whatever_changes_the_answer_changes_the_key() -> None:
@@ -65,6 +65,38 @@ def test_whatever_changes_the_answer_changes_the_key() -> None:
         key(call(at=Path(model="n")), plan(), raw, b"ann", b""),
     ]
     assert len(set(told)) == len(told)
+
+
+STREAMED = b'{"model":"m","messages":[{"role":"user","content":"h\xc3\xa9"}],"stream":true}'
+# What is kept over a restart, or by all processes together, is found again by those that come after.
+STANDING: list[tuple[dict[str, Any], tuple[bytes, ...], str]] = [
+    (
+        {},
+        (b"p", b'{"model": "m", "messages": []}', b"key:ann\0", b""),
+        "ccafe461efc160f6481a3e84e81b990cf54b21baa501049a234adc1a7db9c0d8",
+    ),
+    (
+        {"headers": [("openai-beta", "x")]},
+        (b"q", STREAMED, b"team:4:acmet\0ns", b"guarded"),
+        "0001fef3cebdc68da9d5adf11c342c8147872a97a15b40fc44638df25942ae3f",
+    ),
+    (
+        {"surface": MESSAGES, "at": Path(model="n", stream=True), "policy": "strict"},
+        (b"", b'{"model": "m", "messages": []}', b"", b""),
+        "fd0715012c678ef028c98664c91e346bce1c9a8f2807576262420ffd4aea84f4",
+    ),
+    (
+        {"headers": [("traceparent", "00-1")], "trace": [("traceparent", "00-1")]},
+        (b"p", b'{"model": "m", "messages": []} ', b"key:ann\0", b""),
+        "fdbdccbd1d3d8c0018c62522f362af0704ae86ba9da07812f1f284300de19f29",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "told", "digest"), STANDING)
+def test_keys_stay_what_they_are(changes: dict[str, Any], told: tuple[bytes, ...], digest: str) -> None:
+    answers_as, raw, whose, guarded_by = told
+    assert key(call(raw, **changes), plan(answers_as), raw, whose, guarded_by).hex() == digest
 
 
 def test_the_trace_does_not() -> None:

@@ -35,6 +35,16 @@ def test_a_note_is_read_as_it_was_written() -> None:
     assert kept.decode(kept.encode(KEPT)) == KEPT
 
 
+def test_it_tells_the_same_of_itself_each_time() -> None:
+    assert KEPT.headers == [
+        ("content-type", "text/plain"),
+        ("x-dragoman-provider", "p"),
+        ("x-dragoman-model", "m"),
+        ("x-dragoman-deployment", "d"),
+        ("x-dragoman-cache-id", "req_1"),
+    ]
+
+
 @pytest.mark.parametrize("stops", [ANTHROPIC, BEDROCK, COHERE, GEMINI, OPENAI])
 def test_whole_is_what_its_dialect_says_is_whole(stops: dict[str, str]) -> None:
     for native, stop in stops.items():

@@ -39,6 +39,21 @@ def asked(upstream: Upstream) -> int:
     return len(upstream.requests)
 
 
+# What an answer that was kept says of itself, first.
+TOLD = (
+    "content-type",
+    "x-request-id",
+    "x-dragoman-snapshot",
+    "x-dragoman-attempts",
+    "x-dragoman-fallback-index",
+    "x-dragoman-provider",
+    "x-dragoman-model",
+    "x-dragoman-deployment",
+    "x-dragoman-cache",
+    "x-dragoman-cache-id",
+)
+
+
 def test_the_same_is_answered_again(served: Served, upstream: Upstream) -> None:
     first, second = served.chat(), served.chat()
     assert asked(upstream) == 1
@@ -47,6 +62,7 @@ def test_the_same_is_answered_again(served: Served, upstream: Upstream) -> None:
     assert "age" not in first.headers
     assert second.headers["age"] == "0"
     assert second.headers["content-type"] == "application/json"
+    assert tuple(second.headers)[: len(TOLD)] == TOLD
     assert second.headers["x-dragoman-attempts"] == "0"
     assert float(second.headers["x-dragoman-cost"]) == 0
     for name in ("x-dragoman-provider", "x-dragoman-model", "x-dragoman-deployment"):

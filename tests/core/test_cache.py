@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dragoman.core import ExactCache, Recording
+from dragoman.core import Apart, ExactCache, Recording
 
 KEY = ExactCache.key([b"a"])
 
@@ -14,13 +16,35 @@ def test_a_key_tells_how_its_parts_are_divided() -> None:
     assert {len(key) for key in keys} == {32}
 
 
+@given(st.lists(st.binary(max_size=80), max_size=5), st.integers(0, 5))
+def test_a_key_is_the_same_however_it_is_made(parts: list[bytes], first: int) -> None:
+    apart = Apart(parts[:first])
+    assert apart.key(*parts[first:]) == apart.key(*parts[first:]) == ExactCache.key(parts)
+
+
 def test_what_is_put_is_given_until_its_time_is_over() -> None:
     cache = ExactCache(10_000)
     cache.put(KEY, (b"body", b"note"), ["tenant:x"], now_ms=1_000, ttl_ms=500)
-    assert cache.get(KEY, 1_499) == (b"body", b"note", 1_000)
+    assert cache.get(KEY, 1_499) == (b"body", b"note", 499)
     assert (len(cache), cache.bytes > 8) == (1, True)
     assert cache.get(KEY, 1_500) is None
     assert (len(cache), cache.bytes) == (0, 0)
+
+
+def test_what_is_too_old_for_one_is_there_for_others() -> None:
+    cache = ExactCache(10_000)
+    cache.put(KEY, (b"body", b"note"), headers=[("content-type", "text/plain")], now_ms=1_000, ttl_ms=500)
+    assert cache.get(KEY, 1_100, 100) is None
+    assert cache.get(KEY, 1_100, 101) == cache.get(KEY, 1_100, max_age_ms=None) == (b"body", b"note", 100)
+
+
+def test_headers_take_their_room() -> None:
+    sizes = []
+    for headers in ([], [("content-type", "text/plain")]):
+        cache = ExactCache(10_000)
+        cache.put(KEY, (b"", b""), headers=headers, now_ms=0, ttl_ms=1)
+        sizes.append(cache.bytes)
+    assert sizes[1] >= sizes[0] + len("content-typetext/plain")
 
 
 def test_what_is_put_is_purged_by_its_labels() -> None:

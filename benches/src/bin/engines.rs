@@ -126,7 +126,10 @@ fn caches() -> [Figure; 2] {
     let key = |text: &str| key_of([b"tenant".as_slice(), b"plan", b"", b"way", text.as_bytes()]);
     let mut cache = ExactCache::new(1 << 24);
     let (body, note) = (b"{}".as_slice().into(), b"".as_slice().into());
-    cache.put(key(prose(1024)), Entry { body, note, labels: [].into(), stored_ms: 0, expires_ms: 1000 });
+    cache.put(
+        key(prose(1024)),
+        Entry { body, headers: [].into(), note, labels: [].into(), stored_ms: 0, expires_ms: 1000 },
+    );
     let embedder = Embedder::Spelling { dimensions: 256 };
     let mut index = VectorIndex::new(256, 50_000);
     let words: Vec<&str> = PROSE.split_whitespace().collect();
@@ -143,7 +146,7 @@ fn caches() -> [Figure; 2] {
     let question = "What is the best way to grow tomatoes on a small balcony in the city?";
     [
         Figure::of("find a request of 1 KB in the exact cache", prose(1024), None, move |text| {
-            cache.get(&key(text), 1)
+            cache.get(&key(text), 1, None)
         }),
         Figure::of(
             "miss among 10,000 questions, by spelling",

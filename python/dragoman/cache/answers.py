@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import ceil
 from random import random
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr
 
 from dragoman.cache import kept as notes
 from dragoman.cache.semantic import Semantics
@@ -56,20 +57,19 @@ class AnswerCache:
     def find(self, key: bytes, max_age_s: float | None = None) -> tuple[bytes, Kept] | None:
         """An answer that is younger than that, and what is known of it."""
         now_ms = time_ns() // 1_000_000
-        found = self._entries.get(key, now_ms)
+        found = self._entries.get(key, now_ms, None if max_age_s is None else ceil(max_age_s * 1000))
         if found is None:
             return None
-        body, note, stored_ms = found
-        age_s = max(0, now_ms - stored_ms) / 1000
-        if max_age_s is not None and age_s >= max_age_s:
-            return None
-        return body, replace(notes.decode(note), age_s=int(age_s))
+        body, note, age_ms = found
+        kept = notes.decode(note)
+        force_setattr(kept, "age_s", age_ms // 1000)  # nobody else has it yet
+        return body, kept
 
     def keep(self, key: bytes, body: bytes, kept: Kept, labels: Sequence[str], ttl_s: float) -> None:
         """Keep an answer."""
         ttl_ms = int(ttl_s * 1000 * (1 - JITTER * random()))  # noqa: S311 - jitter
-        note = notes.encode(kept)
-        self._entries.put(key, (body, note), list(labels), now_ms=time_ns() // 1_000_000, ttl_ms=max(1, ttl_ms))
+        note, now_ms = notes.encode(kept), time_ns() // 1_000_000
+        self._entries.put(key, (body, note), list(labels), headers=kept.headers, now_ms=now_ms, ttl_ms=max(1, ttl_ms))
         if self._shared is not None and self._config.shared:
             self._shared.keep(key, body, note, labels, max(1, ttl_ms) / 1000)
 
@@ -108,7 +108,8 @@ class AnswerCache:
         now_ms = time_ns() // 1_000_000
         for key, answer, labels, stored_ms, expires_ms in entries:
             if expires_ms > now_ms:
-                self._entries.put(key, answer, labels, now_ms=stored_ms, ttl_ms=expires_ms - stored_ms)
+                headers, ttl_ms = notes.decode(answer[1]).headers, expires_ms - stored_ms
+                self._entries.put(key, answer, labels, headers=headers, now_ms=stored_ms, ttl_ms=ttl_ms)
 
     def __len__(self) -> int:
         return len(self._entries)

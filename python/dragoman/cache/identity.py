@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dragoman.core import ExactCache, Words
+from dragoman.core import Apart
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from dragoman.routing.plan import Plan
 
 _encode = msgspec.json.Encoder().encode
-# Ways to ask for several answers at once, of which only one would be known to be whole.
-SEVERAL = Words(b'"candidateCount"', b'"candidate_count"', b'"num_generations"')
 
 
 def sharer(principal: Principal, scope: str) -> str:
@@ -32,19 +30,10 @@ def is_one_answer(call: Call, raw: bytes) -> bool:
     """Whether a request is of a kind whose answer can be kept: read here, and one."""
     if call.surface is None or call.reading is None or call.body is None:
         return False
-    return call.body.field("n") in (None, b"null", b"1") and not SEVERAL.are_in(raw)
+    return call.body.asks_for_one(raw)
 
 
-def key_of(apart: list[bytes], raw: bytes) -> bytes:
-    """The key of a request.
-
-    :param apart: what its answer depends on beside its body.
-    :param raw: its body, as its client sent it.
-    """
-    return ExactCache.key([*apart, raw])
-
-
-def apart_from_body(call: Call, plan: Plan, whose: bytes, guarded_by: bytes) -> list[bytes]:
+def apart_from_body(call: Call, plan: Plan, whose: bytes, guarded_by: bytes) -> Apart:
     """What the answer to a request depends on beside its body.
 
     :param whose: who asks, and what divides what that one asks.
@@ -63,7 +52,7 @@ def apart_from_body(call: Call, plan: Plan, whose: bytes, guarded_by: bytes) -> 
         call.wants_cost,
         [header for header in call.headers if header not in call.trace],
     )
-    return [whose, plan.answers_as, guarded_by, _encode(way)]
+    return Apart([whose, plan.answers_as, guarded_by, _encode(way)])
 
 
 def whose_of(principal: Principal, config: Cache, namespace: str) -> bytes:

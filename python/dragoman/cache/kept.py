@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from dragoman.routing.plan import told_of
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Kept(Struct, frozen=True, kw_only=True, array_like=True):
     lossy: str = ""
     text: str = ""  # the beginning of the answer, where it may be given to other questions
     age_s: int = 0
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What whoever gets the answer is told of it, as far as that is always the same."""
+        return [("content-type", self.content_type), *told_of(self), ("x-dragoman-cache-id", self.request_id)]
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dragoman.cache.answers import AnswerCache
     from dragoman.cache.embedders import Meaning
     from dragoman.config.caching import Cache, Semantic
+    from dragoman.core import Apart
     from dragoman.dialects.canonical import Request
     from dragoman.routing.call import Call
 
@@ -43,7 +44,7 @@ class Question(Struct, frozen=True, kw_only=True):
     watch: Watch
 
 
-def question_of(call: Call, rule: Semantic, apart: list[bytes], watch: Watch) -> Question | None:
+def question_of(call: Call, rule: Semantic, apart: Apart, watch: Watch) -> Question | None:
     """The question of a request; ``None``: it is none that may be answered with another's answer.
 
     :param apart: what the answer depends on beside the body.
@@ -63,7 +64,7 @@ def question_of(call: Call, rule: Semantic, apart: list[bytes], watch: Watch) ->
     text = block.text if isinstance(block, Text) else ""
     if not text.strip() or len(text) > MOST_CHARS:
         return None
-    return Question(namespace=ExactCache.key([*apart, b"semantic", _encode(_without(request))]), text=text, watch=watch)
+    return Question(namespace=apart.key(b"semantic", _encode(_without(request))), text=text, watch=watch)
 
 
 def _without(request: Request) -> Request:

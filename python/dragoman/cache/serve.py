@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.cache.flight import Flight, Follower
-from dragoman.cache.identity import apart_from_body, is_one_answer, key_of, whose_of
+from dragoman.cache.identity import apart_from_body, is_one_answer, whose_of
 from dragoman.cache.kept import CALLS, Kept, is_whole
 from dragoman.cache.semantic import Question, question_of
 from dragoman.errors import ClientGone, NotCached, RequestError, ShuttingDown
@@ -74,7 +74,7 @@ def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes, watches
         watch = watches.of(plan.alias, wish.namespace, plan.semantic)
         question = question_of(call, plan.semantic, apart, watch)
     return Look(
-        key=key_of(apart, raw),
+        key=apart.key(raw),
         wish=wish,
         config=config,
         question=question,

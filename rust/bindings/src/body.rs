@@ -1,6 +1,7 @@
 //! Request bodies: `RequestBody` and the exception `BodyError`.
 
 use dragoman_core::body::{self, Edits};
+use dragoman_core::cache;
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -83,6 +84,10 @@ impl RequestBody {
     fn field<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyBytes>> {
         let value = self.read.field(self.bytes.as_bytes(py), name)?;
         Some(PyBytes::new(py, value))
+    }
+
+    fn asks_for_one(&self, raw: &[u8]) -> bool {
+        cache::asks_for_one(&self.read, raw)
     }
 
     #[pyo3(signature = (*, model, ask_usage, remove = Vec::new()))]

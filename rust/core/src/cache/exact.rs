@@ -12,6 +12,8 @@ use super::key::{KEY_BYTES, Key};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub body: Arc<[u8]>,
+    /// Names and values, that whoever gets it is told.
+    pub headers: Arc<[(Box<str>, Box<str>)]>,
     /// What the caller notes beside it.
     pub note: Arc<[u8]>,
     /// Whose it is, and what it is of: what it can be purged by.
@@ -21,14 +23,21 @@ pub struct Entry {
 }
 
 /// Memory that an entry takes beside its own bytes.
-const ENTRY_OVERHEAD_BYTES: usize = 160;
+const ENTRY_OVERHEAD_BYTES: usize = 192;
 /// What an entry is guessed to take, to make room for so many.
 const TYPICAL_BYTES: u64 = 4 * 1024;
 
 impl Entry {
+    /// How long it has been kept.
+    pub fn age_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.stored_ms)
+    }
+
     fn bytes(&self) -> usize {
-        let labels: usize = self.labels.iter().map(|label| label.len() + size_of::<Box<str>>()).sum();
-        KEY_BYTES + ENTRY_OVERHEAD_BYTES + self.body.len() + self.note.len() + labels
+        let text = |text: &str| text.len() + size_of::<Box<str>>();
+        let labels: usize = self.labels.iter().map(|label| text(label)).sum();
+        let headers: usize = self.headers.iter().map(|(name, value)| text(name) + text(value)).sum();
+        KEY_BYTES + ENTRY_OVERHEAD_BYTES + self.body.len() + self.note.len() + labels + headers
     }
 }
 
@@ -52,14 +61,15 @@ impl ExactCache {
         Self { entries: Cache::with_weighter(entries, max_bytes, Bytes) }
     }
 
-    /// The entry of a key, unless its time is over.
-    pub fn get(&mut self, key: &Key, now_ms: u64) -> Option<Entry> {
+    /// The entry of a key, unless its time is over, or it is as old as nobody wants it.
+    pub fn get(&mut self, key: &Key, now_ms: u64, max_age_ms: Option<u64>) -> Option<Entry> {
         let entry = self.entries.get(key)?;
-        if entry.expires_ms > now_ms {
-            return Some(entry.clone());
+        if entry.expires_ms <= now_ms {
+            self.entries.remove(key);
+            return None;
         }
-        self.entries.remove(key);
-        None
+        let is_wanted = max_age_ms.is_none_or(|most| entry.age_ms(now_ms) < most);
+        is_wanted.then(|| entry.clone())
     }
 
     /// Keeps an entry in the place of any other of its key. One that is larger than the cache is not kept.
