@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dragoman.access.cache_knobs import HEADERS, CacheWish, flag, seconds, wish_in_body
+from dragoman.access.cache_knobs import HEADERS, NO_WISH, CacheWish, flag, seconds, wish_in_body
 from dragoman.access.knobs import read_knobs, with_cache_fields
 from dragoman.access.principal import Principal
 from dragoman.core import RequestBody
@@ -85,9 +85,8 @@ BODIES = [
 
 @pytest.mark.parametrize(("fields", "told", "read"), BODIES)
 def test_a_body_has_words_for_it_too(fields: object, told: dict[str, object], read: tuple[str, ...]) -> None:
-    wish: dict[str, object] = {}
-    body = RequestBody(json.dumps(fields).encode())
-    assert wish_in_body(body, wish) == read
+    wish, told_by = wish_in_body(RequestBody(json.dumps(fields).encode()))
+    assert told_by == read
     assert {name: value for name, value in wish.items() if value is not None} == {
         name: value for name, value in told.items() if value is not None
     }
@@ -97,15 +96,21 @@ def test_a_key_that_has_no_say_has_none_in_the_body_either() -> None:
     body = RequestBody(b'{"cache": {"ttl": 5}}')
     mute = Principal(key_id="k", name="n", allow_cache_knobs=False)
     knobs, fields = with_cache_fields(read_knobs({"x-dragoman-cache": "on"}, mute), body, mute)
-    assert (knobs.cache, fields) == ({}, ("cache",))
+    assert (knobs.cache_wish, fields) == (NO_WISH, ("cache",))
     knobs, fields = with_cache_fields(read_knobs({}, FREE), body, FREE)
     assert (knobs.cache_wish.ttl_s, fields) == (5, ("cache",))
+
+
+def test_a_body_adds_to_what_headers_say() -> None:
+    headers = {"x-dragoman-cache-ttl": "5", "x-dragoman-cache-namespace": "n"}
+    knobs, _ = with_cache_fields(read_knobs(headers, FREE), RequestBody(b'{"cache": {"ttl": 7}}'), FREE)
+    assert knobs.cache_wish == CacheWish(ttl_s=7, namespace="n")
 
 
 @pytest.mark.parametrize("fields", [{"cache": {"ttl": -1}}, {"cache": {"s-maxage": 1e9}}, {"cache": {"ttl": 1e300}}])
 def test_a_body_s_values_have_their_range(fields: object) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        wish_in_body(RequestBody(json.dumps(fields).encode()), {})
+        wish_in_body(RequestBody(json.dumps(fields).encode()))
     assert refused.value.param == "cache"
 
 

@@ -63,18 +63,20 @@ def flag(text: str) -> bool:
     raise ValueError("true or false")
 
 
+_WORDS: dict[str, Wish] = {
+    "on": {"on": True},
+    "off": {"on": False},
+    "refresh": {"on": True, "refresh": True},
+    "no-store": {"no_store": True},
+    "exact": {"on": True, "exact": True},
+    "only": {"on": True, "only_cached": True},
+}
+
+
 def _word(text: str) -> Wish:
-    words: dict[str, Wish] = {
-        "on": {"on": True},
-        "off": {"on": False},
-        "refresh": {"on": True, "refresh": True},
-        "no-store": {"no_store": True},
-        "exact": {"on": True, "exact": True},
-        "only": {"on": True, "only_cached": True},
-    }
-    if text.lower() not in words:
-        raise ValueError(f"one of {', '.join(words)}")
-    return words[text.lower()]
+    if text.lower() not in _WORDS:
+        raise ValueError(f"one of {', '.join(_WORDS)}")
+    return _WORDS[text.lower()]
 
 
 def _kind(text: str) -> Wish:
@@ -174,14 +176,15 @@ def _read_tensorzero(raw: bytes) -> Wish:
 FIELDS = {"cache": _read_litellm, "tensorzero::cache_options": _read_tensorzero}
 
 
-def wish_in_body(body: RequestBody, wish: Wish) -> tuple[str, ...]:
-    """Add what a body asks to a wish; the fields that asked it, which are not for the provider.
+def wish_in_body(body: RequestBody) -> tuple[Wish, tuple[str, ...]]:
+    """What a body asks, and the fields that ask it, which are not for the provider.
 
     A field of the name that is none of ours is left.
 
     Raises:
         InvalidRequest: a value is out of range.
     """
+    wish: Wish = {}
     read = []
     for name, reader in FIELDS.items():
         raw = body.field(name)
@@ -199,4 +202,4 @@ def wish_in_body(body: RequestBody, wish: Wish) -> tuple[str, ...]:
     if len(wish.get("namespace", "")) > MAX_NAMESPACE_CHARS:
         message = f"The field {read[-1]}: a namespace has at most {MAX_NAMESPACE_CHARS} characters."
         raise InvalidRequest(message, param=read[-1])
-    return tuple(read)
+    return wish, tuple(read)

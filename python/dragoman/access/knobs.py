@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dragoman.access import cache_knobs
-from dragoman.access.cache_knobs import NO_WISH, CacheWish, flag, wish_in_body
+from dragoman.access.cache_knobs import NO_WISH, CacheWish, Wish, flag, wish_in_body
 from dragoman.errors import Forbidden, InvalidRequest
 
 if TYPE_CHECKING:
@@ -45,12 +45,7 @@ class Knobs(msgspec.Struct, kw_only=True):
     no_log: bool = False
     include_cost: bool = False
     lossy: Policy | None = None
-    cache: dict[str, Any] = msgspec.field(default_factory=dict)  # of a CacheWish
-
-    @property
-    def cache_wish(self) -> CacheWish:
-        """What is asked of the cache."""
-        return CacheWish(**self.cache) if self.cache else NO_WISH
+    cache_wish: CacheWish = NO_WISH
 
 
 NONE = Knobs()
@@ -168,7 +163,7 @@ TABLE: dict[str, tuple[str, Read]] = {
     "helicone-omit-request": ("no_log", flag),
     "helicone-omit-response": ("no_log", flag),
     "helicone-retry-enabled": ("", flag),
-    **{name: ("cache", read) for name, read in cache_knobs.HEADERS.items()},
+    **{name: ("cache_wish", read) for name, read in cache_knobs.HEADERS.items()},
 }
 
 
@@ -183,24 +178,28 @@ def read_knobs(headers: dict[str, str], principal: Principal) -> Knobs:
         return (
             NONE if principal.max_deadline_s is None and principal.max_retries is None else _capped(Knobs(), principal)
         )
-    knobs = Knobs()
+    knobs, wish = Knobs(), Wish()
     for name, value in headers.items():
         if name in TABLE:
-            _turn(knobs, name, value)
+            _turn(knobs, wish, name, value)
         elif name.startswith(PROPERTY_PREFIX):
             knobs.metadata[name.removeprefix(PROPERTY_PREFIX)] = _setting(name, value, _text)
     if not flag(headers.get("helicone-retry-enabled", "true")):
         knobs.retries = 0
+    if wish:
+        knobs.cache_wish = CacheWish(**wish)
     if not knobs.end_user and isinstance(user := knobs.metadata.get("_user"), str):
         knobs.end_user = user
     return _capped(knobs, principal)
 
 
-def _turn(knobs: Knobs, name: str, value: str) -> None:
+def _turn(knobs: Knobs, wish: Wish, name: str, value: str) -> None:
     knob, read = TABLE[name]
     setting = _setting(name, value, read)
-    if knob in ("metadata", "cache"):
-        getattr(knobs, knob).update(setting)
+    if knob == "cache_wish":
+        wish.update(setting)
+    elif knob == "metadata":
+        knobs.metadata.update(setting)
     elif knob:
         setattr(knobs, knob, setting)
 
@@ -229,7 +228,7 @@ def _capped(knobs: Knobs, principal: Principal) -> Knobs:
     if knobs.no_log and not principal.allow_no_log:
         knobs.no_log = False
     if not principal.allow_cache_knobs:
-        knobs.cache = {}
+        knobs.cache_wish = NO_WISH
     return knobs
 
 
@@ -239,8 +238,7 @@ def with_cache_fields(knobs: Knobs, body: RequestBody, principal: Principal) -> 
     Raises:
         InvalidRequest: a value is out of range.
     """
-    wish = dict(knobs.cache)
-    fields = wish_in_body(body, wish)
+    wish, fields = wish_in_body(body)
     if not fields or not principal.allow_cache_knobs:
         return knobs, fields
-    return msgspec.structs.replace(knobs, cache=wish), fields
+    return msgspec.structs.replace(knobs, cache_wish=msgspec.structs.replace(knobs.cache_wish, **wish)), fields
