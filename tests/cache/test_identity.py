@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.access.cache_knobs import CacheWish
+from dragoman.access.knobs import NONE, Knobs
 from dragoman.access.principal import Principal
-from dragoman.cache.identity import apart_from_body, is_one_answer, sharer, whose_of
+from dragoman.cache.identity import apart_from_body, apart_of, is_one_answer, sharer, whose_of
 from dragoman.config.caching import Cache
 from dragoman.core import RequestBody
 from dragoman.dialects.dialect import Path
@@ -37,8 +40,6 @@ def call(raw: bytes = b'{"model": "m", "messages": []}', **changes: Any) -> Call
         "at": at,
         "reading": reading_of(surface, body, raw, at, lambda request: request),
     }
-    from dragoman.access.knobs import NONE
-
     return Call(**(usual | {"knobs": NONE} | changes))
 
 
@@ -65,6 +66,18 @@ def test_whatever_changes_the_answer_changes_the_key() -> None:
         key(call(at=Path(model="n")), plan(), raw, b"ann", b""),
     ]
     assert len(set(told)) == len(told)
+
+
+def test_who_asks_and_what_guards_the_answer_are_among_it() -> None:
+    ann, raw, namespace = Principal(key_id="ann", name="ann"), b"{}", CacheWish(namespace="n")
+    guarding: Any = SimpleNamespace(identity=b"guarded")
+    for changes, whose, guarded_by in (
+        ({}, b"key:ann\0", b""),
+        ({"knobs": Knobs(cache_wish=namespace)}, b"key:ann\0n", b""),
+        ({"guarding": guarding}, b"key:ann\0", b"guarded"),
+    ):
+        asked: Call = call(**changes)
+        assert apart_of(asked, plan(), ann, Cache()).key(raw) == key(asked, plan(), raw, whose, guarded_by)
 
 
 STREAMED = b'{"model":"m","messages":[{"role":"user","content":"h\xc3\xa9"}],"stream":true}'

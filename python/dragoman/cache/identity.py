@@ -33,6 +33,13 @@ def is_one_answer(call: Call, raw: bytes) -> bool:
     return call.body.asks_for_one(raw)
 
 
+def apart_of(call: Call, plan: Plan, principal: Principal, config: Cache) -> Apart:
+    """What the answer to a request depends on beside its body, whoever asks among that."""
+    whose = whose_of(principal, config, call.knobs.cache_wish.namespace)
+    guarded_by = b"" if call.guarding is None else call.guarding.identity
+    return apart_from_body(call, plan, whose, guarded_by)
+
+
 def apart_from_body(call: Call, plan: Plan, whose: bytes, guarded_by: bytes) -> Apart:
     """What the answer to a request depends on beside its body.
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.cache.flight import Flight, Follower
-from dragoman.cache.identity import apart_from_body, is_one_answer, whose_of
+from dragoman.cache.identity import apart_of, is_one_answer
 from dragoman.cache.kept import CALLS, Kept, is_whole
 from dragoman.cache.semantic import Question, question_of
 from dragoman.errors import ClientGone, NotCached, RequestError, ShuttingDown
@@ -66,9 +66,7 @@ def look_of(call: Call, plan: Plan, run: Run, config: Cache, raw: bytes, watches
     if not is_one_answer(call, raw):
         run.cache = "bypass"
         return None
-    whose = whose_of(run.principal, config, wish.namespace)
-    guarded_by = b"" if call.guarding is None else call.guarding.identity
-    apart = apart_from_body(call, plan, whose, guarded_by)
+    apart = apart_of(call, plan, run.principal, config)
     question = None
     if plan.semantic is not None and not wish.exact:
         watch = watches.of(plan.alias, wish.namespace, plan.semantic)
