@@ -18,7 +18,7 @@ from granian._granian import RSGIProtocolClosed as ProtocolClosed
 from granian._granian import RSGIProtocolError as ProtocolError
 
 from dragoman.config.load import load_config
-from dragoman.driver import Driver, ThreadLoop
+from dragoman.driver import ThreadLoop
 from dragoman.endpoints.table import build_admin_router, build_router
 from dragoman.gateway import Gateway
 from dragoman.providers.catalogue import rows
@@ -271,7 +271,7 @@ class Served:
         except BaseException:
             self._stop()
             raise
-        self.app = App(self.gateway, build_router(self.gateway), self.loop)
+        self.app = App(self.gateway, build_router(self.gateway), self.loop, express=self.gateway.express.core)
         self.admin = App(self.gateway, build_admin_router(self.gateway), self.loop, has_sessions=False)
         self.gateway.is_draining = lambda: self.app.draining
         self.gateway.loads_config = lambda stored: load_config(self.path, {}, kinds=rows(), stored=stored)
@@ -314,8 +314,7 @@ class Served:
         if isinstance(body, bytes):
             named = {"content-length": str(len(body))} | named
         scope: Any = Scope(method, target, list(named.items()))
-        coroutine: Any = app(scope, protocol)  # type: ignore[arg-type]
-        Driver(coroutine, protocol, self.loop).start()
+        app.begin(scope, protocol, protocol)  # type: ignore[arg-type]
         return protocol
 
     def ask(self, method: str, target: str, body: bytes | list[bytes] = b"", **headers: str) -> Protocol:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, Self, TypedDict, TypeVar, final, type_check_only
 
 __all__ = [
+    "Adopted",
     "Answer",
     "AnswerError",
     "Apart",
@@ -24,9 +25,11 @@ __all__ = [
     "BodyError",
     "Detector",
     "Embedder",
+    "Ended",
     "EventStreamReader",
     "ExactCache",
     "Exchange",
+    "Express",
     "FrameError",
     "Hold",
     "Launched",
@@ -37,6 +40,7 @@ __all__ = [
     "Masker",
     "MemberState",
     "Outcome",
+    "Pass",
     "Pattern",
     "Piece",
     "PlanStep",
@@ -68,6 +72,7 @@ __all__ = [
     "Usage",
     "UsageBatch",
     "VectorIndex",
+    "Waiting",
     "Words",
     "audit_prove",
     "audit_public_key",
@@ -336,6 +341,23 @@ class _Protocol(Protocol):
     def response_stream(self, status: int, headers: list[tuple[str, str]], /) -> _Transport: ...
 
 @type_check_only
+class _Scope(Protocol):
+    """The part of an RSGI scope that says what a request is; ``headers`` has ``items``."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def client(self) -> str: ...
+
+@type_check_only
+class _Watcher(Protocol):
+    """Whom a server wants to be told by that a request is over."""
+
+    def done(self) -> None: ...
+
+@type_check_only
 class _Connecting(TypedDict):
     connect_timeout_s: float
     """For dialling and the TLS handshake together."""
@@ -465,6 +487,176 @@ class Launched:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """Of the answer: the list that it is given with, so what is added before it comes is in it."""
+
+@final
+class Express:
+    """Serves requests without Python: those that are like one that Python has served, and left a pass.
+
+    All of it may be called from any thread.
+
+    :param upstream: on whose thread requests are served.
+    :param hasher: of keys' secrets.
+    :param headers: names that mean something, so that Python has to read them, and how such names begin as well.
+    :param fields: of bodies, that do.
+    :param words: of bodies, wherever they stand, that do.
+    """
+
+    def __new__(
+        cls,
+        upstream: Upstream,
+        hasher: SecretHasher,
+        *,
+        headers: tuple[set[str], str],
+        fields: list[str],
+        words: list[bytes],
+    ) -> Self: ...
+    def open(self, rules: Mapping[str, str | float] | None) -> None:
+        """Take requests from now on.
+
+        :param rules: the ``path`` that they come to, how large they may be (``max_headers``, ``max_body_bytes``,
+            ``max_json_depth``) and how many there may be at once (``max_concurrent``), those of Python among them; what
+            a :class:`Reply` is made with (``outstanding_bytes``, ``write_timeout_s``); a body may take
+            ``body_grace_s`` and, for each byte, a ``body_min_bytes_s``-th of a second, and no more than
+            ``body_timeout_s`` in all. ``None``: take no more.
+        """
+    def on_adopted(self, callback: Callable[[Adopted], None]) -> None:
+        """Whom requests are given to that are not as others, on the upstream's thread or the server's."""
+    @property
+    def generation(self) -> int:
+        """How often passes have been forgotten."""
+    def add(self, generation: int, digest: bytes, alias: str, granted: Pass) -> None:
+        """Let requests for an alias pass whose key's secret has that hash; not, where passes have been forgotten since
+        ``generation`` was read: what the pass rests on may not hold any more."""
+    def knows(self, digest: bytes, alias: str) -> bool:
+        """Whether they pass."""
+    def forget(self) -> None:
+        """Let none pass until a new pass is added. Requests on their way go on."""
+    def take(self, scope: _Scope, proto: object, watcher: _Watcher, in_flight: int) -> bool:
+        """Take a request, if it is one to be served here.
+
+        :param watcher: told when it has been served.
+        :param in_flight: how many others there are.
+        """
+    @property
+    def in_flight(self) -> int:
+        """How many are on their way."""
+    def look_after(self) -> None:
+        """Give up bodies that are late, and have the server say when clients leave that have waited a while."""
+    def abort(self) -> None:
+        """End all that are on their way: Python is given them."""
+    def take_ended(self) -> list[Ended]:
+        """Those that have been served since they were last taken, oldest first."""
+    def wait_ended(self) -> bool:
+        """Wait until there is one. False: none comes any more, since ``close`` was called."""
+    def close(self) -> None:
+        """End the waiting."""
+
+@final
+class Pass:
+    """What is known beforehand of the requests of a key for an alias.
+
+    :param known: ``told``, what Python knows such requests by; the ``launcher`` that sends them; ``fares``, for each
+        of its members, the one that counts and prices first, a dict of its ``index``, ``counter``, ``model``, ``rates``
+        and ``known_as``; ``typical`` outputs; ``headers`` of every answer; ``deadline_s``, what a request may take;
+        ``is_alone``, whether nothing but these members may be tried; ``keeps_bodies``, whether :class:`Ended` is to
+        have them; ``until_s``, the Unix time from which on nothing of this may hold.
+    """
+
+    def __new__(cls, known: Mapping[str, object]) -> Self: ...
+
+@final
+class Adopted:
+    """A request that :class:`Express` has begun and Python goes on with."""
+
+    @property
+    def scope(self) -> object: ...
+    @property
+    def proto(self) -> object: ...
+    @property
+    def watcher(self) -> object: ...
+    @property
+    def reply(self) -> Reply: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def started_at_ms(self) -> int: ...
+    @property
+    def age_s(self) -> float:
+        """How long ago it came."""
+    @property
+    def body(self) -> bytes | None:
+        """``None``: it has not come, see ``trouble``."""
+    @property
+    def trouble(self) -> Literal["", "late", "broken", "failed"]:
+        """Why it has not come; ``failed``: through a bug."""
+    @property
+    def launched(self) -> Launched | None:
+        """The attempt that has been made, which is over."""
+    @property
+    def told(self) -> object:
+        """Of its pass, where an attempt has been made."""
+    @property
+    def is_gone(self) -> bool:
+        """Whether its client has left."""
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was ended by ``abort``."""
+    @property
+    def is_watched(self) -> bool:
+        """Whether the server was asked to say when its client leaves."""
+
+@final
+class Waiting:
+    """What the server's futures call back; each of its methods takes the future."""
+
+    def came(self, future: object) -> None:
+        """The body has come, or will not."""
+    def left(self, future: object) -> None:
+        """The client has left."""
+
+@final
+class Ended:
+    """A request that :class:`Express` has served."""
+
+    @property
+    def told(self) -> object:
+        """Of its pass."""
+    @property
+    def id(self) -> str: ...
+    @property
+    def started_at_ms(self) -> int: ...
+    @property
+    def client(self) -> str:
+        """Its address."""
+    @property
+    def index(self) -> int:
+        """The member that answered."""
+    @property
+    def why(self) -> str:
+        """It was chosen."""
+    @property
+    def ms(self) -> float:
+        """What the attempt took."""
+    @property
+    def first_token_ms(self) -> float | None: ...
+    @property
+    def overhead_ms(self) -> float: ...
+    @property
+    def upstream_ms(self) -> float: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def end_user(self) -> str: ...
+    @property
+    def finish_reason(self) -> str: ...
+    @property
+    def tokens(self) -> tuple[int, int, int, int, int, int, int]:
+        """As :attr:`Outcome.usage` has them."""
+    @property
+    def cost_nanousd(self) -> int | None: ...
+    @property
+    def body(self) -> bytes:
+        """As it was sent; empty where the pass does not keep it."""
 
 @final
 class Reply:

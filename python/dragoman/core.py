@@ -1,6 +1,7 @@
 """The engines in Rust, for programs that need no gateway; each is documented in ``_core.pyi``."""
 
 from dragoman._core import (
+    Adopted,
     Answer,
     AnswerError,
     Apart,
@@ -14,9 +15,11 @@ from dragoman._core import (
     BodyError,
     Detector,
     Embedder,
+    Ended,
     EventStreamReader,
     ExactCache,
     Exchange,
+    Express,
     FrameError,
     Hold,
     Launched,
@@ -27,6 +30,7 @@ from dragoman._core import (
     MaskSession,
     MemberState,
     Outcome,
+    Pass,
     Pattern,
     Piece,
     PlanStep,
@@ -58,6 +62,7 @@ from dragoman._core import (
     Usage,
     UsageBatch,
     VectorIndex,
+    Waiting,
     Words,
     audit_prove,
     audit_public_key,
@@ -76,6 +81,7 @@ from dragoman._core import (
 )
 
 __all__ = [
+    "Adopted",
     "Answer",
     "AnswerError",
     "Apart",
@@ -89,9 +95,11 @@ __all__ = [
     "BodyError",
     "Detector",
     "Embedder",
+    "Ended",
     "EventStreamReader",
     "ExactCache",
     "Exchange",
+    "Express",
     "FrameError",
     "Hold",
     "Launched",
@@ -102,6 +110,7 @@ __all__ = [
     "Masker",
     "MemberState",
     "Outcome",
+    "Pass",
     "Pattern",
     "Piece",
     "PlanStep",
@@ -133,6 +142,7 @@ __all__ = [
     "Usage",
     "UsageBatch",
     "VectorIndex",
+    "Waiting",
     "Words",
     "audit_prove",
     "audit_public_key",

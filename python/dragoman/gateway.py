@@ -33,6 +33,7 @@ from dragoman.cache.shared import SharedAnswers
 from dragoman.config.check import check_exposure
 from dragoman.core import Balancer, Ledger, Redis, Typical, Upstream
 from dragoman.errors import DatabaseAway, StoreError, Unauthenticated
+from dragoman.express import ExpressWay
 from dragoman.ledger.alerts import Alerts
 from dragoman.ledger.book import Book
 from dragoman.ledger.figures import Figures
@@ -133,13 +134,12 @@ class Gateway:
         self.writer = UsageWriter(self.store.engine, spool, config.store, erasures=Erasures(pepper))
         self.writer.start()
         self.holds = Holds(self.book, self.counting, loop)
-        self.alerts = Alerts(self.book, self.upstream, loop)
-        self.alerts.replace(config.ledger.alerts)
-        self.counting.on_write = self.alerts.tell
+        self.alerts = self._alerts(config)
         self.counting.start()
         self.prompts = StoredPrompts(self.store.engine)
         self.stored_config = StoredConfig(self.store.engine)
         self.loads_config: Callable[[str], Config] = lambda _: self.snapshot.config
+        self.express = self._express()
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
 
@@ -156,9 +156,22 @@ class Gateway:
         self.line.settings = config.queue
         warn_of_what_waits(self.snapshot.config, config)
         self.snapshot = snapshot
+        self.express.reopen()
         self.problems = []
         self.metrics.reloads += 1
         log.info("configuration %d is in force", snapshot.number)
+
+    def _alerts(self, config: Config) -> Alerts:
+        alerts = Alerts(self.book, self.upstream, self.loop)
+        alerts.replace(config.ledger.alerts)
+        self.counting.on_write = alerts.tell
+        return alerts
+
+    def _express(self) -> ExpressWay:
+        express = ExpressWay(self)
+        self.keys.changed = self.book.changed = express.forget
+        self.writer.gather = express.settle
+        return express
 
     def _housekeeping(self) -> Housekeeping:
         auditor = self.auditor
@@ -237,6 +250,7 @@ class Gateway:
 
     def close(self) -> None:
         """Write what is still to be written, and let go of the database."""
+        self.express.close()
         if self.news is not None:
             self.news.close()
         self.keys.save_last_used()

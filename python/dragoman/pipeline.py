@@ -37,6 +37,7 @@ from dragoman.usage.row import Tokens
 if TYPE_CHECKING:
     from dragoman.cache.kept import Kept
     from dragoman.dialects.dialect import Path
+    from dragoman.express import Passing
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.verdict import Passage
@@ -50,6 +51,10 @@ COUNT_BYTES = 8 * 1024
 
 async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) -> None:
     """Serve one request to generate, or to embed."""
+    if request.passing is not None:
+        await resume(gateway, request, surface, at, request.passing)
+        return
+    generation = gateway.express.core.generation
     snapshot = gateway.snapshot
     principal = gateway.authenticate(request)
     run = Run(request, snapshot.number, principal, surface.endpoint)
@@ -83,12 +88,31 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, came.raw, watches)
         if look is None:
             await ask()
+            gateway.express.offer(generation, snapshot, call, plan, run)
         else:
             if guarding is not None:
                 await guarding.settled()
             embed = partial(ask_embedding, gateway, call, run)
             provider = Provider(ask, embed, partial(_check, gateway, call, plan, run))
             await through_cache(gateway.answers, look, call, run, provider)
+    except RequestError as error:
+        run.fail(error)
+        raise
+    finally:
+        settle(gateway, run)
+
+
+async def resume(gateway: Gateway, request: Request, surface: Surface, at: Path, passing: Passing) -> None:
+    """Serve a request of which one attempt has been made by the express way."""
+    principal, plan = passing.principal, passing.plan
+    run = Run(request, passing.snapshot.number, principal, surface.endpoint)
+    try:
+        came = await come(gateway, request, surface, at, read_knobs({}, principal), principal)
+        run.planned(plan.alias, came.body.end_user or "", came.knobs, None)
+        run.body = came.raw
+        call = call_of(gateway, came, surface, plan, run)
+        run.stream, run.sent_body = call.stream, call.raw
+        await dispatch(gateway, admit(gateway, call, plan), run)
     except RequestError as error:
         run.fail(error)
         raise

@@ -17,7 +17,7 @@ import uvloop
 from granian import _granian
 from granian.http import HTTP1Settings
 
-from dragoman.driver import ThreadLoop
+from dragoman.driver import Driver, ThreadLoop
 from dragoman.server.worker import Scheduler
 
 granian: Any = _granian
@@ -32,6 +32,10 @@ class Contract:
         self.loop = loop
         self.released = threading.Event()
         self.said: dict[str, Any] = {}
+
+    def begin(self, scope: Any, proto: Any, watcher: Any) -> None:
+        """Take one request."""
+        Driver(self(scope, proto), watcher, self.loop).start()
 
     async def __call__(self, scope: Any, proto: Any) -> None:
         """Do what the path names."""

@@ -51,7 +51,8 @@ class KeyRing:
     ) -> None:
         self._engine = engine
         self._pepper = pepper
-        self._hash = SecretHasher(pepper)
+        self.hasher = SecretHasher(pepper)
+        self.changed: Callable[[], None] = lambda: None
         self._loopback = loopback
         self._monotonic_s = monotonic_s
         self._wall_s = wall_s
@@ -96,7 +97,7 @@ class KeyRing:
         """The same, where nobody is served without a key."""
         if not secret or len(secret) > _MAX_SECRET_LENGTH:
             return None
-        principal = self._by_hash.get(self._hash(secret))
+        principal = self._by_hash.get(self.hasher(secret))
         if principal is None:
             return None
         if principal.expires_at_ms is not None and principal.expires_at_ms <= self._wall_s() * 1000:
@@ -105,6 +106,14 @@ class KeyRing:
             return None
         self._used.add(principal.key_id)
         return principal
+
+    def in_force(self, digest: bytes) -> Principal | None:
+        """The principal of a key whose secret has that hash, wherever it is used from."""
+        return ANONYMOUS if self.is_open else self._by_hash.get(digest)
+
+    def note_used(self, principal: Principal) -> None:
+        """A key has been used that was not looked up for it."""
+        self._used.add(principal.key_id)
 
     def learn(self, digest: bytes, principal: Principal) -> None:
         """Know a key that was made here, before it is read from the database."""
@@ -165,3 +174,4 @@ class KeyRing:
         declared = {digest: within(principal, entities) for digest, principal in self._declared.items()}
         self._by_hash = stored | {digest: one for digest, one in declared.items() if one is not None}
         self.is_open = self._loopback and self.total == 0 and not self.has_issuers
+        self.changed()

@@ -92,6 +92,11 @@ class Principal(Struct, frozen=True, kw_only=True):
         """Within whom names that clients choose are told apart: the organisation, else the team, else the key."""
         return self.organisation or self.team or self.family
 
+    @property
+    def is_bound_to_places(self) -> bool:
+        """Whether it may be used from some addresses alone."""
+        return bool(self._networks)
+
     def may_come_from(self, client: str) -> bool:
         """Whether the key may be used from an address.
 

@@ -52,7 +52,9 @@ class Exposition:
 
 def figures_of(gateway: Gateway) -> list[Family]:
     """All figures of this process."""
-    return [*gateway.metrics.families(), *_gauges(gateway)]
+    gateway.express.settle()
+    passed = counter("express_requests_total", "Requests served by the express way", [((), gateway.express.served)])
+    return [*gateway.metrics.families(), passed, *_gauges(gateway)]
 
 
 def _semantic(gateway: Gateway) -> list[Family]:

@@ -6,7 +6,7 @@ of one organisation are not those of another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -112,6 +112,7 @@ class Book:
         self._rules: dict[int, Rule] = {}
         # Each with its principal, so that no other takes its place in memory.
         self._scopes: dict[_Key, tuple[Principal, LedgerScope | None]] = {}
+        self.changed: Callable[[], None] = lambda: None
 
     def declare(self, limits: Mapping[str, Limit]) -> None:
         """These are the configuration's."""
@@ -132,6 +133,7 @@ class Book:
         if any(limit.applies_to.routes for limit in limits.values()):
             self._dimensions.add("alias")
         self._scopes = {}  # anew: a request that is at the old limits now keeps its scope in the old
+        self.changed()
 
     def rule(self, number: int) -> Rule:
         """A rule by the ledger's number."""

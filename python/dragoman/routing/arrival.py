@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 # A body up to this size is seen through in a millisecond, whatever guardrails there are.
 SHORT_BYTES = 32 * 1024
 # Parts of bodies for whose sake the database may be asked, which may take long: calls of tools.
-RECALLING = Words(b'"tool_call', b'"tool_use"', b'"toolUse"', b'"functionCall"', b'"function_call"')
+RECALLING_WORDS = (b'"tool_call', b'"tool_use"', b'"toolUse"', b'"functionCall"', b'"function_call"')
+RECALLING = Words(*RECALLING_WORDS)
 
 
 class Came(NamedTuple):

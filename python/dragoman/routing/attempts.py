@@ -29,7 +29,7 @@ from dragoman.errors import (
 from dragoman.routing.attempt import LEAST_S, Attempt
 from dragoman.routing.classify import QUOTA_CODES
 from dragoman.routing.hedge import hedged
-from dragoman.routing.launch import launched
+from dragoman.routing.launch import launched, taken_up
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.translation import last_words
 from dragoman.routing.with_cost import end_answer
@@ -80,10 +80,14 @@ class Tries:
         Raises:
             RequestError: nothing may be sent any more.
         """
-        if self.gateway.probing is not None:
-            return None
         limits = self.gateway.snapshot.config.server.limits
-        attempt = launched(self.call, self.plan, self.run, self.session, limits)
+        adopted = self.run.request.adopted
+        if adopted is not None and adopted.launched is not None:
+            attempt: Attempt | None = taken_up(adopted.launched, self.call, self.plan, self.run, limits)
+        elif self.gateway.probing is not None:
+            attempt = None
+        else:
+            attempt = launched(self.call, self.plan, self.run, self.session, limits)
         if attempt is not None:
             self.tried.append(attempt.ticket.index)
         return attempt

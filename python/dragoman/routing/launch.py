@@ -19,7 +19,7 @@ from dragoman.routing.sending import OPENAI, SEALED
 
 if TYPE_CHECKING:
     from dragoman.config.schema import Limits
-    from dragoman.core import Balancer, Tier
+    from dragoman.core import Balancer, Launched, Tier
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Member, Plan
     from dragoman.routing.run import Run
@@ -95,9 +95,12 @@ def launched(call: Call, plan: Plan, run: Run, session: int | None, limits: Limi
         within_s=(remaining_s, call.knobs.first_byte_s),
         ask=(session, len(plan.tiers) == 1),
     )
-    if sent is None:
-        return None
-    attempt = Attempt(tier.members[sent.ticket.index], sent.ticket, call, run, limits)
+    return None if sent is None else taken_up(sent, call, plan, run, limits)
+
+
+def taken_up(sent: Launched, call: Call, plan: Plan, run: Run, limits: Limits) -> Attempt:
+    """An attempt that has been sent to the first tier."""
+    attempt = Attempt(plan.tiers[0].members[sent.ticket.index], sent.ticket, call, run, limits)
     run.chosen(attempt.member)
     run.sent_headers = sent.headers
     attempt.sent(sent.exchange)

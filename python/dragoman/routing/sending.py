@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 # How an answer of the client's own dialect is followed; OpenAI's has lanes of its own (`Call.lane`).
 OPENAI = "openai_chat"
-SEALED = Words(TAG.encode())
+SEALED_WORDS = (TAG.encode(),)
+SEALED = Words(*SEALED_WORDS)
 
 
 class Sending(Struct, frozen=True):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from granian._granian import RSGIWebsocketProtocol
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
+    from dragoman.core import Adopted, Express
+    from dragoman.driver import Watcher
     from dragoman.endpoints.router import Router
     from dragoman.gateway import Gateway
 
@@ -49,14 +51,39 @@ class App:
     """What the worker serves."""
 
     def __init__(
-        self, gateway: Gateway, router: Router, loop: asyncio.AbstractEventLoop, *, has_sessions: bool = True
+        self,
+        gateway: Gateway,
+        router: Router,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        has_sessions: bool = True,
+        express: Express | None = None,
     ) -> None:
+        """:param express: takes what it can of the requests."""
         self.gateway = gateway
         self.router = router
         self.loop = loop
+        self.express = express
+        if express is not None:
+            express.on_adopted(self._adopt)
         self.has_sessions = has_sessions  # by WebSockets, beside what the router has
         self.in_flight: set[Request] = set()
         self.draining = False
+
+    def begin(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol, watcher: Watcher) -> None:
+        """Begin to answer one request."""
+        if self.express is not None and not self.draining:
+            quarantine = self.gateway.seat.quarantine
+            is_careful = quarantine is not None and quarantine.is_careful
+            if not is_careful and self.express.take(scope, proto, watcher, len(self.in_flight)):
+                return
+        Driver(self(scope, proto), watcher, self.loop).start()
+
+    def _adopt(self, adopted: Adopted) -> None:
+        """Go on with a request of the express way that is not as others."""
+        request = Request.of(adopted)
+        coroutine = self._through(request, cast("Scope", adopted.scope), request.proto)
+        Driver(coroutine, cast("Watcher", adopted.watcher), self.loop).start()
 
     async def __call__(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> None:
         """Answer one request."""
@@ -69,6 +96,11 @@ class App:
         reply = Reply(answering, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
         started_at_ms = time.time_ns() // 1_000_000
         request = Request(new_id(started_at_ms), answering, reply, started_at_ms)
+        await self._through(request, scope, proto)
+        if pumped is not None:
+            await OnLoop(pumped.delivered())
+
+    async def _through(self, request: Request, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> None:
         self.in_flight.add(request)
         try:
             if isinstance(proto, RSGIWebsocketProtocol):
@@ -91,8 +123,6 @@ class App:
             quarantine = self.gateway.seat.quarantine
             if quarantine is not None and quarantine.is_careful:
                 quarantine.leave(request.id)
-        if pumped is not None:
-            await OnLoop(pumped.delivered())
 
     async def _serve(self, request: Request, scope: Scope) -> None:
         self._take(request, scope)
@@ -132,7 +162,9 @@ class App:
         """Whether one more may be served."""
         if self.draining and not always:
             raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)
-        if len(self.in_flight) > self.gateway.snapshot.config.server.limits.max_concurrent and not always:
+        elsewhere = 0 if self.express is None else self.express.in_flight
+        most = self.gateway.snapshot.config.server.limits.max_concurrent
+        if len(self.in_flight) + elsewhere > most and not always:
             raise Overloaded("All request slots are taken (server.limits.max_concurrent).", retry_after_s=1)
 
     def _answer(self, request: Request, error: RequestError) -> None:
@@ -149,6 +181,8 @@ class App:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             now_s = monotonic()
+            if self.express is not None:
+                self.express.look_after()
             for request in list(self.in_flight):
                 if request.stage == "reading":
                     if now_s > request.body_by_s:
@@ -177,16 +211,23 @@ class App:
         """Let the requests in flight finish, and end at the deadline those that have not."""
         self.draining = True
         until_s = monotonic() + deadline_s
-        while self.in_flight and monotonic() < until_s:
+        while self.has_requests and monotonic() < until_s:
             await asyncio.sleep(0.05)
         self.abort()
         ended_by_s = monotonic() + 1
-        while self.in_flight and monotonic() < ended_by_s:
+        while self.has_requests and monotonic() < ended_by_s:
             await asyncio.sleep(0.02)
+
+    @property
+    def has_requests(self) -> bool:
+        """Whether any are in flight."""
+        return bool(self.in_flight) or (self.express is not None and self.express.in_flight > 0)
 
     def abort(self) -> None:
         """End all requests in flight, each with an error that says why."""
         self.draining = True
+        if self.express is not None:
+            self.express.abort()
         for request in list(self.in_flight):
             request.stopping = True
             request.give_up()

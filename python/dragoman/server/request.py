@@ -10,12 +10,13 @@ from __future__ import annotations
 from asyncio import CancelledError
 from random import getrandbits
 from time import monotonic, time_ns
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from dragoman.core import Reply
 from dragoman.errors import (
     BodyTooLarge,
     ClientGone,
+    Internal,
     InvalidRequest,
     RequestTimeout,
     ShuttingDown,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 
     from dragoman.config.schema import Limits
-    from dragoman.core import Exchange, Recording
+    from dragoman.core import Adopted, Exchange, Recording
+    from dragoman.express import Passing
 
 
 class Follower(Protocol):
@@ -56,6 +58,7 @@ class Request:
     """A request in flight."""
 
     __slots__ = (
+        "adopted",
         "arrived_s",
         "body_by_s",
         "client",
@@ -87,6 +90,7 @@ class Request:
         self.path = ""
         self.query = ""
         self.headers: dict[str, str] = {}
+        self.adopted: Adopted | None = None  # what has been done for it by the express way
         self.arrived_s = monotonic()
         self.started_at_ms = started_at_ms
         self.stage: Stage = "accepted"
@@ -99,6 +103,20 @@ class Request:
         self.stopping = False
         self.unframed = False  # a body may come that no header tells of
         self.watched = False
+
+    @classmethod
+    def of(cls, adopted: Adopted) -> Request:
+        """One that has come by the express way, and goes on by this."""
+        request = cls(adopted.id, cast("HTTPProtocol", adopted.proto), adopted.reply, adopted.started_at_ms)
+        request.adopted = adopted
+        request.arrived_s -= adopted.age_s
+        request.gone, request.stopping, request.watched = adopted.is_gone, adopted.is_stopping, adopted.is_watched
+        return request
+
+    @property
+    def passing(self) -> Passing | None:
+        """What it went by, where an attempt has been made for it by the express way."""
+        return None if self.adopted is None else cast("Passing | None", self.adopted.told)
 
     def part(self, proto: Any = None) -> Request:
         """A request of its own for a part of this one, such as a session's turn, that is recorded by itself.
@@ -116,6 +134,8 @@ class Request:
 
         Not where the client waits to be told to send it: it is told once its key is known to be good.
         """
+        if self.adopted is not None:
+            return
         declared = self.headers.get("content-length", "")
         small = declared.isdigit() and 0 < len(declared) < ONE_PIECE_DIGITS
         if small and "expect" not in self.headers:
@@ -161,6 +181,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         ClientGone: the client hung up in the middle.
         ShuttingDown: the process waits for it no longer.
     """
+    if request.adopted is not None:
+        return _adopted_body(request, request.adopted)
     length = declared_length(request.headers)
     if length is not None and length > limits.max_body_bytes:
         raise too_large(limits.max_body_bytes)
@@ -189,6 +211,17 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     if length is not None and len(body) != length:
         raise ClientGone("the body ended before its declared length")
     return body
+
+
+def _adopted_body(request: Request, adopted: Adopted) -> bytes:
+    if adopted.trouble == "late":
+        request.check_wanted()
+        raise too_slow()
+    if adopted.trouble == "failed":
+        raise Internal("The gateway failed on this request; its log says why.")
+    if adopted.body is None:
+        raise ClientGone("the client hung up while sending its body")
+    return adopted.body
 
 
 async def _in_pieces(request: Request, limits: Limits) -> bytes:

@@ -29,7 +29,7 @@ from dragoman.access.keys import REFRESH_EVERY_S
 from dragoman.access.stored import BOOTSTRAP
 from dragoman.config.reload import ConfigWatcher
 from dragoman.config.schema import Config
-from dragoman.driver import Driver, ThreadLoop
+from dragoman.driver import ThreadLoop
 from dragoman.endpoints.figures import figures_of
 from dragoman.endpoints.table import build_admin_router, build_router
 from dragoman.errors import DragomanError
@@ -73,7 +73,7 @@ class Scheduler(_granian.CallbackScheduler):
         super().__init__()
 
         def schedule(watcher: Any) -> None:
-            Driver(app(watcher.scope, watcher.proto), watcher, loop.loop).start()
+            app.begin(watcher.scope, watcher.proto, watcher)
 
         self._schedule_fn = schedule
 
@@ -92,7 +92,7 @@ class Worker:
             self.quarantine = Quarantine(directory, number, spec.run, fell=fell)
             seat = Seat(number, spec.rehearsal_key, self.pulse, self.quarantine)
             self.gateway = Gateway(config, loop, os.environ, seat)
-        self.app = App(self.gateway, build_router(self.gateway), loop)
+        self.app = App(self.gateway, build_router(self.gateway), loop, express=self.gateway.express.core)
         self.gateway.is_draining = lambda: self.app.draining
         workers = config.server.workers
         if workers > 1:

@@ -18,7 +18,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -91,6 +91,7 @@ class UsageWriter:
         self._closing = threading.Event()
         self._close_by_s = 0.0
         self._failing = 0  # transactions refused in a row
+        self.gather: Callable[[], None] = lambda: None  # has those rows handed over that are still on their way here
         self._in_doubt: set[str] = set()  # requests whose rows may be written: the connection was lost at that
         self._thread = threading.Thread(target=self._run, name="usage-writer", daemon=True)
 
@@ -124,6 +125,7 @@ class UsageWriter:
 
     def find(self, request_id: str) -> UsageRow | None:
         """The row of a request, from memory or else the database. Raises ``StoreError`` when that cannot be read."""
+        self.gather()
         row = self._recent.get(request_id)
         return row if row is not None else find_row(self._engine, request_id)
 
@@ -135,12 +137,14 @@ class UsageWriter:
 
     def catch_up(self, within_s: float = 1.0) -> None:
         """Wait until the rows handed over so far are written, or that long: for whoever asks what has just happened."""
+        self.gather()
         wanted, until_s = self._handed, time.monotonic() + within_s
         while self.written + self.spooled + self.dropped < wanted and time.monotonic() < until_s:
             time.sleep(0.01)
 
     def close(self, deadline_s: float = 5.0) -> bool:
         """Write what is queued and stop; what the database refuses goes to the spool. Says whether all was kept."""
+        self.gather()
         self._close_by_s = time.monotonic() + deadline_s
         self._closing.set()
         self._wake.set()

@@ -55,22 +55,22 @@ impl Source {
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-pub(crate) struct Balancer {
+pub struct Balancer {
     balancer: balance::Balancer,
     source: Arc<Source>,
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-pub(crate) struct Tier {
+pub struct Tier {
     tier: balance::Tier,
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-pub(crate) struct Ticket {
+pub struct Ticket {
     #[pyo3(get)]
     pub index: usize,
     #[pyo3(get)]
-    reason: &'static str,
+    pub reason: &'static str,
     ticket: Mutex<Option<balance::Ticket>>,
     source: Arc<Source>,
 }
@@ -229,7 +229,7 @@ impl Ticket {
     }
 
     #[pyo3(signature = (first_token_ms, total_ms, output_tokens))]
-    fn finish_success(&self, first_token_ms: Option<f64>, total_ms: f64, output_tokens: u32) {
+    pub fn finish_success(&self, first_token_ms: Option<f64>, total_ms: f64, output_tokens: u32) {
         self.finish(Outcome::Success(Timing { first_token_ms, total_ms, output_tokens }));
     }
 
@@ -247,7 +247,7 @@ impl Ticket {
         self.finish(Outcome::Refused);
     }
 
-    fn finish_neutral(&self) {
+    pub fn finish_neutral(&self) {
         self.finish(Outcome::ClientFault);
     }
 

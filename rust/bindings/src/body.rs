@@ -35,7 +35,7 @@ pub(crate) fn read_bytes<T: Send>(py: Python<'_>, bytes: &[u8], read: impl Fn(&[
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-pub(crate) struct RequestBody {
+pub struct RequestBody {
     pub bytes: Py<PyBytes>,
     pub read: body::RequestBody,
 }

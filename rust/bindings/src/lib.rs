@@ -6,6 +6,7 @@ mod audit;
 mod balance;
 mod body;
 mod cache;
+mod express;
 mod frames;
 mod guard;
 mod ledger;
@@ -28,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     balance::register(module)?;
     body::register(module)?;
     cache::register(module)?;
+    express::register(module)?;
     frames::register(module)?;
     guard::register(module)?;
     ledger::register(module)?;

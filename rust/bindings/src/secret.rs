@@ -14,6 +14,13 @@ pub struct SecretHasher {
     pepper: hmac::Key,
 }
 
+impl SecretHasher {
+    pub fn digest(&self, secret: &str) -> [u8; 32] {
+        let digest = hmac::sign(&self.pepper, secret.as_bytes());
+        digest.as_ref().try_into().unwrap_or_default()
+    }
+}
+
 #[pymethods]
 impl SecretHasher {
     #[new]
@@ -22,7 +29,6 @@ impl SecretHasher {
     }
 
     fn __call__<'py>(&self, secret: &Bound<'py, PyString>) -> Bound<'py, PyBytes> {
-        let digest = hmac::sign(&self.pepper, secret.to_string_lossy().as_bytes());
-        PyBytes::new(secret.py(), digest.as_ref())
+        PyBytes::new(secret.py(), &self.digest(&secret.to_string_lossy()))
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dragoman_core::tokens::{
-    Correction, CountError, Encoding, Endpoint, KnownPieces, Memo, Model, Tokenizer, count_request,
+    Correction, CountError, Encoding, Endpoint, KnownPieces, Memo, Model, TokenCount as Count, Tokenizer,
+    count_request,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -52,7 +53,7 @@ impl Shared {
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct TokenCounter {
+pub struct TokenCounter {
     shared: Arc<Shared>,
     encoding: String,
 }
@@ -132,19 +133,10 @@ impl TokenCounter {
                 count(&mut self.shared.memo.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
             }
         };
-        let count = count.map_err(value_error)?;
-        let correction = if count.exact { None } else { self.shared.corrections().get(model).copied() };
-        let text_tokens =
-            correction.map_or(count.text_tokens, |correction| correction.apply(count.text_tokens));
-        Ok(TokenCount {
-            text_tokens,
-            image_tokens: count.image_tokens,
-            exact: count.exact,
-            uncorrected: count.text_tokens,
-        })
+        Ok(self.corrected(&count.map_err(value_error)?, model))
     }
 
-    fn learn(&self, model: &str, count: &TokenCount, reported: usize) {
+    pub fn learn(&self, model: &str, count: &TokenCount, reported: usize) {
         if count.exact || count.image_tokens > 0 {
             return;
         }
@@ -159,14 +151,42 @@ impl TokenCounter {
     }
 }
 
+impl TokenCounter {
+    /// Counts a chat, for those who do not hold the GIL.
+    pub fn count_chat(
+        &self,
+        body: &[u8],
+        (name, model): (&str, &Model),
+        max_fresh_bytes: usize,
+    ) -> Result<TokenCount, CountError> {
+        let mut memo = self.shared.memo.lock().unwrap_or_else(PoisonError::into_inner);
+        let tokenizer = &self.shared.tokenizer;
+        let count = count_request(body, Endpoint::Chat, model, tokenizer, &mut memo, Some(max_fresh_bytes))?;
+        Ok(self.corrected(&count, name))
+    }
+
+    /// With what was learnt of the model.
+    fn corrected(&self, count: &Count, model: &str) -> TokenCount {
+        let correction = if count.exact { None } else { self.shared.corrections().get(model).copied() };
+        let text_tokens =
+            correction.map_or(count.text_tokens, |correction| correction.apply(count.text_tokens));
+        TokenCount {
+            text_tokens,
+            image_tokens: count.image_tokens,
+            exact: count.exact,
+            uncorrected: count.text_tokens,
+        }
+    }
+}
+
 #[pyclass(frozen, module = "dragoman._core")]
-struct TokenCount {
+pub struct TokenCount {
     #[pyo3(get)]
     text_tokens: usize,
     #[pyo3(get)]
     image_tokens: usize,
     #[pyo3(get)]
-    exact: bool,
+    pub exact: bool,
     /// The text's tokens before what was learnt is applied.
     uncorrected: usize,
 }
@@ -174,7 +194,7 @@ struct TokenCount {
 #[pymethods]
 impl TokenCount {
     #[getter]
-    fn tokens(&self) -> usize {
+    pub fn tokens(&self) -> usize {
         self.text_tokens + self.image_tokens
     }
 

@@ -19,7 +19,7 @@ pub struct Words {
 impl Words {
     #[new]
     #[pyo3(signature = (*words))]
-    fn new(words: Vec<Vec<u8>>) -> PyResult<Self> {
+    pub fn new(words: Vec<Vec<u8>>) -> PyResult<Self> {
         let words = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(words);
         Ok(Self { words: words.map_err(|error| PyValueError::new_err(error.to_string()))? })
     }

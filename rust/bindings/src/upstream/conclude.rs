@@ -29,6 +29,8 @@ pub enum Ready {
     Events(Py<PyAny>),
     /// Somebody goes on here, and with what.
     Call(Py<PyAny>, Py<PyAny>),
+    /// Something else that is Python's.
+    Then(Box<dyn FnOnce(Python<'_>) + Send>),
 }
 
 pub type Conclusions = UnboundedSender<Ready>;
@@ -49,6 +51,7 @@ async fn conclude_all(mut receiver: UnboundedReceiver<Ready>) {
                     Ready::Attempt(concluded) => conclude(py, *concluded),
                     Ready::Events(callback) => call(py, &callback, py.None()),
                     Ready::Call(callback, argument) => call(py, &callback, argument),
+                    Ready::Then(work) => work(py),
                 }
                 next = receiver.try_recv().ok();
             }
@@ -63,28 +66,40 @@ fn call(py: Python<'_>, callback: &Py<PyAny>, argument: Py<PyAny>) {
 }
 
 /// Writes a whole answer, unless that is left to the caller, and hands the outcome on.
-fn conclude(py: Python<'_>, concluded: Concluded) {
+pub fn conclude(py: Python<'_>, concluded: Concluded) {
     let Concluded { mut ended, client, terms, exchange } = concluded;
     let (reply, terms) = (client.reply(), terms.get());
-    let progress = &mut ended.progress;
-    if matches!(terms.lane, Lane::Events { .. } | Lane::Json) {
-        // Whoever reads it has begun to answer, or has not, or finds yet that it is no answer.
-        if !client.has_begun() {
-            reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
-        }
-    } else if progress.written == Written::Nothing {
-        reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
-        if ended.failure.is_none() {
-            if !reply.take() {
-                ended.failure = Some(Failure::Beaten);
-            } else if !terms.limits.hold && reply.answer(py, progress, &terms.answer_headers).is_ok() {
-                progress.written = Written::Whole;
-            }
-        }
+    if !matches!(terms.lane, Lane::Events { .. } | Lane::Json) {
+        write(py, &mut ended, &client, !terms.limits.hold);
+    } else if !client.has_begun() {
+        // Whoever reads it has not begun to answer, or finds yet that it is no answer.
+        reply.add_upstream_time(ended.progress.ended.saturating_duration_since(ended.progress.started));
     }
     let exchange = exchange.bind(py);
     let given = Py::new(py, Outcome::from(ended)).and_then(|outcome| Exchange::complete(exchange, outcome));
     if let Err(error) = given {
         error.write_unraisable(py, Some(exchange.as_any()));
+    }
+}
+
+/// Writes an answer that came whole, unless that is left to the caller.
+pub fn write(py: Python<'_>, ended: &mut Ended, client: &Client, at_once: bool) {
+    let progress = &mut ended.progress;
+    if progress.written != Written::Nothing {
+        return;
+    }
+    let reply = client.reply();
+    reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
+    if ended.failure.is_some() {
+        return;
+    }
+    if !reply.take() {
+        ended.failure = Some(Failure::Beaten);
+        return;
+    }
+    let answered =
+        at_once.then(|| client.head.list(py).and_then(|headers| reply.answer(py, progress, &headers)));
+    if matches!(answered, Some(Ok(()))) {
+        progress.written = Written::Whole;
     }
 }

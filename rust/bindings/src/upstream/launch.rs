@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dragoman_core::balance::Ask;
-use dragoman_core::body::Edits;
+use dragoman_core::body::{self, Edits};
 use dragoman_wire::attempt::{Lane, Limits};
 use http::Uri;
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
@@ -35,14 +34,14 @@ pub struct Launcher {
 }
 
 /// A member, and how it is sent to.
-struct Seat {
-    target: Py<Target>,
-    uri: Uri,
+pub struct Seat {
+    pub target: Py<Target>,
+    pub uri: Uri,
     model: Option<String>,
     /// Whether streams are asked to end with their usage.
     asks_usage: bool,
     /// Headers of the answer that say who gave it.
-    told: Vec<Py<PyTuple>>,
+    pub told: Vec<Py<PyTuple>>,
     first_byte: Duration,
     idle: Duration,
     total: Duration,
@@ -82,9 +81,17 @@ impl Seating {
 /// An attempt that has been sent.
 #[pyclass(frozen, get_all, module = "dragoman._core")]
 pub struct Launched {
-    exchange: Py<Exchange>,
-    ticket: Py<Ticket>,
-    headers: Py<PyList>,
+    pub exchange: Py<Exchange>,
+    pub ticket: Py<Ticket>,
+    pub headers: Py<PyList>,
+}
+
+/// Who is sent to, and what.
+pub struct Choice<'a> {
+    pub ticket: Ticket,
+    pub seat: &'a Seat,
+    pub body: Bytes,
+    pub lane: Lane,
 }
 
 #[pymethods]
@@ -119,37 +126,52 @@ impl Launcher {
         let py = reply.py();
         let (headers, before, after) = headers;
         let (session, last_resort) = ask;
-        let bytes = body.bytes.as_bytes(py);
-        if self.refused.iter().any(|name| body.read.field(bytes, name).is_some()) {
-            return Ok(None);
-        }
         let ask = Ask { tried: &[], again: false, session, last_resort };
-        let Some(ticket) = self.balancer.get().begin(self.tier.get(), &ask) else { return Ok(None) };
-        let seat = self.seats.get(&ticket.index);
-        let seat = seat.ok_or_else(|| PyRuntimeError::new_err("a member of the tier has no seat"))?;
-        let asks_usage = body.read.stream && !body.read.include_usage && seat.asks_usage;
-        let remove: Vec<&str> = self.remove.iter().map(String::as_str).collect();
-        let model = seat.model.as_deref().filter(|_| body.read.model.is_some());
-        let edits = Edits { model, ask_usage: asks_usage, remove: &remove };
-        let written = Bytes::from(body.read.rewrite(bytes, &edits));
+        let Some(choice) = self.choose(body.bytes.as_bytes(py), &body.read, &ask) else { return Ok(None) };
+        let Choice { ticket, seat, body, lane } = choice;
         let by = seat.told.iter().map(|header| header.bind(py).clone().into_any());
         let answer_headers =
             PyList::new(py, before.iter().chain(by).chain(after.iter()).collect::<Vec<_>>())?;
-        let lane = if body.read.stream { Lane::Stream { hide_usage: asks_usage } } else { Lane::Whole };
-        let limits = self.limits(seat, within_s);
+        let (remaining_s, first_byte_s) = within_s;
+        let limits = self.limits(seat, seconds(remaining_s), first_byte_s.map(seconds));
         let terms = Terms::post(limits, lane, answer_headers.clone().unbind());
         let exchange =
-            seat.target.get().start(reply, (seat.uri.clone(), written), headers, Py::new(py, terms)?)?;
+            seat.target.get().start(reply, (seat.uri.clone(), body), headers, Py::new(py, terms)?)?;
         let ticket = Py::new(py, ticket)?;
         Ok(Some(Launched { exchange, ticket, headers: answer_headers.unbind() }))
     }
 }
 
 impl Launcher {
-    fn limits(&self, seat: &Seat, (remaining_s, first_byte_s): (f64, Option<f64>)) -> Limits {
-        let remaining = seconds(remaining_s);
+    /// Chooses a member, counts an attempt at it as begun, and writes what it gets. `None`: there is none to choose,
+    /// or the body has a field that one does not take.
+    pub fn choose(&self, bytes: &[u8], body: &body::RequestBody, ask: &Ask<'_>) -> Option<Choice<'_>> {
+        if self.refused.iter().any(|name| body.field(bytes, name).is_some()) {
+            return None;
+        }
+        let ticket = self.balancer.get().begin(self.tier.get(), ask)?;
+        let Some(seat) = self.seats.get(&ticket.index) else {
+            ticket.finish_neutral();
+            return None;
+        };
+        let asks_usage = body.stream && !body.include_usage && seat.asks_usage;
+        let remove: Vec<&str> = self.remove.iter().map(String::as_str).collect();
+        let model = seat.model.as_deref().filter(|_| body.model.is_some());
+        let edits = Edits { model, ask_usage: asks_usage, remove: &remove };
+        let written = Bytes::from(body.rewrite(bytes, &edits));
+        let lane = if body.stream { Lane::Stream { hide_usage: asks_usage } } else { Lane::Whole };
+        Some(Choice { ticket, seat, body: written, lane })
+    }
+
+    /// Headers of an answer that say that a member gave it.
+    pub fn told(&self, index: usize) -> &[Py<PyTuple>] {
+        self.seats.get(&index).map_or(&[], |seat| &seat.told)
+    }
+
+    /// What bounds an attempt that may take so long.
+    pub fn limits(&self, seat: &Seat, remaining: Duration, first_byte: Option<Duration>) -> Limits {
         Limits {
-            first_byte: first_byte_s.map_or(seat.first_byte, seconds).min(remaining),
+            first_byte: first_byte.unwrap_or(seat.first_byte).min(remaining),
             idle: seat.idle,
             total: seat.total.min(remaining),
             heartbeat: self.heartbeat,

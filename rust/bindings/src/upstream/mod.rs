@@ -4,13 +4,13 @@ use pyo3::prelude::*;
 
 mod alarm;
 mod batch;
-mod conclude;
-mod exchange;
-mod launch;
-mod outcome;
+pub mod conclude;
+pub mod exchange;
+pub mod launch;
+pub mod outcome;
 mod recording;
-mod reply;
-mod target;
+pub mod reply;
+pub mod target;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<target::Upstream>()?;

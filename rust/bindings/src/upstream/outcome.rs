@@ -23,7 +23,7 @@ pub fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-type UsageTuple = (u64, u64, u64, u64, u64, u64, u64);
+pub type UsageTuple = (u64, u64, u64, u64, u64, u64, u64);
 
 #[pymethods]
 impl Outcome {
@@ -168,7 +168,7 @@ impl Outcome {
     }
 }
 
-fn usage_tuple(usage: &Usage) -> UsageTuple {
+pub fn usage_tuple(usage: &Usage) -> UsageTuple {
     (
         usage.input,
         usage.output,

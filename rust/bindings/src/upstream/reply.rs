@@ -158,7 +158,7 @@ fn poisoned<T>(_: T) -> PyErr {
 impl Reply {
     #[new]
     #[pyo3(signature = (proto, client, outstanding_bytes=262_144, write_timeout_s=60.0))]
-    fn new(proto: Py<PyAny>, client: &str, outstanding_bytes: u64, write_timeout_s: f64) -> Self {
+    pub fn new(proto: Py<PyAny>, client: &str, outstanding_bytes: u64, write_timeout_s: f64) -> Self {
         Self {
             proto,
             peer: client.parse().ok(),
@@ -183,7 +183,7 @@ impl Reply {
     }
 
     /// Milliseconds since the request arrived: the gateway's own, and the provider's.
-    fn times_ms(&self) -> (f64, f64) {
+    pub fn times_ms(&self) -> (f64, f64) {
         let all = self.arrived.elapsed();
         let upstream = Duration::from_micros(self.upstream_us.load(Ordering::Relaxed));
         (millis(all.saturating_sub(upstream)), millis(upstream))
@@ -221,10 +221,29 @@ impl Reply {
     }
 }
 
+/// Makes the headers of an answer.
+pub type MakeHeaders = dyn Fn(Python<'_>) -> PyResult<Py<PyList>> + Send + Sync;
+
+/// The headers of an answer, as far as they are known before it comes.
+pub enum Head {
+    Given(Py<PyList>),
+    /// Made when they are needed.
+    Made(Box<MakeHeaders>),
+}
+
+impl Head {
+    pub fn list(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+        match self {
+            Self::Given(list) => Ok(list.clone_ref(py)),
+            Self::Made(make) => make(py),
+        }
+    }
+}
+
 /// A [`Reply`] as the relay uses it.
 pub struct Client {
-    reply: Py<Reply>,
-    headers: Py<PyList>,
+    reply: Arc<Py<Reply>>,
+    pub head: Head,
     probe_at: u64,
     socket: Option<(ClientSocket, Baseline)>,
     events: Arc<Events>,
@@ -240,12 +259,17 @@ struct Baseline {
 
 impl Client {
     pub fn new(
-        reply: Py<Reply>,
-        headers: Py<PyList>,
+        reply: Arc<Py<Reply>>,
+        head: Head,
         (events, alarm): (Arc<Events>, Arc<Alarm>),
         conclusions: Conclusions,
     ) -> Self {
-        Self { reply, headers, probe_at: PROBE_BYTES, socket: None, events, alarm, conclusions }
+        Self { reply, head, probe_at: PROBE_BYTES, socket: None, events, alarm, conclusions }
+    }
+
+    /// One of an attempt that nobody in Python waits for.
+    pub fn alone(reply: Arc<Py<Reply>>, head: Head, conclusions: &Conclusions) -> Self {
+        Self::new(reply, head, (Arc::default(), Arc::default()), conclusions.clone())
     }
 
     /// Whether a stream has begun.
@@ -282,7 +306,7 @@ impl relay::Reply for Client {
             return Begun::Beaten;
         }
         reply.add_upstream_time(progress.started.elapsed());
-        let started = Python::attach(|py| reply.start(py, progress, &self.headers));
+        let started = Python::attach(|py| reply.start(py, progress, &self.head.list(py)?));
         if started.is_ok() { Begun::Yes } else { Begun::Gone }
     }
 

@@ -1,5 +1,6 @@
 //! Where requests are sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,14 +17,14 @@ use tokio::runtime::Handle;
 
 use super::conclude::{self, Concluded, Conclusions, Ready};
 use super::exchange::Exchange;
-use super::reply::{Client, Reply, owned};
+use super::reply::{Client, Head, Reply, owned};
 
 /// The tokio thread and what all targets share.
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Upstream {
-    runtime: Handle,
-    conclusions: Conclusions,
-    event_loop: Py<PyAny>,
+    pub runtime: Handle,
+    pub conclusions: Conclusions,
+    pub event_loop: Py<PyAny>,
     shared: Shared,
     /// Dropped with this: the thread then ends.
     _alive: tokio::sync::oneshot::Sender<()>,
@@ -242,8 +243,7 @@ impl Target {
         terms: Py<Terms>,
     ) -> PyResult<Py<Exchange>> {
         let py = reply.py();
-        let headers = self.headers(headers, !body.is_empty())?;
-        let call = Call { method: terms.get().method.clone(), uri, headers, body };
+        let call = self.call(terms.get().method.clone(), (uri, body), header_map(headers)?);
         let answer_headers = terms.get().answer_headers.clone_ref(py);
         let waiting = Exchange::new(
             self.event_loop.clone_ref(py),
@@ -254,8 +254,12 @@ impl Target {
         let exchange = Py::new(py, waiting)?;
         let (pool, conclusions, result) =
             (self.pool.clone(), self.conclusions.clone(), exchange.clone_ref(py));
-        let mut client =
-            Client::new(reply.clone().unbind(), answer_headers, (events, alarm), conclusions.clone());
+        let mut client = Client::new(
+            Arc::new(reply.clone().unbind()),
+            Head::Given(answer_headers),
+            (events, alarm),
+            conclusions.clone(),
+        );
         self.runtime.spawn(async move {
             let Terms { limits, lane, .. } = terms.get();
             let ended = attempt(&pool, &call, limits, *lane, &mut client, cancel).await;
@@ -266,17 +270,22 @@ impl Target {
         Ok(exchange)
     }
 
-    fn headers(&self, given: Vec<(String, String)>, has_body: bool) -> PyResult<HeaderMap> {
+    /// What is sent, with the headers that everything has that is sent here.
+    pub fn call(&self, method: Method, (uri, body): (Uri, Bytes), given: HeaderMap) -> Call {
         let mut headers = self.fixed.clone();
-        for (name, value) in header_map(given)? {
+        for (name, value) in given {
             if let Some(name) = name {
                 headers.insert(name, value);
             }
         }
-        if has_body {
+        if !body.is_empty() {
             headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         }
-        Ok(headers)
+        Call { method, uri, headers, body }
+    }
+
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 }
 

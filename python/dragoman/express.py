@@ -1,0 +1,248 @@
+"""The express way of plain requests: which may go it, and what is put on record of those that went.
+
+A request that the pipeline has served leaves a pass for those like it, unless something about it has to be looked at
+each time. :class:`~dragoman.core.Express` then serves them without Python. What a pass rests on (keys, limits,
+the configuration) is never compared: passes are forgotten when any of it changes, and a request that changes nothing
+leaves a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.access.credentials import HEADERS as KEY_HEADERS
+from dragoman.access.credentials import secret_of
+from dragoman.access.knobs import PROPERTY_PREFIX, TABLE, read_knobs
+from dragoman.access.principal import ANONYMOUS
+from dragoman.cache.serve import is_looked_for
+from dragoman.core import Express, Pass
+from dragoman.guardrails.prompts.build import NO_RULES
+from dragoman.routing.arrival import RECALLING_WORDS
+from dragoman.routing.launch import PATH, is_plain
+from dragoman.routing.run import AttemptNote
+from dragoman.routing.sending import SEALED_WORDS
+from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES
+from dragoman.usage.row import Tokens, UsageRow
+
+if TYPE_CHECKING:
+    from dragoman.access.principal import Principal
+    from dragoman.core import Ended
+    from dragoman.gateway import Gateway
+    from dragoman.routing.build import Snapshot
+    from dragoman.routing.call import Call
+    from dragoman.routing.plan import Member, Plan
+    from dragoman.routing.run import Run
+
+log = logging.getLogger("dragoman.express")
+
+ENDPOINT, ALIAS_PATH = "chat", f"/v1{PATH}"
+# Headers that a request's way depends on, beside knobs and the places of keys.
+SPEAKING = ("content-encoding", "expect", "origin", "transfer-encoding", "traceparent", "tracestate")
+# The hash of the key's secret, where everybody is served.
+ANYBODY = bytes(32)
+# Fields of a body that speak to the gateway.
+FIELDS = ("cache", "tensorzero::cache_options", "prompt", "fallbacks", "_previous")
+# How long those that are over are gathered before they are put on record.
+GATHER_S = 0.02
+_encode = msgspec.json.Encoder().encode
+
+
+class Passing(Struct, frozen=True):
+    """What requests with a pass go by."""
+
+    snapshot: Snapshot
+    principal: Principal
+    plan: Plan
+    members: dict[int, Member]
+    tags: str
+
+
+class ExpressWay:
+    """The express way of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._settling = threading.Lock()
+        self.served = 0  # requests that went this way
+        self.core = Express(
+            gateway.upstream,
+            gateway.keys.hasher,
+            headers=({*TABLE, *KEY_HEADERS[1:], *SPEAKING}, PROPERTY_PREFIX),
+            fields=list(FIELDS),
+            words=[*RECALLING_WORDS, *SEALED_WORDS],
+        )
+        self._thread = threading.Thread(target=self._settle_often, name="express", daemon=True)
+        self._thread.start()
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Go by the configuration that is in force now."""
+        self.core.forget()
+        server = self._gateway.snapshot.config.server
+        limits = server.limits
+        rules: dict[str, str | float] = {
+            "path": ALIAS_PATH,
+            "max_headers": limits.max_headers,
+            "max_body_bytes": min(limits.max_body_bytes, ONE_PIECE_BYTES),
+            "max_json_depth": limits.max_json_depth,
+            "max_concurrent": limits.max_concurrent,
+            "outstanding_bytes": limits.stream_outstanding_bytes,
+            "write_timeout_s": limits.write_timeout_s,
+            "body_timeout_s": limits.body_timeout_s,
+            "body_grace_s": GRACE_S,
+            "body_min_bytes_s": limits.body_min_bytes_s,
+        }
+        self.core.open(None if server.relay == "pump" or self._gateway.probing is not None else rules)
+
+    def forget(self) -> None:
+        """Something has changed that passes rest on."""
+        self.core.forget()
+
+    def offer(self, generation: int, snapshot: Snapshot, call: Call, plan: Plan, run: Run) -> None:
+        """Let requests like one that has been answered go the express way, if they all may.
+
+        :param generation: what it was when the request came.
+        """
+        principal, body = run.principal, call.body
+        if body is None or body.model is None or not self._may_all(snapshot, call, plan, run):
+            return
+        keys = self._gateway.keys
+        digest = ANYBODY if principal is ANONYMOUS else keys.hasher(secret_of(run.request))
+        if keys.in_force(digest) is principal and not self.core.knows(digest, body.model):
+            self.core.add(generation, digest, body.model, self._pass(snapshot, principal, plan))
+
+    def _may_all(self, snapshot: Snapshot, call: Call, plan: Plan, run: Run) -> bool:
+        """Whether nothing about such requests has to be looked at each time."""
+        gateway, principal = self._gateway, run.principal
+        if len(run.notes) != 1 or run.last_error is not None or plan.tiers[0].launcher is None:
+            return False
+        if not is_plain(call, plan) or plan.hedge is not None or plan.keeps_sessions:
+            return False
+        if principal.is_bound_to_places or call.knobs != read_knobs({}, principal):
+            return False
+        audit, rules = gateway.auditor, snapshot.prompts.rules(principal, plan.alias)
+        is_recorded = audit.settings.mode == "strict" or (audit.trail.is_on and audit.settings.content != "off")
+        return (
+            not is_recorded
+            and rules is NO_RULES
+            and not snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)
+            and snapshot.guardrails.begin(principal, plan.alias, gateway.pepper) is None
+            and not is_looked_for(call.knobs, plan, snapshot.config.cache)
+            and gateway.holds.concern(run) is None
+        )
+
+    def _pass(self, snapshot: Snapshot, principal: Principal, plan: Plan) -> Pass:
+        tier = plan.tiers[0]
+        deployments = [member.deployment for member in tier.members.values()]
+        until_s = min(deployment.rates_until_s for deployment in deployments)
+        found = {index: member.deployment.rates for index, member in tier.members.items()}
+        rates = {index: None if one is None else one.core for index, one in found.items()}
+        fares = [
+            {
+                "index": member.index,
+                "counter": member.deployment.counter,
+                "model": member.deployment.model,
+                "rates": rates[member.index],
+                "known_as": member.deployment.known_as,
+            }
+            for member in tier.members.values()
+        ]
+        knobs = read_knobs({}, principal)
+        expires_ms = principal.expires_at_ms
+        return Pass(
+            {
+                "told": Passing(snapshot, principal, plan, tier.members, ",".join(sorted(set(principal.tags)))),
+                "launcher": tier.launcher,
+                "fares": fares,
+                "typical": self._gateway.typical,
+                "headers": [
+                    ("x-dragoman-snapshot", str(snapshot.number)),
+                    ("x-dragoman-attempts", "1"),
+                    ("x-dragoman-fallback-index", "0"),
+                ],
+                "deadline_s": min(knobs.deadline_s or plan.deadline_s, plan.deadline_s),
+                "is_alone": len(plan.tiers) == 1,
+                "keeps_bodies": self._gateway.auditor.trail.is_on,
+                "until_s": until_s if expires_ms is None else min(until_s, expires_ms / 1000),
+            }
+        )
+
+    def settle(self) -> None:
+        """Put on record what is over."""
+        with self._settling:
+            for ended in self.core.take_ended():
+                self.served += 1
+                try:
+                    self._record(ended)
+                except Exception:  # the others are to be kept
+                    log.exception("request %s cannot be put on record", ended.id)
+
+    def _settle_often(self) -> None:
+        while self.core.wait_ended():
+            time.sleep(GATHER_S)
+            self.settle()
+
+    def close(self) -> None:
+        """Put the last of them on record."""
+        self.core.open(None)
+        self.core.close()
+        self._thread.join()
+        self.settle()
+
+    def _record(self, ended: Ended) -> None:
+        gateway, told = self._gateway, cast("Passing", ended.told)
+        member = told.members[ended.index]
+        row = _row(ended, told, member)
+        gateway.keys.note_used(told.principal)
+        gateway.writer.put(row)
+        gateway.auditor.passed(row, told.principal, ended.client, ended.body)
+        gateway.metrics.count(row, member.deployment.known_as)
+
+
+def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
+    principal, deployment = told.principal, member.deployment
+    tokens = Tokens(*ended.tokens)
+    overhead_ms, upstream_ms = ended.overhead_ms, ended.upstream_ms
+    note = AttemptNote(deployment.name, member.credential, ended.why, "ok", ended.ms)
+    return UsageRow(
+        request_id=ended.id,
+        started_at_ms=ended.started_at_ms,
+        snapshot=told.snapshot.number,
+        endpoint=ENDPOINT,
+        status=200,
+        key_id=principal.key_id,
+        organisation=principal.organisation,
+        team=principal.team,
+        user=principal.user,
+        app=principal.app,
+        end_user=ended.end_user,
+        tags=told.tags,
+        alias=told.plan.alias,
+        provider=deployment.provider,
+        model=deployment.model,
+        deployment=deployment.name,
+        credential=member.credential,
+        stream=ended.stream,
+        attempts=1,
+        attempt_log=_encode([note]).decode(),
+        finish_reason=ended.finish_reason,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached_input_tokens=tokens.cached_input,
+        cache_write_tokens=tokens.cache_write,
+        reasoning_tokens=tokens.reasoning,
+        audio_input_tokens=tokens.audio_input,
+        audio_output_tokens=tokens.audio_output,
+        usage_source="provider",
+        cost_nanousd=ended.cost_nanousd,
+        total_ms=overhead_ms + upstream_ms,
+        upstream_ms=upstream_ms,
+        overhead_ms=overhead_ms,
+        first_token_ms=ended.first_token_ms,
+    )

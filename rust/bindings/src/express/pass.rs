@@ -1,0 +1,166 @@
+//! What is known beforehand of the plain requests of a key for an alias.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dragoman_core::price::Kinds;
+use dragoman_core::tokens::Model;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::price::Rates;
+use crate::tokens::TokenCounter;
+use crate::typical::Typical;
+use crate::upstream::launch::Launcher;
+use crate::upstream::target::seconds;
+
+/// The hash of a key's secret.
+pub type Digest = [u8; 32];
+/// What stands for it where everybody is served, with a key or without.
+const ANYBODY: Digest = [0; 32];
+
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Pass {
+    pub inner: Arc<Known>,
+}
+
+pub struct Known {
+    /// What Python knows such requests by.
+    pub told: Py<PyAny>,
+    pub launcher: Py<Launcher>,
+    /// By member.
+    pub fares: HashMap<usize, Fare>,
+    /// The member whose deployment counts and prices a request before one is chosen.
+    first: usize,
+    pub typical: Py<Typical>,
+    /// Headers of every answer, but those that say who gave it.
+    pub headers: Vec<Py<PyTuple>>,
+    pub deadline: Duration,
+    /// Whether the tier is the only one.
+    pub is_alone: bool,
+    /// Whether the bodies of requests that are over are wanted.
+    pub keeps_bodies: bool,
+    /// Unix time from which on nothing of this may hold any more.
+    pub until_ms: u64,
+}
+
+/// What is counted of a member's requests, and how.
+pub struct Fare {
+    pub counter: Py<TokenCounter>,
+    pub model: String,
+    pub known: Model,
+    pub rates: Option<Py<Rates>>,
+    pub known_as: String,
+}
+
+/// The keys of a dict.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Told {
+    told: Py<PyAny>,
+    launcher: Py<Launcher>,
+    fares: Vec<ToldFare>,
+    typical: Py<Typical>,
+    headers: Vec<Py<PyTuple>>,
+    deadline_s: f64,
+    is_alone: bool,
+    keeps_bodies: bool,
+    until_s: f64,
+}
+
+/// The keys of a dict.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct ToldFare {
+    index: usize,
+    counter: Py<TokenCounter>,
+    model: String,
+    rates: Option<Py<Rates>>,
+    known_as: String,
+}
+
+impl ToldFare {
+    fn into_fare(self) -> (usize, Fare) {
+        let Self { index, counter, model, rates, known_as } = self;
+        (index, Fare { counter, known: Model::named(&model), model, rates, known_as })
+    }
+}
+
+#[pymethods]
+impl Pass {
+    #[new]
+    fn new(known: Told) -> PyResult<Self> {
+        let first = known.fares.first().map(|fare| fare.index);
+        let inner = Known {
+            told: known.told,
+            launcher: known.launcher,
+            fares: known.fares.into_iter().map(ToldFare::into_fare).collect(),
+            first: first.ok_or_else(|| PyValueError::new_err("a pass needs a member"))?,
+            typical: known.typical,
+            headers: known.headers,
+            deadline: seconds(known.deadline_s),
+            is_alone: known.is_alone,
+            keeps_bodies: known.keeps_bodies,
+            until_ms: millis(known.until_s),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+impl Fare {
+    /// Nano-dollars that tokens cost; `None`: they have no price.
+    pub fn cost(&self, tokens: &Kinds) -> Option<i64> {
+        self.rates.as_ref().map(|rates| rates.get().inner.cost(tokens))
+    }
+}
+
+impl Known {
+    pub fn first(&self) -> Option<&Fare> {
+        self.fares.get(&self.first)
+    }
+}
+
+/// A time to come in whole milliseconds; one that is none never comes.
+fn millis(at_s: f64) -> u64 {
+    u64::try_from(seconds(at_s).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The passes in force. They are looked up by both, and forgotten all at once.
+#[derive(Default)]
+pub struct Passes {
+    /// How often they have been forgotten.
+    pub generation: u64,
+    by_key: HashMap<Digest, HashMap<String, Arc<Known>>>,
+    count: usize,
+}
+
+/// Aliases come from clients.
+const MOST: usize = 4096;
+
+impl Passes {
+    /// The key that a request is looked up by: the hash of what it presents, where there is any pass for it.
+    pub fn key(&self, presented: Option<Digest>) -> Option<Digest> {
+        [Some(ANYBODY), presented].into_iter().flatten().find(|key| self.by_key.contains_key(key))
+    }
+
+    pub fn find(&self, key: &Digest, alias: &str) -> Option<Arc<Known>> {
+        self.by_key.get(key)?.get(alias).cloned()
+    }
+
+    pub fn add(&mut self, key: Digest, alias: String, pass: Arc<Known>) {
+        if self.count >= MOST {
+            self.forget();
+        }
+        if self.by_key.entry(key).or_default().insert(alias, pass).is_none() {
+            self.count += 1;
+        }
+    }
+
+    pub fn forget(&mut self) {
+        self.generation += 1;
+        self.by_key.clear();
+        self.count = 0;
+    }
+}

@@ -1,0 +1,331 @@
+//! A request on its way: its body, its one attempt, its answer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dragoman_core::balance::Ask;
+use dragoman_core::body::{self, RequestBody};
+use dragoman_core::frames::answer::Usage;
+use dragoman_core::price::Kinds;
+use dragoman_wire::attempt::attempt;
+use dragoman_wire::outcome::Outcome;
+use http::{HeaderMap, Method};
+use pyo3::exceptions::PyStopIteration;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::adopted::Sent;
+use super::ended::Ended;
+use super::pass::{Digest, Fare, Known};
+use super::{Rules, Shared};
+use crate::tokens::TokenCount;
+use crate::upstream::conclude::{Ready, write};
+use crate::upstream::launch::Choice;
+use crate::upstream::outcome::{millis, usage_tuple};
+use crate::upstream::reply::{Client, Head, Reply};
+
+/// An attempt that has less time than this is not begun.
+const LEAST: Duration = Duration::from_millis(20);
+/// No part of what is counted.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+const END_USER_CHARS: usize = 256;
+/// Text that nothing is known of is counted up to this size, and estimated beyond it.
+const COUNT_BYTES: usize = 8 * 1024;
+
+/// What is known of a request from its head.
+pub struct Origin {
+    pub key: Digest,
+    /// Its address.
+    pub client: String,
+    /// Of its body.
+    pub length: usize,
+}
+
+pub struct Ride {
+    pub number: u64,
+    pub shared: Arc<Shared>,
+    pub rules: Arc<Rules>,
+    pub id: String,
+    pub started_at_ms: u64,
+    pub arrived: Instant,
+    pub origin: Origin,
+    pub scope: Py<PyAny>,
+    /// The server's way to the client, and what it wants to be told of the request's end by.
+    pub proto: Py<PyAny>,
+    pub watcher: Py<PyAny>,
+    pub reply: Arc<Py<Reply>>,
+    pub progress: Progress,
+}
+
+/// How far a request has come.
+#[derive(Default)]
+pub struct Progress {
+    /// The server's future of the body, while that is waited for.
+    reading: Mutex<Option<Py<PyAny>>>,
+    /// Notified when the attempt is to end.
+    cancel: Arc<Notify>,
+    /// The client has left.
+    pub is_gone: AtomicBool,
+    /// The process is to end.
+    pub is_stopping: AtomicBool,
+    /// The client's leaving is noticed.
+    pub is_watched: AtomicBool,
+}
+
+impl Progress {
+    fn is_wanted(&self) -> bool {
+        !self.is_gone.load(Ordering::Acquire) && !self.is_stopping.load(Ordering::Acquire)
+    }
+
+    pub fn is_reading(&self) -> bool {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Ends what the request is waiting for.
+    pub fn give_up(&self, py: Python<'_>) -> PyResult<()> {
+        self.cancel.notify_one();
+        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
+        reading.map_or(Ok(()), |future| future.call_method0(py, intern!(py, "cancel")).map(drop))
+    }
+}
+
+/// A request as the server calls back for it.
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Waiting {
+    ride: Arc<Ride>,
+}
+
+#[pymethods]
+impl Waiting {
+    /// The body has come, or will not.
+    fn came(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        if future.call_method0(intern!(future.py(), "cancelled"))?.is_truthy()? {
+            self.ride.adopt(future.py(), None, None, "late");
+            return Ok(());
+        }
+        self.ride.read(future)
+    }
+
+    /// The client has left.
+    fn left(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.ride.progress.is_gone.store(true, Ordering::Release);
+        self.ride.progress.give_up(future.py())
+    }
+}
+
+/// Requests whose bodies have come, on their way to the client's thread.
+pub type Come = UnboundedSender<(Arc<Ride>, Bytes)>;
+
+/// Starts the task that sends them.
+///
+/// To start a task from another thread wakes that one each time. What is put into a channel does so only once, until
+/// somebody has looked there, and threads that wake each other at every request cost more than the request.
+pub fn start(runtime: &Handle) -> Come {
+    let (sender, mut receiver) = unbounded_channel::<(Arc<Ride>, Bytes)>();
+    runtime.spawn(async move {
+        while let Some((ride, body)) = receiver.recv().await {
+            tokio::spawn(async move {
+                let mut going = Going(Some(ride.clone()));
+                ride.go(body).await;
+                going.0 = None;
+            });
+        }
+    });
+    sender
+}
+
+/// Hands a request to Python that has come to no end: what served it has panicked.
+struct Going(Option<Arc<Ride>>);
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        if let Some(ride) = self.0.take() {
+            let conclusions = ride.shared.conclusions.clone();
+            let _ = conclusions.send(Ready::Then(Box::new(move |py| ride.adopt(py, None, None, "failed"))));
+        }
+    }
+}
+
+impl Ride {
+    /// Goes on with the body once it has come.
+    pub fn read(self: &Arc<Self>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = future.py();
+        let Err(ended) = future.call_method0(intern!(py, "__await__"))?.call_method0(intern!(py, "__next__"))
+        else {
+            *self.progress.reading.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(future.clone().unbind());
+            return self.call_back(py, future, intern!(py, "came"));
+        };
+        self.progress.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if !ended.is_instance_of::<PyStopIteration>(py) {
+            self.adopt(py, None, None, "broken");
+            return Ok(());
+        }
+        let body = ended.value(py).getattr(intern!(py, "value"))?.cast_into::<PyBytes>()?;
+        if body.as_bytes().len() != self.origin.length {
+            self.adopt(py, None, None, "broken");
+            return Ok(());
+        }
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        // Refused only when the runtime is going down, and nobody waits any more.
+        let _ = self.shared.come.send((self.clone(), body));
+        Ok(())
+    }
+
+    /// Has the server say when the client leaves.
+    pub fn watch(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
+        let leaves = self.proto.call_method0(py, intern!(py, "client_disconnect"))?;
+        self.call_back(py, leaves.bind(py), intern!(py, "left"))
+    }
+
+    fn call_back(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        future: &Bound<'_, PyAny>,
+        name: &Bound<'_, pyo3::types::PyString>,
+    ) -> PyResult<()> {
+        let waiting = Bound::new(py, Waiting { ride: self.clone() })?;
+        future.call_method1(intern!(py, "add_done_callback"), (waiting.getattr(name)?,)).map(drop)
+    }
+
+    /// Sends the request and follows its answer, without the GIL.
+    async fn go(self: Arc<Self>, body: Bytes) {
+        let Some((pass, read)) = self.known(&body) else { return self.hand_over(body, None) };
+        let left = pass.deadline.saturating_sub(self.arrived.elapsed());
+        let Some((counted, estimate)) = priced(&pass, &body, &read).filter(|_| left > LEAST) else {
+            return self.hand_over(body, None);
+        };
+        let launcher = pass.launcher.get();
+        let ask = Ask { tried: &[], again: false, session: None, last_resort: pass.is_alone };
+        let Some(choice) = launcher.choose(&body, &read, &ask) else { return self.hand_over(body, None) };
+        let Choice { ticket, seat, body: sent, lane } = choice;
+        let limits = launcher.limits(seat, left, None);
+        let target = seat.target.get();
+        let call = target.call(Method::POST, (seat.uri.clone(), sent), HeaderMap::new());
+        let head = self.head(&pass, ticket.index, estimate);
+        let mut client = Client::alone(self.reply.clone(), head, &self.shared.conclusions);
+        let cancel = self.progress.cancel.clone();
+        let ended = attempt(target.pool(), &call, &limits, lane, &mut client, cancel).await;
+        let usage = ended.progress.usage.as_ref().filter(|usage| !usage.suspect);
+        let (None, Some(usage), Some(fare)) = (&ended.failure, usage, pass.fares.get(&ticket.index)) else {
+            let sent = Sent { pass, ticket, ended, client, limits, lane };
+            return self.hand_over(body, Some(Box::new(sent)));
+        };
+        let first_token_ms = ended.progress.since_start(ended.progress.first_content).map(millis);
+        let total_ms = millis(ended.progress.ended.saturating_duration_since(ended.progress.started));
+        ticket.finish_success(first_token_ms, total_ms, u32::try_from(usage.output).unwrap_or(u32::MAX));
+        learn(&pass, fare, &counted, usage);
+        let record = Ended {
+            id: self.id.clone(),
+            started_at_ms: self.started_at_ms,
+            client: self.origin.client.clone(),
+            index: ticket.index,
+            why: ticket.reason,
+            ms: total_ms,
+            first_token_ms,
+            overhead_ms: 0.0,
+            upstream_ms: 0.0,
+            stream: read.stream,
+            end_user: read
+                .end_user
+                .map(|name| name.chars().take(END_USER_CHARS).collect())
+                .unwrap_or_default(),
+            finish_reason: ended.progress.finish_reason.clone().unwrap_or_default(),
+            tokens: usage_tuple(usage),
+            cost_nanousd: fare.cost(&kinds_of(usage)),
+            body: pass.keeps_bodies.then_some(body),
+            pass,
+        };
+        let conclusions = self.shared.conclusions.clone();
+        // Refused only when the runtime is going down, and nobody waits any more.
+        let _ = conclusions.send(Ready::Then(Box::new(move |py| self.finish(py, ended, client, record))));
+    }
+
+    /// What is known of such requests. `None`: nothing, or this one is not like them.
+    fn known(&self, bytes: &[u8]) -> Option<(Arc<Known>, RequestBody)> {
+        if !self.progress.is_wanted() {
+            return None;
+        }
+        let read = body::read(bytes, self.rules.max_json_depth).ok()?;
+        let pass = self.shared.pass(&self.origin.key, read.model.as_deref()?)?;
+        let speaks = self.shared.fields.iter().any(|name| read.field(bytes, name).is_some());
+        let is_like_them = !speaks && !self.shared.words.are_in(bytes) && self.started_at_ms < pass.until_ms;
+        is_like_them.then_some((pass, read))
+    }
+
+    /// The headers of the answer, as far as they are known.
+    fn head(&self, pass: &Arc<Known>, index: usize, estimate: Option<i64>) -> Head {
+        let (pass, id) = (pass.clone(), self.id.clone());
+        Head::Made(Box::new(move |py| {
+            let headers = PyList::empty(py);
+            headers.append((intern!(py, "x-request-id"), &id))?;
+            let told = pass.launcher.get().told(index);
+            for header in pass.headers.iter().chain(told) {
+                headers.append(header)?;
+            }
+            if let Some(nanousd) = estimate {
+                let usd = format!("{:.9}", nanousd as f64 / 1e9);
+                headers.append((intern!(py, "x-dragoman-cost-estimate"), usd))?;
+            }
+            Ok(headers.unbind())
+        }))
+    }
+
+    /// Writes what is not written of the answer, and lets the request go.
+    fn finish(&self, py: Python<'_>, mut ended: Outcome, client: Client, mut record: Ended) {
+        write(py, &mut ended, &client, true);
+        self.shared.let_go(self.number);
+        (record.overhead_ms, record.upstream_ms) = self.reply.get().times_ms();
+        self.shared.ended.push(record);
+        if let Err(error) = self.watcher.call_method0(py, intern!(py, "done")) {
+            error.write_unraisable(py, None);
+        }
+    }
+
+    fn hand_over(self: Arc<Self>, body: Bytes, sent: Option<Box<Sent>>) {
+        let conclusions = self.shared.conclusions.clone();
+        let _ = conclusions.send(Ready::Then(Box::new(move |py| self.adopt(py, Some(body), sent, ""))));
+    }
+}
+
+/// Counts a request, and says what it may cost, in nano-dollars.
+fn priced(pass: &Known, body: &[u8], read: &RequestBody) -> Option<(TokenCount, Option<i64>)> {
+    let first = pass.first()?;
+    let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let counted = first.counter.get().count_chat(text, (&first.model, &first.known), COUNT_BYTES).ok()?;
+    let asked = read.max_tokens.filter(|most| *most > 0);
+    let output = asked.unwrap_or_else(|| pass.typical.get().output(&first.known_as));
+    let estimate = first.cost(&Kinds { input: counted.tokens() as u64, output, ..Kinds::default() });
+    Some((counted, estimate))
+}
+
+/// Notes what an answer came to, for the requests to come.
+fn learn(pass: &Known, fare: &Fare, counted: &TokenCount, usage: &Usage) {
+    if usage.output > 0 {
+        pass.typical.get().learn(&fare.known_as, usage.output);
+    }
+    if !counted.exact {
+        let input = usize::try_from(usage.input).unwrap_or(usize::MAX);
+        fare.counter.get().learn(&fare.model, counted, input);
+    }
+}
+
+/// An answer's tokens by kind.
+fn kinds_of(usage: &Usage) -> Kinds {
+    Kinds {
+        input: usage.input,
+        output: usage.output,
+        cached_input: usage.cached_input,
+        cache_write: usage.cache_write,
+        reasoning: usage.reasoning,
+        audio_input: usage.audio_input,
+        audio_output: usage.audio_output,
+        ..Kinds::default()
+    }
+}
