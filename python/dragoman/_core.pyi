@@ -559,7 +559,11 @@ class Pass:
         of its members, the one that counts and prices first, a dict of its ``index``, ``counter``, ``model``, ``rates``
         and ``known_as``; ``typical`` outputs; ``headers`` of every answer; ``deadline_s``, what a request may take;
         ``is_alone``, whether nothing but these members may be tried; ``keeps_bodies``, whether :class:`Ended` is to
-        have them; ``until_s``, the Unix time from which on nothing of this may hold.
+        have them; ``until_s``, the Unix time from which on nothing of this may hold; ``limited``, a dict of the
+        ``scope`` that they are held in (``None``: nothing limits them), the ``pricing`` of what they come to at most,
+        the tokens ``unsaid`` as :meth:`Pricing.of` has them, and ``by_end_user``, whether limits tell apart whom
+        requests name as their end users.
+    :raises ValueError: no member, or a scope that is counted by several processes.
     """
 
     def __new__(cls, known: Mapping[str, object]) -> Self: ...
@@ -595,6 +599,9 @@ class Adopted:
     @property
     def told(self) -> object:
         """Of its pass, where an attempt has been made."""
+    @property
+    def hold(self) -> Hold | None:
+        """What is held for it then, where it is limited."""
     @property
     def is_gone(self) -> bool:
         """Whether its client has left."""
@@ -1139,6 +1146,10 @@ class TokenCount:
         shapes of tools that no recorded usage shows, and for a text that was not counted (``max_fresh_bytes``). Of
         recorded requests said to be exact, 98 % are.
         """
+
+    @property
+    def most(self) -> int:
+        """What they are at most: a quarter more than ``tokens`` where that is not exact."""
 
 @final
 class TokenCounter:

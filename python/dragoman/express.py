@@ -21,8 +21,9 @@ from dragoman.access.credentials import secret_of
 from dragoman.access.knobs import PROPERTY_PREFIX, TABLE, read_knobs
 from dragoman.access.principal import ANONYMOUS
 from dragoman.cache.serve import is_looked_for
-from dragoman.core import Express, Pass
+from dragoman.core import Express, Ledger, Pass
 from dragoman.guardrails.prompts.build import NO_RULES
+from dragoman.ledger.book import Asker
 from dragoman.routing.arrival import RECALLING_WORDS
 from dragoman.routing.launch import PATH, is_plain
 from dragoman.routing.run import AttemptNote
@@ -115,7 +116,9 @@ class ExpressWay:
         keys = self._gateway.keys
         digest = ANYBODY if principal is ANONYMOUS else keys.hasher(secret_of(run.request))
         if keys.in_force(digest) is principal and not self.core.knows(digest, body.model):
-            self.core.add(generation, digest, body.model, self._pass(snapshot, principal, plan))
+            made = self._pass(snapshot, principal, plan)
+            if made is not None:
+                self.core.add(generation, digest, body.model, made)
 
     def _may_all(self, snapshot: Snapshot, call: Call, plan: Plan, run: Run) -> bool:
         """Whether nothing about such requests has to be looked at each time."""
@@ -134,13 +137,29 @@ class ExpressWay:
             and not snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)
             and snapshot.guardrails.begin(principal, plan.alias, gateway.pepper) is None
             and not is_looked_for(call.knobs, plan, snapshot.config.cache)
-            and gateway.holds.concern(run) is None
+            and principal.max_request_usd is None
         )
 
-    def _pass(self, snapshot: Snapshot, principal: Principal, plan: Plan) -> Pass:
+    def _limited(self, snapshot: Snapshot, principal: Principal, plan: Plan) -> dict[str, object] | None:
+        """What limits such requests; ``None``: they cannot be held at once, by what is known beforehand."""
+        book = self._gateway.book
+        try:
+            scope = book.scope(Asker(principal, plan.alias, principal.tags))  # of those that say nothing of themselves
+        except OverflowError:
+            return None
+        pricing, is_priced = plan.ceiling.now()
+        if scope is not None and not (isinstance(book.ledger, Ledger) and (is_priced or not scope.counts_cost)):
+            return None
+        unsaid, by_end_user = snapshot.config.ledger.output_tokens, book.tells_apart("end_user")
+        return {"scope": scope, "pricing": pricing, "unsaid": unsaid, "by_end_user": by_end_user}
+
+    def _pass(self, snapshot: Snapshot, principal: Principal, plan: Plan) -> Pass | None:
         tier = plan.tiers[0]
-        deployments = [member.deployment for member in tier.members.values()]
+        deployments = [member.deployment for one in plan.tiers for member in one.members.values()]
         until_s = min(deployment.rates_until_s for deployment in deployments)
+        limited = self._limited(snapshot, principal, plan)
+        if limited is None:
+            return None
         found = {index: member.deployment.rates for index, member in tier.members.items()}
         rates = {index: None if one is None else one.core for index, one in found.items()}
         fares = [
@@ -170,6 +189,7 @@ class ExpressWay:
                 "is_alone": len(plan.tiers) == 1,
                 "keeps_bodies": self._gateway.auditor.trail.is_on,
                 "until_s": until_s if expires_ms is None else min(until_s, expires_ms / 1000),
+                "limited": limited,
             }
         )
 

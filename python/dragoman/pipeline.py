@@ -22,6 +22,7 @@ from dragoman.guardrails.guarding import Calling
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.guardrails.request import looked_into
 from dragoman.ledger.bound import bound_of
+from dragoman.ledger.hold import tell
 from dragoman.routing.apart import ask_again, ask_apart, ask_embedding, ask_model
 from dragoman.routing.arrival import call_of, come, controlled, is_short
 from dragoman.routing.attempts import dispatch
@@ -107,6 +108,8 @@ async def resume(gateway: Gateway, request: Request, surface: Surface, at: Path,
     principal, plan = passing.principal, passing.plan
     run = Run(request, passing.snapshot.number, principal, surface.endpoint)
     try:
+        run.hold = None if request.adopted is None else request.adopted.hold
+        tell(run, surface.dialect)
         came = await come(gateway, request, surface, at, read_knobs({}, principal), principal)
         run.planned(plan.alias, came.body.end_user or "", came.knobs, None)
         run.body = came.raw

@@ -155,6 +155,10 @@ class Book:
             scopes[key] = known
         return known[1]
 
+    def tells_apart(self, dimension: str) -> bool:
+        """Whether any limit does so by what requests name."""
+        return dimension in self._dimensions
+
     def _key(self, asker: Asker) -> _Key:
         told = self._dimensions
         return (

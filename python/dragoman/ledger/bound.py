@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from dragoman.routing.plan import Deployment, Plan
     from dragoman.usage.price import Rates
 
-# A count that is not exact may be too low by so much.
-DOUBT = 1.25
 # No token is shorter than a byte, and hardly any text has one for every two.
 BYTES_A_TOKEN = 2
 MOST_CHOICES = 128
@@ -95,9 +93,7 @@ def ceiling_cost(tokens: int, accounting: Accounting) -> int:
 
 def given_of(call: Call, counted: TokenCount | None) -> int:
     """Tokens of a prompt, at most."""
-    if counted is None:
-        return len(call.raw) // BYTES_A_TOKEN + 1
-    return counted.tokens if counted.exact else round(counted.tokens * DOUBT) + 1
+    return len(call.raw) // BYTES_A_TOKEN + 1 if counted is None else counted.most
 
 
 def _asked(call: Call) -> int | None:

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use dragoman_core::ledger::given_at_most;
 use dragoman_core::tokens::{
     Correction, CountError, Encoding, Endpoint, KnownPieces, Memo, Model, TokenCount as Count, Tokenizer,
     count_request,
@@ -196,6 +197,11 @@ impl TokenCount {
     #[getter]
     pub fn tokens(&self) -> usize {
         self.text_tokens + self.image_tokens
+    }
+
+    #[getter]
+    pub fn most(&self) -> u64 {
+        given_at_most(self.tokens() as u64, self.exact)
     }
 
     fn __repr__(&self) -> String {

@@ -13,6 +13,7 @@ use super::lock;
 use super::pass::Known;
 use super::ride::Ride;
 use crate::balance::Ticket;
+use crate::ledger::Hold;
 use crate::upstream::conclude::{Concluded, conclude};
 use crate::upstream::exchange::Exchange;
 use crate::upstream::launch::Launched;
@@ -32,6 +33,7 @@ pub struct Adopted {
     trouble: &'static str,
     launched: Option<Py<Launched>>,
     told: Option<Py<PyAny>>,
+    hold: Option<Py<Hold>>,
     is_gone: bool,
     is_stopping: bool,
     is_watched: bool,
@@ -45,11 +47,13 @@ pub struct Sent {
     pub client: Client,
     pub limits: Limits,
     pub lane: Lane,
+    /// What is held for the request.
+    pub hold: Option<Hold>,
 }
 
 impl Sent {
     fn launched(self: Box<Self>, py: Python<'_>, ride: &Ride) -> PyResult<(Py<Launched>, Py<PyAny>)> {
-        let Self { pass, ticket, ended, client, limits, lane } = *self;
+        let Self { pass, ticket, ended, client, limits, lane, hold: _ } = *self;
         let headers = client.head.list(py)?;
         let terms = Py::new(py, Terms::post(limits, lane, headers.clone_ref(py)))?;
         let event_loop = ride.shared.event_loop.clone_ref(py);
@@ -79,9 +83,10 @@ impl Ride {
         &self,
         py: Python<'_>,
         body: Option<Bytes>,
-        sent: Option<Box<Sent>>,
+        mut sent: Option<Box<Sent>>,
         trouble: &'static str,
     ) -> PyResult<Adopted> {
+        let hold = sent.as_mut().and_then(|sent| sent.hold.take());
         let (launched, told) = sent.map(|sent| sent.launched(py, self)).transpose()?.unzip();
         Ok(Adopted {
             scope: self.scope.clone_ref(py),
@@ -95,6 +100,7 @@ impl Ride {
             trouble,
             launched,
             told,
+            hold: hold.map(|hold| Py::new(py, hold)).transpose()?,
             is_gone: self.progress.is_gone.load(Ordering::Acquire),
             is_stopping: self.progress.is_stopping.load(Ordering::Acquire),
             is_watched: self.progress.is_watched.load(Ordering::Acquire),

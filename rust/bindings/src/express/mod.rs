@@ -30,6 +30,7 @@ use crate::words::Words;
 mod adopted;
 mod ended;
 mod head;
+mod limited;
 mod pass;
 mod ride;
 

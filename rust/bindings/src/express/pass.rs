@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::limited::Limited;
 use crate::price::Rates;
 use crate::tokens::TokenCounter;
 use crate::typical::Typical;
@@ -44,6 +45,7 @@ pub struct Known {
     pub keeps_bodies: bool,
     /// Unix time from which on nothing of this may hold any more.
     pub until_ms: u64,
+    pub limited: Limited,
 }
 
 /// What is counted of a member's requests, and how.
@@ -68,6 +70,7 @@ struct Told {
     is_alone: bool,
     keeps_bodies: bool,
     until_s: f64,
+    limited: Limited,
 }
 
 /// The keys of a dict.
@@ -93,6 +96,9 @@ impl Pass {
     #[new]
     fn new(known: Told) -> PyResult<Self> {
         let first = known.fares.first().map(|fare| fare.index);
+        if known.limited.scope.as_ref().is_some_and(|scope| !scope.get().is_here()) {
+            return Err(PyValueError::new_err("others count in this scope as well"));
+        }
         let inner = Known {
             told: known.told,
             launcher: known.launcher,
@@ -104,6 +110,7 @@ impl Pass {
             is_alone: known.is_alone,
             keeps_bodies: known.keeps_bodies,
             until_ms: millis(known.until_s),
+            limited: known.limited,
         };
         Ok(Self { inner: Arc::new(inner) })
     }

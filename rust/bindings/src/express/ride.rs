@@ -22,8 +22,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::adopted::Sent;
 use super::ended::Ended;
+use super::limited::{release, settle};
 use super::pass::{Digest, Fare, Known};
 use super::{Rules, Shared};
+use crate::ledger::told::Lefts;
 use crate::tokens::TokenCount;
 use crate::upstream::conclude::{Ready, write};
 use crate::upstream::launch::Choice;
@@ -203,24 +205,31 @@ impl Ride {
         };
         let launcher = pass.launcher.get();
         let ask = Ask { tried: &[], again: false, session: None, last_resort: pass.is_alone };
-        let Some(choice) = launcher.choose(&body, &read, &ask) else { return self.hand_over(body, None) };
+        let Ok(hold) = pass.hold(&body, &read, &counted) else { return self.hand_over(body, None) };
+        let Some(choice) = launcher.choose(&body, &read, &ask) else {
+            release(hold);
+            return self.hand_over(body, None);
+        };
         let Choice { ticket, seat, body: sent, lane } = choice;
         let limits = launcher.limits(seat, left, None);
         let target = seat.target.get();
         let call = target.call(Method::POST, (seat.uri.clone(), sent), HeaderMap::new());
-        let head = self.head(&pass, ticket.index, estimate);
+        let left = hold.as_ref().map(|hold| hold.left);
+        let head = self.head(&pass, ticket.index, estimate, left);
         let mut client = Client::alone(self.reply.clone(), head, &self.shared.conclusions);
         let cancel = self.progress.cancel.clone();
         let ended = attempt(target.pool(), &call, &limits, lane, &mut client, cancel).await;
         let usage = ended.progress.usage.as_ref().filter(|usage| !usage.suspect);
         let (None, Some(usage), Some(fare)) = (&ended.failure, usage, pass.fares.get(&ticket.index)) else {
-            let sent = Sent { pass, ticket, ended, client, limits, lane };
+            let sent = Sent { pass, ticket, ended, client, limits, lane, hold };
             return self.hand_over(body, Some(Box::new(sent)));
         };
         let first_token_ms = ended.progress.since_start(ended.progress.first_content).map(millis);
         let total_ms = millis(ended.progress.ended.saturating_duration_since(ended.progress.started));
         ticket.finish_success(first_token_ms, total_ms, u32::try_from(usage.output).unwrap_or(u32::MAX));
         learn(&pass, fare, &counted, usage);
+        let cost_nanousd = fare.cost(&kinds_of(usage));
+        settle(hold, usage, cost_nanousd);
         let record = Ended {
             id: self.id.clone(),
             started_at_ms: self.started_at_ms,
@@ -238,7 +247,7 @@ impl Ride {
                 .unwrap_or_default(),
             finish_reason: ended.progress.finish_reason.clone().unwrap_or_default(),
             tokens: usage_tuple(usage),
-            cost_nanousd: fare.cost(&kinds_of(usage)),
+            cost_nanousd,
             body: pass.keeps_bodies.then_some(body),
             pass,
         };
@@ -260,7 +269,7 @@ impl Ride {
     }
 
     /// The headers of the answer, as far as they are known.
-    fn head(&self, pass: &Arc<Known>, index: usize, estimate: Option<i64>) -> Head {
+    fn head(&self, pass: &Arc<Known>, index: usize, estimate: Option<i64>, left: Option<Lefts>) -> Head {
         let (pass, id) = (pass.clone(), self.id.clone());
         Head::Made(Box::new(move |py| {
             let headers = PyList::empty(py);
@@ -272,6 +281,9 @@ impl Ride {
             if let Some(nanousd) = estimate {
                 let usd = format!("{:.9}", nanousd as f64 / 1e9);
                 headers.append((intern!(py, "x-dragoman-cost-estimate"), usd))?;
+            }
+            for header in left.unwrap_or_default().headers(py)? {
+                headers.append(header)?;
             }
             Ok(headers.unbind())
         }))

@@ -1,9 +1,9 @@
 //! What requests come to at most: `Pricing`.
 
+use dragoman_core::body::RequestBody;
 use dragoman_core::ledger::{Asked, Ceiling, Priced, bound};
 use pyo3::prelude::*;
 
-use crate::body::RequestBody;
 use crate::words::Words;
 
 /// Answers that a request may ask for at once.
@@ -20,8 +20,7 @@ pub struct Pricing {
 
 impl Pricing {
     /// What a request to chat comes to: tokens, and nano-dollars.
-    pub(super) fn of_chat(&self, py: Python<'_>, body: &RequestBody, given: u64, unsaid: u64) -> (u64, u64) {
-        let (bytes, read) = (body.bytes.as_bytes(py), &body.read);
+    pub fn of_chat(&self, bytes: &[u8], read: &RequestBody, given: u64, unsaid: u64) -> (u64, u64) {
         let number = |name| read.field(bytes, name).and_then(whole);
         let longest = read.max_tokens.map(|told| {
             told.max(number("max_tokens").unwrap_or(0)).max(number("max_completion_tokens").unwrap_or(0))

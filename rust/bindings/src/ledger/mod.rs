@@ -13,11 +13,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use self::remote::Remote;
+use self::told::Lefts;
 use crate::body::RequestBody;
 
-mod bound;
+pub mod bound;
 pub mod remote;
-mod told;
+pub mod told;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Ledger>()?;
@@ -79,12 +80,12 @@ struct Ledger {
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct LedgerScope {
+pub struct LedgerScope {
     scope: Counted,
     #[pyo3(get)]
-    counts_tokens: bool,
+    pub counts_tokens: bool,
     #[pyo3(get)]
-    counts_cost: bool,
+    pub counts_cost: bool,
 }
 
 /// Accounts of this process, or of all that share a server.
@@ -94,14 +95,11 @@ enum Counted {
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct Hold {
+pub struct Hold {
     held: Mutex<Option<Held>>,
     #[pyo3(get)]
     shadowed: Vec<usize>,
-    #[pyo3(get)]
-    requests_left: Option<Left>,
-    #[pyo3(get)]
-    tokens_left: Option<Left>,
+    pub left: Lefts,
 }
 
 enum Held {
@@ -193,8 +191,10 @@ fn figure((rule, who, slot_ms, spent, claimed, leaves_ms): Row) -> Figure {
 type Left = (i64, i64, Option<f64>);
 
 /// What is left, with how long until the oldest leaves.
-fn told(left: ledger::Left, now_ms: u64) -> Left {
-    (left.most, left.left, left.resets_ms.map(|resets_ms| seconds(resets_ms.saturating_sub(now_ms))))
+fn lefts([requests, tokens]: [Option<ledger::Left>; 2], now_ms: u64) -> Lefts {
+    let resets_s = |left: &ledger::Left| Some(seconds(left.resets_ms?.saturating_sub(now_ms)));
+    let told = |left: ledger::Left| (left.most, left.left, resets_s(&left));
+    Lefts { requests: requests.map(told), tokens: tokens.map(told) }
 }
 
 impl From<ledger::Refusal> for Refused {
@@ -266,12 +266,7 @@ impl Ledger {
         let mut books = lock(&self.books);
         let now_ms = books.clock.now_ms();
         Ok(match books.ledger.reserve(scope, most, now_ms) {
-            Reserved::Held(mut hold) => Some(Answer::Held(Hold {
-                shadowed: std::mem::take(&mut hold.shadowed),
-                requests_left: hold.left.first().copied().flatten().map(|left| told(left, now_ms)),
-                tokens_left: hold.left.last().copied().flatten().map(|left| told(left, now_ms)),
-                held: Mutex::new(Some(Held::Here(hold, Arc::clone(&self.books)))),
-            })),
+            Reserved::Held(hold) => Some(Answer::Held(Hold::here(hold, &self.books, now_ms))),
             Reserved::Refused(refusal) => Some(Answer::Refused(refusal.into())),
             Reserved::Unclaimed => None,
         })
@@ -286,7 +281,7 @@ impl Ledger {
         unsaid: u64,
     ) -> PyResult<Option<Hold>> {
         let (pricing, body) = (priced.0.get(), priced.1.get());
-        let (tokens, cost_nanousd) = pricing.of_chat(py, body, given, unsaid);
+        let (tokens, cost_nanousd) = pricing.of_chat(body.bytes.as_bytes(py), &body.read, given, unsaid);
         let (Ok(tokens), Ok(cost_nanousd)) = (i64::try_from(tokens), i64::try_from(cost_nanousd)) else {
             return Ok(None);
         };
@@ -389,6 +384,29 @@ fn amounts(requests: i64, tokens: i64, cost: i64) -> PyResult<Amounts> {
     Ok(Amounts { requests, tokens, cost })
 }
 
+impl LedgerScope {
+    /// Whether nobody but this process counts it.
+    pub fn is_here(&self) -> bool {
+        matches!(self.scope, Counted::Here(..))
+    }
+
+    /// Holds what a request may come to. `None`: it is refused, or would be if every rule were enforced; or it is to be
+    /// written down first, or counted elsewhere.
+    pub fn take(&self, tokens: u64, cost_nanousd: u64) -> Option<Hold> {
+        let Counted::Here(scope, books) = &self.scope else { return None };
+        let (tokens, cost) = (i64::try_from(tokens).ok()?, i64::try_from(cost_nanousd).ok()?);
+        let mut open = lock(books);
+        let now_ms = open.clock.now_ms();
+        let reserved = open.ledger.reserve(scope, Amounts { requests: 1, tokens, cost }, now_ms);
+        let Reserved::Held(hold) = reserved else { return None };
+        if !hold.shadowed.is_empty() {
+            open.ledger.settle(hold, Amounts::default());
+            return None;
+        }
+        Some(Hold::here(hold, books, now_ms))
+    }
+}
+
 impl Drop for LedgerScope {
     fn drop(&mut self) {
         if let Counted::Here(scope, books) = &self.scope {
@@ -398,8 +416,13 @@ impl Drop for LedgerScope {
 }
 
 impl Hold {
+    fn here(mut hold: ledger::Hold, books: &Local, now_ms: u64) -> Self {
+        let (shadowed, left) = (std::mem::take(&mut hold.shadowed), lefts(hold.left, now_ms));
+        Self { held: Mutex::new(Some(Held::Here(hold, Arc::clone(books)))), shadowed, left }
+    }
+
     /// Ends it, once; `None`: what was used is not known.
-    fn end(&self, used: Option<Amounts>) -> bool {
+    pub fn end(&self, used: Option<Amounts>) -> bool {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (held, used) {
             (None, _) => return false,
@@ -418,12 +441,22 @@ impl Hold {
         Ok(self.end(Some(amounts(requests, tokens, cost_nanousd)?)))
     }
 
-    fn release(&self) -> bool {
+    pub fn release(&self) -> bool {
         self.end(Some(Amounts::default()))
     }
 
+    #[getter]
+    fn requests_left(&self) -> Option<Left> {
+        self.left.requests
+    }
+
+    #[getter]
+    fn tokens_left(&self) -> Option<Left> {
+        self.left.tokens
+    }
+
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
-        told::headers(py, self.requests_left, self.tokens_left)
+        self.left.headers(py)
     }
 
     #[getter]

@@ -138,8 +138,7 @@ impl SharedLedger {
                     py,
                     Hold {
                         shadowed: std::mem::take(&mut hold.shadowed),
-                        requests_left: hold.left.first().copied().flatten().map(|left| super::told(left, 0)),
-                        tokens_left: hold.left.last().copied().flatten().map(|left| super::told(left, 0)),
+                        left: super::lefts(hold.left, 0),
                         held: Mutex::new(Some(Held::There(Box::new(hold), remote))),
                     },
                 )?

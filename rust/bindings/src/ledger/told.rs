@@ -9,18 +9,27 @@ use super::Left;
 
 type Headers<'py> = Vec<Bound<'py, PyTuple>>;
 
-/// The headers `x-ratelimit-limit-`, `-remaining-` and `-reset-`, of requests and of tokens.
-pub fn headers(py: Python<'_>, requests: Option<Left>, tokens: Option<Left>) -> PyResult<Headers<'_>> {
-    let mut headers = Vec::with_capacity(6);
-    let limit = intern!(py, "x-ratelimit-limit-requests");
-    let remaining = intern!(py, "x-ratelimit-remaining-requests");
-    let reset = intern!(py, "x-ratelimit-reset-requests");
-    add(&mut headers, requests, [limit, remaining, reset])?;
-    let limit = intern!(py, "x-ratelimit-limit-tokens");
-    let remaining = intern!(py, "x-ratelimit-remaining-tokens");
-    let reset = intern!(py, "x-ratelimit-reset-tokens");
-    add(&mut headers, tokens, [limit, remaining, reset])?;
-    Ok(headers)
+/// What is left of requests and of tokens, each of the limit that has the least left.
+#[derive(Clone, Copy, Default)]
+pub struct Lefts {
+    pub requests: Option<Left>,
+    pub tokens: Option<Left>,
+}
+
+impl Lefts {
+    /// The headers `x-ratelimit-limit-`, `-remaining-` and `-reset-`, of requests and of tokens.
+    pub fn headers(self, py: Python<'_>) -> PyResult<Headers<'_>> {
+        let mut headers = Vec::with_capacity(6);
+        let limit = intern!(py, "x-ratelimit-limit-requests");
+        let remaining = intern!(py, "x-ratelimit-remaining-requests");
+        let reset = intern!(py, "x-ratelimit-reset-requests");
+        add(&mut headers, self.requests, [limit, remaining, reset])?;
+        let limit = intern!(py, "x-ratelimit-limit-tokens");
+        let remaining = intern!(py, "x-ratelimit-remaining-tokens");
+        let reset = intern!(py, "x-ratelimit-reset-tokens");
+        add(&mut headers, self.tokens, [limit, remaining, reset])?;
+        Ok(headers)
+    }
 }
 
 fn add<'py>(

@@ -1,6 +1,8 @@
 //! The most that an answer may come to: of the deployments that may give it, at the dearest and for as long as may be.
 
 const MILLION: u128 = 1_000_000;
+/// A count that is not exact may be too low by one in so many.
+const DOUBT: u64 = 4;
 
 /// A model at a provider, as far as a price goes.
 #[derive(Clone, Debug)]
@@ -34,6 +36,12 @@ pub struct Asked {
     pub choices: u64,
     pub cached: bool,
     pub heard: bool,
+}
+
+/// Tokens that a prompt has at most which was counted.
+#[must_use]
+pub fn given_at_most(counted: u64, is_exact: bool) -> u64 {
+    if is_exact { counted } else { counted.saturating_add(counted.div_ceil(DOUBT)).saturating_add(1) }
 }
 
 /// Tokens of all answers, and nano-dollars of everything.
@@ -113,6 +121,13 @@ mod tests {
         let one = [Priced { longest: Some(0), tiers }];
         let at = |given| bound(&one, Asked { given, ..ASKED }).1;
         assert_eq!((at(0), at(9), at(10), at(11)), (0, 9, 20, 33));
+    }
+
+    #[test]
+    fn a_count_that_is_not_exact_may_be_too_low() {
+        assert_eq!([0, 1, 4, 100].map(|counted| given_at_most(counted, true)), [0, 1, 4, 100]);
+        assert_eq!([0, 1, 4, 100].map(|counted| given_at_most(counted, false)), [1, 3, 6, 126]);
+        assert_eq!(given_at_most(u64::MAX, false), u64::MAX);
     }
 
     #[test]

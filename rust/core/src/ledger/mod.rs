@@ -21,7 +21,7 @@ mod tests;
 use std::collections::HashMap;
 
 use account::Account;
-pub use bound::{Asked, Ceiling, Priced, bound};
+pub use bound::{Asked, Ceiling, Priced, bound, given_at_most};
 pub use period::Period;
 pub use rule::{Amounts, Measure, Rule};
 pub use told::duration;

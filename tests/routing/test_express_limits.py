@@ -1,0 +1,221 @@
+"""Limits on the express way: held and settled there as by the pipeline, to which what is refused is handed over."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from tests.gateway.gateway import config_for
+from tests.gateway.upstream import Upstream, answer, expect, hold, reset, stream, until
+from tests.ledger.test_hold import used
+from tests.routing.test_express import PRICE, passed, told, warm
+from tests.served import Protocol, Serve, Served, chat_body
+
+from dragoman.config.limiting import Limit
+
+# Clients are watched from then on.
+WATCHED_AFTER_S = 0.35
+CHAT = "/v1/chat/completions"
+PACE = {"pace": {"requests": 9, "per": "minute"}, "at-once": {"concurrent": 3}}
+MONEY = {"money": {"cost_usd": 1, "per": "day"}, "tokens": {"tokens": 10**6, "per": "minute"}}
+# What an answer of 9 and 3 tokens costs.
+COST = 39_000
+
+
+def begin(serve: Serve, upstream: Upstream, **fields: Any) -> Served:
+    config = config_for(upstream.base_url, **fields)
+    config["deployments"]["up0"] |= {"price": PRICE, "model": "gpt-4o"}
+    return serve(config)
+
+
+def leave(served: Served, request: Protocol) -> None:
+    """Have the client of a request hang up that goes the express way."""
+    time.sleep(WATCHED_AFTER_S)
+    served.gateway.express.core.look_after()
+    request.leave()
+
+
+def ask(served: Served, upstream: Upstream, **fields: Any) -> tuple[Any, ...]:
+    upstream.reply(expect, stream() if fields.get("stream") else answer())
+    return told(served, served.chat(**{"max_tokens": 50} | fields))
+
+
+def without_left(seen: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Of what is seen of an answer, all but what is less each time."""
+    status, body, headers, *rest = seen
+    return status, body, [(name, "" if "-ratelimit-" in name else value) for name, value in headers], *rest
+
+
+@pytest.mark.parametrize(
+    ("limits", "fields"),
+    [
+        (PACE, {}),
+        (PACE, {"stream": True}),
+        (MONEY | PACE, {"max_tokens": 50, "n": 2}),
+        (MONEY, {"user": "ann"}),
+        ({"teams": {"of": ["team", "tag"], "cost_usd": 1}, "users": {"of": ["end_user"], "requests": 1}}, {}),
+    ],
+)
+def test_limited_requests_go_as_by_the_pipeline(
+    serve: Serve, upstream: Upstream, limits: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    served = begin(serve, upstream, limits=limits)
+    seen, stood = [], []
+    for way in range(4):
+        if way == 2:
+            served.gateway.express.forget()
+        before = {name: spent for name, spent, _ in used(served)}
+        seen.append(ask(served, upstream, **fields))
+        stood.append([(name, spent - before.get(name, 0), held) for name, spent, held in used(served)])
+    assert passed(served) == 2
+    assert [without_left(one) for one in seen] == [without_left(seen[0])] * 4
+    assert stood == [stood[0]] * 4
+    assert {held for _, _, held in stood[0]} <= {0}
+
+
+def test_the_answer_says_what_is_left(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream, limits=PACE)
+    warm(served, upstream)
+    upstream.reply(expect, answer(x_ratelimit_remaining_requests="77"))
+    upstream.reply(expect, stream())
+    heads = [served.chat().headers, served.chat(stream=True).headers]
+    assert [head["x-ratelimit-remaining-requests"] for head in heads] == ["7", "6"]
+    assert heads[0]["x-ratelimit-reset-requests"].startswith(("1m", "59"))
+    assert passed(served) == 2
+
+
+def test_what_is_held_is_settled_before_the_answer_is_over(serve: Serve, upstream: Upstream) -> None:
+    gate = threading.Event()
+    served = begin(serve, upstream, limits=MONEY)
+    warm(served, upstream, max_tokens=50)
+    upstream.reply(expect, until(gate), answer())
+    under_way = served.begin("POST", CHAT, chat_body(max_tokens=50))
+    upstream.received(2)
+    held = {name: held for name, _, held in used(served)}
+    assert (held["tokens"], held["cost"]) == (10 + 50, 10 * 1000 + 50 * 10_000)
+    gate.set()
+    assert under_way.wait().status == 200
+    assert used(served) == [("cost", 2 * COST, 0), ("tokens", 24, 0)]
+    assert passed(served) == 1
+
+
+@pytest.mark.parametrize("way", ["express", "pipeline"])
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"pace": {"requests": 2, "per": "minute"}}, "rate_limit_exceeded"),
+        ({"money": {"cost_usd": 0.00078, "per": "minute"}}, "budget_exceeded"),
+    ],
+)
+def test_what_is_refused_is_refused_by_the_pipeline_once(
+    serve: Serve, upstream: Upstream, limits: dict[str, Any], code: str, way: str
+) -> None:
+    served = begin(serve, upstream, limits=limits)
+    for _ in range(2):
+        warm(served, upstream, max_tokens=70)
+        if way == "pipeline":
+            served.gateway.express.forget()
+    refused = served.chat(max_tokens=70)
+    assert (refused.status, refused.code) == (429, code)
+    assert sum(served.gateway.holds.refused.values()) == 1
+    assert passed(served) == (1 if way == "express" else 0)
+    assert len(upstream.requests) == 2
+    assert served.gateway.book.ledger.held == 0
+
+
+def test_a_limit_in_shadow_is_told_of_by_the_pipeline(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream, limits={"soft": {"requests": 2, "per": "minute", "mode": "shadow"}})
+    answers = []
+    for _ in range(4):
+        upstream.reply(expect, answer())
+        answers.append(served.chat())
+    assert ["x-dragoman-limits-shadowed" in one.headers for one in answers] == [False, False, True, True]
+    assert (passed(served), served.gateway.holds.shadowed) == (1, {"soft": 2})
+    assert used(served) == [("requests", 4, 0)]
+
+
+def test_whoever_is_counted_apart_goes_by_the_pipeline(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream, limits={"users": {"of": ["end_user"], "requests": 1, "per": "minute"}})
+    for user in ("", "", "eve", "bob"):
+        assert ask(served, upstream, user=user)[0] == 200
+    assert served.chat(user="eve").code == "rate_limit_exceeded"
+    assert passed(served) == 1
+    assert used(served) == [("requests", 1, 0), ("requests", 1, 0)]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("steps", "cost"), [((answer(b"{}", 500), answer()), 1), ((answer(b"{}", 400),), 0), ((reset, reset), 0)]
+)
+def test_what_fails_is_settled_by_the_pipeline_once(
+    serve: Serve, upstream: Upstream, steps: tuple[Any, ...], cost: int, streamed: bool
+) -> None:
+    limits = PACE if streamed else MONEY | PACE
+    served = begin(serve, upstream, limits=limits, route={"retries": 1}, defaults={"retry_budget": 1.0})
+    found = []
+    for way in range(2):
+        warm(served, upstream, stream=streamed, max_tokens=50)
+        if way == 1:
+            served.gateway.express.forget()
+        for step in steps:
+            upstream.reply(expect, stream() if streamed and step is steps[-1] and cost else step)
+        status, body, headers, columns, _ = without_left(told(served, served.chat(stream=streamed, max_tokens=50)))
+        found.append((status, body, headers, columns))
+    assert found[0] == found[1]
+    spent = {name: spent for name, spent, _ in used(served)}
+    assert spent["requests"] == 4
+    assert spent.get("cost", 0) == (0 if streamed else (2 + 2 * cost) * COST)
+    assert served.gateway.book.ledger.held == 0
+    assert passed(served) == 1
+
+
+def test_a_client_that_leaves_pays_for_what_was_sent(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream, limits=MONEY | PACE)
+    warm(served, upstream, max_tokens=50)
+    upstream.reply(expect, hold)
+    request = served.begin("POST", CHAT, chat_body(max_tokens=50))
+    upstream.received(2)
+    assert served.gateway.express.core.in_flight == 1
+    leave(served, request)
+    request.wait()
+    assert served.gateway.book.ledger.held == 0
+    assert {name: spent for name, spent, _ in used(served)}["cost"] == COST + 10 * 1000
+
+
+def test_limits_that_change_hold_from_the_next_request_on(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream, limits={"pace": {"requests": 2, "per": "minute"}})
+    upstream.reply(expect, answer())
+    assert [served.chat().status for _ in range(3)] == [200, 200, 429]
+    served.gateway.book.declare({"pace": Limit(requests=4, per="minute")})
+    assert [served.chat().status for _ in range(3)] == [200, 200, 429]
+    served.gateway.book.store({"more": Limit(requests=1, per="minute")})
+    served.gateway.book.declare({})
+    assert [served.chat().status for _ in range(2)] == [200, 429]
+    assert passed(served) == 2
+
+
+def test_a_budget_that_is_to_be_written_down_first_is_waited_for(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream, limits={"money": {"cost_usd": 37 * COST / 1e9, "per": "ever"}})
+    upstream.reply(expect, answer())
+    statuses = [served.chat(max_tokens=3).status for _ in range(40)]
+    assert statuses.count(200) == 36 or statuses.count(200) == 37
+    ((_, spent, held),) = used(served)
+    assert (spent, held) == (statuses.count(200) * COST, 0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "went"), [(MONEY, 0), (PACE, 1), ({"tokens": {"tokens": 10**6, "per": "minute"}}, 1)]
+)
+def test_what_has_no_price_goes_only_where_money_is_not_limited(
+    serve: Serve, upstream: Upstream, limits: dict[str, Any], went: int
+) -> None:
+    config = config_for(upstream.base_url, limits=limits, ledger={"unpriced": "ceiling", "ceiling_usd_mtok": 2})
+    config["deployments"]["up0"]["model"] = "nobody-knows-this-model"
+    served = serve(config)
+    seen = [ask(served, upstream) for _ in range(2)]
+    assert without_left(seen[0]) == without_left(seen[1])
+    spent = {"cost": 48_000, "tokens": 24, "requests": 2, "concurrent": 0}
+    assert used(served) == [(name, spent[name], 0) for name, _, _ in used(served)]
+    assert passed(served) == went
