@@ -31,6 +31,7 @@ __all__ = [
     "Exchange",
     "Express",
     "FrameError",
+    "Growing",
     "Hold",
     "Launched",
     "Launcher",
@@ -603,6 +604,9 @@ class Adopted:
     def hold(self) -> Hold | None:
         """What is held for it then, where it is limited."""
     @property
+    def allowance(self) -> object:
+        """Of its :class:`Growing` stream, where the length of that is limited."""
+    @property
     def is_gone(self) -> bool:
         """Whether its client has left."""
     @property
@@ -611,6 +615,25 @@ class Adopted:
     @property
     def is_watched(self) -> bool:
         """Whether the server was asked to say when its client leaves."""
+
+@final
+class Growing:
+    """A stream on its way by :class:`Express` that may become longer than is held for; as an :class:`Exchange`.
+
+    ``told.follow(growing)`` of its pass is called with it, on the upstream's thread. What that returns is
+    :attr:`Adopted.allowance`, or its ``close()`` is called when the stream is over.
+    """
+
+    @property
+    def index(self) -> int:
+        """The member that it comes from."""
+    @property
+    def held(self) -> tuple[int, int, int]:
+        """Tokens of the prompt, tokens of the answer, nano-dollars of both."""
+    def on_generated(self, bytes: int, callback: Callable[[str, int], object]) -> None:
+        """As :meth:`Exchange.on_generated`."""
+    def cancel(self) -> None:
+        """End the attempt."""
 
 @final
 class Waiting:

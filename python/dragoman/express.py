@@ -24,6 +24,7 @@ from dragoman.cache.serve import is_looked_for
 from dragoman.core import Express, Ledger, Pass
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.ledger.book import Asker
+from dragoman.ledger.bound import Bound
 from dragoman.routing.arrival import RECALLING_WORDS
 from dragoman.routing.launch import PATH, is_plain
 from dragoman.routing.run import AttemptNote
@@ -33,8 +34,10 @@ from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
-    from dragoman.core import Ended
+    from dragoman.core import Ended, Growing
     from dragoman.gateway import Gateway
+    from dragoman.ledger.allowance import Allowance
+    from dragoman.ledger.hold import Holds
     from dragoman.routing.build import Snapshot
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Member, Plan
@@ -62,6 +65,16 @@ class Passing(Struct, frozen=True):
     plan: Plan
     members: dict[int, Member]
     tags: str
+    holds: Holds
+
+    def follow(self, growing: Growing) -> Allowance:
+        """Follow a stream that may become longer than is held for."""
+        given, longest, cost_nanousd = growing.held
+        asker = Asker(self.principal, self.plan.alias, self.principal.tags)
+        bound, accounting = Bound(given + longest, longest, cost_nanousd), self.snapshot.config.ledger
+        allowance = self.holds.allow(asker, bound, cost_nanousd, accounting)
+        allowance.follow(growing, self.members[growing.index].deployment)
+        return allowance
 
 
 class ExpressWay:
@@ -172,11 +185,11 @@ class ExpressWay:
             }
             for member in tier.members.values()
         ]
-        knobs = read_knobs({}, principal)
+        knobs, tags = read_knobs({}, principal), ",".join(sorted(set(principal.tags)))
         expires_ms = principal.expires_at_ms
         return Pass(
             {
-                "told": Passing(snapshot, principal, plan, tier.members, ",".join(sorted(set(principal.tags)))),
+                "told": Passing(snapshot, principal, plan, tier.members, tags, self._gateway.holds),
                 "launcher": tier.launcher,
                 "fares": fares,
                 "typical": self._gateway.typical,

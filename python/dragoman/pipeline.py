@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dragoman.access.knobs import read_knobs
 from dragoman.cache.serve import Provider, is_looked_for, look_of, through_cache
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.verdict import Passage
+    from dragoman.ledger.allowance import Allowance
     from dragoman.routing.plan import Deployment, Plan
     from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
@@ -108,7 +109,8 @@ async def resume(gateway: Gateway, request: Request, surface: Surface, at: Path,
     principal, plan = passing.principal, passing.plan
     run = Run(request, passing.snapshot.number, principal, surface.endpoint)
     try:
-        run.hold = None if request.adopted is None else request.adopted.hold
+        if request.adopted is not None:
+            run.hold, run.allowance = request.adopted.hold, cast("Allowance | None", request.adopted.allowance)
         tell(run, surface.dialect)
         came = await come(gateway, request, surface, at, read_knobs({}, principal), principal)
         run.planned(plan.alias, came.body.end_user or "", came.knobs, None)

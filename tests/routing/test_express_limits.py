@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from tests.gateway.gateway import config_for
-from tests.gateway.upstream import Upstream, answer, expect, hold, reset, stream, until
+from tests.gateway.upstream import (
+    Step,
+    Upstream,
+    answer,
+    chunk,
+    expect,
+    hold,
+    reset,
+    role_event,
+    send,
+    stream,
+    stream_head,
+    until,
+)
+from tests.ledger.test_allowance import comes, on_and_on, until_told
 from tests.ledger.test_hold import used
 from tests.routing.test_express import PRICE, passed, told, warm
 from tests.served import Protocol, Serve, Served, chat_body
@@ -54,6 +69,7 @@ def without_left(seen: tuple[Any, ...]) -> tuple[Any, ...]:
         (PACE, {}),
         (PACE, {"stream": True}),
         (MONEY | PACE, {"max_tokens": 50, "n": 2}),
+        (MONEY | PACE, {"stream": True}),
         (MONEY, {"user": "ann"}),
         ({"teams": {"of": ["team", "tag"], "cost_usd": 1}, "users": {"of": ["end_user"], "requests": 1}}, {}),
     ],
@@ -152,8 +168,7 @@ def test_whoever_is_counted_apart_goes_by_the_pipeline(serve: Serve, upstream: U
 def test_what_fails_is_settled_by_the_pipeline_once(
     serve: Serve, upstream: Upstream, steps: tuple[Any, ...], cost: int, streamed: bool
 ) -> None:
-    limits = PACE if streamed else MONEY | PACE
-    served = begin(serve, upstream, limits=limits, route={"retries": 1}, defaults={"retry_budget": 1.0})
+    served = begin(serve, upstream, limits=MONEY | PACE, route={"retries": 1}, defaults={"retry_budget": 1.0})
     found = []
     for way in range(2):
         warm(served, upstream, stream=streamed, max_tokens=50)
@@ -166,7 +181,7 @@ def test_what_fails_is_settled_by_the_pipeline_once(
     assert found[0] == found[1]
     spent = {name: spent for name, spent, _ in used(served)}
     assert spent["requests"] == 4
-    assert spent.get("cost", 0) == (0 if streamed else (2 + 2 * cost) * COST)
+    assert spent["cost"] == (2 + 2 * cost) * COST
     assert served.gateway.book.ledger.held == 0
     assert passed(served) == 1
 
@@ -182,6 +197,19 @@ def test_a_client_that_leaves_pays_for_what_was_sent(serve: Serve, upstream: Ups
     request.wait()
     assert served.gateway.book.ledger.held == 0
     assert {name: spent for name, spent, _ in used(served)}["cost"] == COST + 10 * 1000
+
+
+def test_the_end_of_the_process_leaves_nothing_held(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream, limits=MONEY | PACE)
+    warm(served, upstream, stream=True, max_tokens=50)
+    upstream.reply(expect, hold)
+    sent = [served.begin("POST", CHAT, chat_body(stream=streamed, max_tokens=50)) for streamed in (False, True)]
+    upstream.received(3)
+    assert served.gateway.express.core.in_flight == 2
+    assert served.gateway.book.ledger.held > 0
+    served.app.abort()
+    assert [one.wait().status for one in sent] == [503, 503]
+    assert served.gateway.book.ledger.held == 0
 
 
 def test_limits_that_change_hold_from_the_next_request_on(serve: Serve, upstream: Upstream) -> None:
@@ -219,3 +247,68 @@ def test_what_has_no_price_goes_only_where_money_is_not_limited(
     spent = {"cost": 48_000, "tokens": 24, "requests": 2, "concurrent": 0}
     assert used(served) == [(name, spent[name], 0) for name, _, _ in used(served)]
     assert passed(served) == went
+
+
+@pytest.mark.parametrize(("per", "least"), [("minute", 36), ("ever", 1)])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_parallel_requests_get_exactly_what_the_budget_holds(
+    serve: Serve, upstream: Upstream, streamed: bool, per: str, least: int
+) -> None:
+    config = config_for(upstream.base_url, limits={"money": {"cost_usd": 37 * 9_000 / 1e9, "per": per}})
+    config["deployments"]["up0"] |= {"price": {"input_usd_mtok": 1.0, "output_usd_mtok": 0.0}, "model": "gpt-4o"}
+    served = serve(config)
+    upstream.reply(expect, stream() if streamed else answer())
+    asked = {"stream": streamed, "messages": [{"role": "user", "content": "Hello."}]}  # as many tokens as are billed
+    assert served.chat(**asked).status == 200
+    with ThreadPoolExecutor(64) as pool:
+        statuses = list(pool.map(lambda _: served.chat(**asked).status, range(400)))
+    assert (statuses.count(200), statuses.count(429)) == (36, 364)
+    assert used(served) == [("cost", 37 * 9_000, 0)]
+    assert sum(served.gateway.holds.refused.values()) == 364
+    assert passed(served) >= least
+
+
+def begin_long(serve: Serve, upstream: Upstream, cost_usd: float, then: Step) -> tuple[Served, Protocol]:
+    """A stream on the express way that goes on for longer than it was asked to."""
+    served = begin(serve, upstream, limits={"money": {"cost_usd": cost_usd, "per": "minute"}, "one": {"concurrent": 1}})
+    warm(served, upstream, stream=True, max_tokens=10)
+    upstream.reply(expect, send(stream_head() + chunk(role_event())), then)
+    request = served.begin("POST", CHAT, chat_body(stream=True, max_tokens=10))
+    assert served.gateway.express.core.in_flight == 1
+    return served, request
+
+
+def test_more_is_held_for_a_stream_that_is_longer_than_was_asked_for(serve: Serve, upstream: Upstream) -> None:
+    gate = threading.Event()
+    served, request = begin_long(serve, upstream, 1, until_told(gate))
+    assert comes(lambda: any(held > 1000 * 10_000 for measure, _, held in used(served) if measure == "cost"))
+    gate.set()
+    assert b"error" not in request.wait().body
+    assert passed(served) == 1
+    row = served.row(request)
+    assert row.output_tokens > 10
+    assert comes(lambda: used(served) == [("concurrent", 0, 0), ("cost", COST + (row.cost_nanousd or 0), 0)])
+
+
+def test_a_stream_is_ended_that_no_more_can_be_held_for(serve: Serve, upstream: Upstream) -> None:
+    served, request = begin_long(serve, upstream, 0.0004, on_and_on)
+    told = request.wait().body.decode()
+    assert request.status == 200
+    assert "is longer than the 10 tokens that are held for it" in told
+    assert "'money' is $0.0004" in told
+    row = served.row(request)
+    assert (row.error_code, row.usage_source, passed(served)) == ("reservation_exhausted", "counted", 0)
+    assert comes(lambda: used(served) == [("concurrent", 0, 0), ("cost", COST + (row.cost_nanousd or 0), 0)])
+
+
+def test_another_attempt_at_a_stream_is_followed_as_well(serve: Serve, upstream: Upstream) -> None:
+    route = {"route": {"retries": 1}, "defaults": {"retry_budget": 1.0}}
+    served = begin(serve, upstream, limits={"money": {"cost_usd": 0.0004, "per": "minute"}}, **route)
+    warm(served, upstream, stream=True, max_tokens=10)
+    upstream.reply(expect, answer(b"{}", 500))
+    upstream.reply(expect, send(stream_head() + chunk(role_event())), on_and_on)
+    request = served.chat(stream=True, max_tokens=10)
+    assert "is longer than the 10 tokens that are held for it" in request.body.decode()
+    row = served.row(request)
+    assert (row.attempts, row.error_code) == (2, "reservation_exhausted")
+    assert comes(lambda: used(served) == [("cost", COST + (row.cost_nanousd or 0), 0)])

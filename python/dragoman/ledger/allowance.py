@@ -10,7 +10,7 @@ are known only when the provider tells of them, and counted then.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dragoman.errors import LimitExceeded, RequestError
 from dragoman.ledger.book import NANO
@@ -19,12 +19,13 @@ from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Task
+    from collections.abc import Callable
 
     from dragoman.config.limiting import Accounting
-    from dragoman.core import Exchange
+    from dragoman.ledger.book import Asker
+    from dragoman.ledger.bound import Bound
     from dragoman.ledger.hold import Held, Holds
     from dragoman.routing.plan import Deployment
-    from dragoman.routing.run import Run
 
 # A count may be too high by so much, since providers count otherwise: no stream is ended for that.
 DOUBT = 1.25
@@ -36,26 +37,43 @@ STEP_TOKENS = 1024
 NEVER = (1 << 64) - 1
 
 
+class Streaming(Protocol):
+    """An attempt whose answer is followed."""
+
+    def on_generated(self, bytes: int, callback: Callable[[str, int], object]) -> None:
+        """Call back once so much has been generated."""
+
+    def cancel(self) -> object:
+        """End it."""
+
+
 class Allowance:
     """What is held for the stream that answers one request."""
 
     def __init__(
-        self, holds: Holds, run: Run, tokens: int, cost_nanousd: int, accounting: Accounting, loop: AbstractEventLoop
+        self,
+        holds: Holds,
+        asker: Asker,
+        bound: Bound,
+        cost_nanousd: int,
+        accounting: Accounting,
+        loop: AbstractEventLoop,
     ) -> None:
-        """:param tokens: the longest answer that is held for.
+        """:param bound: what is held for.
         :param cost_nanousd: of all that is held.
         """
-        self.tokens = tokens
+        self.tokens = bound.longest
         self.refusal: RequestError | None = None  # why it was ended
         self.loop = loop
         self._holds = holds
-        self._run = run
+        self._asker = asker
+        self._given = bound.given
         self._cost_nanousd = cost_nanousd
         self._accounting = accounting
         self._held: list[Held] = []
         self._is_over = False
 
-    def follow(self, exchange: Exchange, deployment: Deployment) -> Length:
+    def follow(self, exchange: Streaming, deployment: Deployment) -> Length:
         """Follow one attempt."""
         return Length(self, exchange, deployment)
 
@@ -67,7 +85,7 @@ class Allowance:
         """
         more = tokens - self.tokens + max(STEP_TOKENS, self.tokens // 2)
         cost_nanousd = self._cost(more, deployment)
-        held = await self._holds.more(self._run, more, cost_nanousd)
+        held = await self._holds.more(self._asker, more, cost_nanousd)
         self.tokens += more
         self._cost_nanousd += cost_nanousd
         if held is not None:
@@ -76,14 +94,13 @@ class Allowance:
             self.close()
 
     def _cost(self, more: int, deployment: Deployment) -> int:
-        run, rates = self._run, deployment.rates
-        given = 0 if run.counted is None else run.counted.tokens
+        given, rates = self._given, deployment.rates
         if rates is None:
             cost_nanousd = ceiling_cost(more, self._accounting)
         else:
             most = partial(rates.most, cached=False, heard=False)
             cost_nanousd = most(Tokens(given, more)) - most(Tokens(given, 0))
-        most_usd = run.principal.max_request_usd
+        most_usd = self._asker.principal.max_request_usd
         if most_usd is not None and self._cost_nanousd + cost_nanousd > most_usd * NANO:
             raise LimitExceeded(f"Requests of this key may come to ${most_usd:g} at most.")
         return cost_nanousd
@@ -106,7 +123,7 @@ class Length:
 
     __slots__ = ("_allowance", "_bytes", "_chars", "_deployment", "_due", "_exchange", "_task", "_tokens")
 
-    def __init__(self, allowance: Allowance, exchange: Exchange, deployment: Deployment) -> None:
+    def __init__(self, allowance: Allowance, exchange: Streaming, deployment: Deployment) -> None:
         self._allowance = allowance
         self._exchange = exchange
         self._deployment = deployment

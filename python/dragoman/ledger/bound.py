@@ -44,6 +44,11 @@ class Bound(Struct, frozen=True):
     legs: int = 1  # attempts beside each other
 
     @property
+    def given(self) -> int:
+        """Tokens of the prompt."""
+        return (self.tokens - self.output_tokens) // self.legs
+
+    @property
     def longest(self) -> int:
         """Tokens of one answer."""
         return self.output_tokens // self.legs

@@ -174,7 +174,11 @@ class Holds:
                 self._held(run, now)
             tell(run, call.dialect)
         if call.stream and bound.longest and _counts_length(run, concern):
-            run.allowance = Allowance(self, run, bound.longest, cost_nanousd, accounting, self._loop)
+            run.allowance = self.allow(concern.asker, bound, cost_nanousd, accounting)
+
+    def allow(self, asker: Asker, bound: Bound, cost_nanousd: int, accounting: Accounting) -> Allowance:
+        """What lets a stream be as long as is held for, and holds more for one that is longer."""
+        return Allowance(self, asker, bound, cost_nanousd, accounting, self._loop)
 
     async def take_on_loop(self, run: Run, concern: Concern, bound: Bound, accounting: Accounting) -> None:
         """Hold so much, or refuse it; for what runs on the event loop.
@@ -186,14 +190,14 @@ class Holds:
         if concern.scope is not None:
             await driven(self._hold(run, concern.asker, concern.scope, bound.tokens, cost_nanousd), self._loop)
 
-    async def more(self, run: Run, tokens: int, cost_nanousd: int) -> Held | None:
+    async def more(self, asker: Asker, tokens: int, cost_nanousd: int) -> Held | None:
         """Hold so much more for a request that is under way; ``None``: nothing counts it. On the event loop.
 
         Raises:
             LimitExceeded: a limit is reached.
             Overloaded: it cannot be counted or written down.
         """
-        asker = replace(asker_of(run), wants_more=True)
+        asker = replace(asker, wants_more=True)
         scope, found = self._scope_of(asker), list[Held]()
         if scope is None:
             return None

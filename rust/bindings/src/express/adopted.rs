@@ -1,7 +1,7 @@
 //! Requests that are not as usual, handed to Python with all that has been done for them.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use dragoman_wire::attempt::{Lane, Limits};
@@ -9,6 +9,8 @@ use dragoman_wire::outcome::Outcome;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::growing::Growing;
+use super::limited::Held;
 use super::lock;
 use super::pass::Known;
 use super::ride::Ride;
@@ -34,6 +36,7 @@ pub struct Adopted {
     launched: Option<Py<Launched>>,
     told: Option<Py<PyAny>>,
     hold: Option<Py<Hold>>,
+    allowance: Option<Py<PyAny>>,
     is_gone: bool,
     is_stopping: bool,
     is_watched: bool,
@@ -47,13 +50,23 @@ pub struct Sent {
     pub client: Client,
     pub limits: Limits,
     pub lane: Lane,
-    /// What is held for the request.
-    pub hold: Option<Hold>,
+    /// For the request.
+    pub held: Option<Held>,
 }
 
 impl Sent {
+    /// What is held for the request, whose further attempts Python follows if their length is limited.
+    fn held(&mut self, ride: &Arc<Ride>, py: Python<'_>) -> Option<Hold> {
+        let Held { hold, longest } = self.held.take()?;
+        if let Some(longest) = longest {
+            let (pass, index) = (self.pass.clone(), self.ticket.index);
+            Growing { ride: ride.clone(), pass, alarm: Weak::new(), index, longest }.follow(py);
+        }
+        Some(hold)
+    }
+
     fn launched(self: Box<Self>, py: Python<'_>, ride: &Ride) -> PyResult<(Py<Launched>, Py<PyAny>)> {
-        let Self { pass, ticket, ended, client, limits, lane, hold: _ } = *self;
+        let Self { pass, ticket, ended, client, limits, lane, held: _ } = *self;
         let headers = client.head.list(py)?;
         let terms = Py::new(py, Terms::post(limits, lane, headers.clone_ref(py)))?;
         let event_loop = ride.shared.event_loop.clone_ref(py);
@@ -67,7 +80,13 @@ impl Sent {
 
 impl Ride {
     /// Hands the request to Python.
-    pub fn adopt(&self, py: Python<'_>, body: Option<Bytes>, sent: Option<Box<Sent>>, trouble: &'static str) {
+    pub fn adopt(
+        self: &Arc<Self>,
+        py: Python<'_>,
+        body: Option<Bytes>,
+        sent: Option<Box<Sent>>,
+        trouble: &'static str,
+    ) {
         let adopt = lock(&self.shared.adopt).as_ref().map(|adopt| adopt.clone_ref(py));
         let adopted = self.adopted(py, body, sent, trouble);
         let given =
@@ -80,13 +99,13 @@ impl Ride {
     }
 
     fn adopted(
-        &self,
+        self: &Arc<Self>,
         py: Python<'_>,
         body: Option<Bytes>,
         mut sent: Option<Box<Sent>>,
         trouble: &'static str,
     ) -> PyResult<Adopted> {
-        let hold = sent.as_mut().and_then(|sent| sent.hold.take());
+        let hold = sent.as_mut().and_then(|sent| sent.held(self, py));
         let (launched, told) = sent.map(|sent| sent.launched(py, self)).transpose()?.unzip();
         Ok(Adopted {
             scope: self.scope.clone_ref(py),
@@ -101,6 +120,7 @@ impl Ride {
             launched,
             told,
             hold: hold.map(|hold| Py::new(py, hold)).transpose()?,
+            allowance: self.progress.allowance(),
             is_gone: self.progress.is_gone.load(Ordering::Acquire),
             is_stopping: self.progress.is_stopping.load(Ordering::Acquire),
             is_watched: self.progress.is_watched.load(Ordering::Acquire),

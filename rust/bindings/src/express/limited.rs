@@ -2,14 +2,15 @@
 //!
 //! Held is what Python would hold (`Holds.take_at_once`), of the same accounts. A request that is refused is Python's,
 //! which knows the words for that; so is one that a limit in shadow would have refused, one whose budget has to be
-//! written down first, one that names somebody who is counted apart, and a stream whose length is limited. Nothing is
-//! held for any of these when they are handed over.
+//! written down first, and one that names somebody who is counted apart. Nothing is held for any of these when they are
+//! handed over.
 
 use dragoman_core::body::RequestBody;
 use dragoman_core::frames::answer::Usage;
 use dragoman_core::ledger::Amounts;
 use pyo3::prelude::*;
 
+use super::growing::Longest;
 use super::pass::Known;
 use crate::ledger::bound::Pricing;
 use crate::ledger::{Hold, LedgerScope};
@@ -28,6 +29,13 @@ pub struct Limited {
     by_end_user: bool,
 }
 
+/// What is held for a request.
+pub struct Held {
+    pub hold: Hold,
+    /// For a stream whose length is limited.
+    pub longest: Option<Longest>,
+}
+
 /// It is Python that holds for a request, or refuses it.
 pub struct NotHere;
 
@@ -38,32 +46,32 @@ impl Known {
         bytes: &[u8],
         read: &RequestBody,
         counted: &TokenCount,
-    ) -> Result<Option<Hold>, NotHere> {
+    ) -> Result<Option<Held>, NotHere> {
         let limited = &self.limited;
         if limited.by_end_user && read.end_user.as_ref().is_some_and(|name| !name.is_empty()) {
             return Err(NotHere);
         }
         let Some(scope) = limited.scope.as_ref().map(Py::get) else { return Ok(None) };
-        if read.stream && (scope.counts_tokens || scope.counts_cost) {
-            return Err(NotHere);
-        }
-        let (tokens, cost_nanousd) =
-            limited.pricing.get().of_chat(bytes, read, counted.most(), limited.unsaid);
-        scope.take(tokens, cost_nanousd).map(Some).ok_or(NotHere)
+        let given = counted.most();
+        let (tokens, cost_nanousd) = limited.pricing.get().of_chat(bytes, read, given, limited.unsaid);
+        let hold = scope.take(tokens, cost_nanousd).ok_or(NotHere)?;
+        let longest = Longest { given, answered: tokens.saturating_sub(given), cost_nanousd };
+        let counts_length = scope.counts_tokens || scope.counts_cost;
+        Ok(Some(Held { hold, longest: (read.stream && counts_length).then_some(longest) }))
     }
 }
 
 /// Gives back what is held for a request that was not sent.
-pub fn release(hold: Option<Hold>) {
-    if let Some(hold) = hold {
-        hold.release();
+pub fn release(held: Option<Held>) {
+    if let Some(held) = held {
+        held.hold.release();
     }
 }
 
 /// Puts what a request came to in the place of what is held for it. One that has no price is held to no money.
-pub fn settle(hold: Option<Hold>, usage: &Usage, cost_nanousd: Option<i64>) {
+pub fn settle(held: Option<Held>, usage: &Usage, cost_nanousd: Option<i64>) {
     let tokens = i64::try_from(usage.input.saturating_add(usage.output)).unwrap_or(i64::MAX);
-    if let Some(hold) = hold {
-        hold.end(Some(Amounts { requests: 1, tokens, cost: cost_nanousd.unwrap_or(0) }));
+    if let Some(held) = held {
+        held.hold.end(Some(Amounts { requests: 1, tokens, cost: cost_nanousd.unwrap_or(0) }));
     }
 }

@@ -18,6 +18,7 @@ use pyo3::types::PyString;
 
 use self::adopted::Adopted;
 use self::ended::{Ended, Queue};
+use self::growing::Growing;
 use self::head::Headers;
 use self::pass::{Digest, Known, Pass, Passes};
 use self::ride::{Come, Origin, Progress, Ride, Waiting};
@@ -29,6 +30,7 @@ use crate::words::Words;
 
 mod adopted;
 mod ended;
+mod growing;
 mod head;
 mod limited;
 mod pass;
@@ -39,6 +41,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Pass>()?;
     module.add_class::<Adopted>()?;
     module.add_class::<Ended>()?;
+    module.add_class::<Growing>()?;
     module.add_class::<Waiting>()
 }
 

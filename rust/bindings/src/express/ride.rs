@@ -22,9 +22,10 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::adopted::Sent;
 use super::ended::Ended;
-use super::limited::{release, settle};
+use super::growing::{Growing, close};
+use super::limited::{Held, release, settle};
 use super::pass::{Digest, Fare, Known};
-use super::{Rules, Shared};
+use super::{Rules, Shared, lock};
 use crate::ledger::told::Lefts;
 use crate::tokens::TokenCount;
 use crate::upstream::conclude::{Ready, write};
@@ -78,6 +79,8 @@ pub struct Progress {
     pub is_stopping: AtomicBool,
     /// The client's leaving is noticed.
     pub is_watched: AtomicBool,
+    /// What more Python holds for a stream that may become longer than was held for.
+    allowance: Mutex<Option<Py<PyAny>>>,
 }
 
 impl Progress {
@@ -87,6 +90,24 @@ impl Progress {
 
     pub fn is_reading(&self) -> bool {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Ends the attempt.
+    pub fn cancel(&self) {
+        self.cancel.notify_one();
+    }
+
+    pub fn is_followed(&self) -> bool {
+        lock(&self.allowance).is_some()
+    }
+
+    pub fn followed_by(&self, allowance: Py<PyAny>) {
+        *lock(&self.allowance) = Some(allowance);
+    }
+
+    /// What more is held, which is the caller's from now on.
+    pub fn allowance(&self) -> Option<Py<PyAny>> {
+        lock(&self.allowance).take()
     }
 
     /// Ends what the request is waiting for.
@@ -205,23 +226,24 @@ impl Ride {
         };
         let launcher = pass.launcher.get();
         let ask = Ask { tried: &[], again: false, session: None, last_resort: pass.is_alone };
-        let Ok(hold) = pass.hold(&body, &read, &counted) else { return self.hand_over(body, None) };
+        let Ok(held) = pass.hold(&body, &read, &counted) else { return self.hand_over(body, None) };
         let Some(choice) = launcher.choose(&body, &read, &ask) else {
-            release(hold);
+            release(held);
             return self.hand_over(body, None);
         };
         let Choice { ticket, seat, body: sent, lane } = choice;
         let limits = launcher.limits(seat, left, None);
         let target = seat.target.get();
         let call = target.call(Method::POST, (seat.uri.clone(), sent), HeaderMap::new());
-        let left = hold.as_ref().map(|hold| hold.left);
+        let left = held.as_ref().map(|held| held.hold.left);
         let head = self.head(&pass, ticket.index, estimate, left);
         let mut client = Client::alone(self.reply.clone(), head, &self.shared.conclusions);
+        self.watch_length(&pass, held.as_ref(), &client, ticket.index);
         let cancel = self.progress.cancel.clone();
         let ended = attempt(target.pool(), &call, &limits, lane, &mut client, cancel).await;
         let usage = ended.progress.usage.as_ref().filter(|usage| !usage.suspect);
         let (None, Some(usage), Some(fare)) = (&ended.failure, usage, pass.fares.get(&ticket.index)) else {
-            let sent = Sent { pass, ticket, ended, client, limits, lane, hold };
+            let sent = Sent { pass, ticket, ended, client, limits, lane, held };
             return self.hand_over(body, Some(Box::new(sent)));
         };
         let first_token_ms = ended.progress.since_start(ended.progress.first_content).map(millis);
@@ -229,7 +251,7 @@ impl Ride {
         ticket.finish_success(first_token_ms, total_ms, u32::try_from(usage.output).unwrap_or(u32::MAX));
         learn(&pass, fare, &counted, usage);
         let cost_nanousd = fare.cost(&kinds_of(usage));
-        settle(hold, usage, cost_nanousd);
+        settle(held, usage, cost_nanousd);
         let record = Ended {
             id: self.id.clone(),
             started_at_ms: self.started_at_ms,
@@ -293,10 +315,19 @@ impl Ride {
     fn finish(&self, py: Python<'_>, mut ended: Outcome, client: Client, mut record: Ended) {
         write(py, &mut ended, &client, true);
         self.shared.let_go(self.number);
+        close(py, self);
         (record.overhead_ms, record.upstream_ms) = self.reply.get().times_ms();
         self.shared.ended.push(record);
         if let Err(error) = self.watcher.call_method0(py, intern!(py, "done")) {
             error.write_unraisable(py, None);
+        }
+    }
+
+    /// Has a stream followed whose length is limited, if it comes to that.
+    fn watch_length(self: &Arc<Self>, pass: &Arc<Known>, held: Option<&Held>, client: &Client, index: usize) {
+        if let Some(longest) = held.and_then(|held| held.longest) {
+            let (pass, alarm) = (pass.clone(), Arc::downgrade(client.alarm()));
+            Growing { ride: self.clone(), pass, alarm, index, longest }.watch();
         }
     }
 

@@ -8,7 +8,21 @@ use pyo3::prelude::*;
 pub struct Alarm {
     /// Bytes of text.
     at: AtomicU64,
-    callback: Mutex<Option<Py<PyAny>>>,
+    callback: Mutex<Option<Callback>>,
+}
+
+/// Gets what is kept of the text, and how many bytes were generated.
+pub type Callback = Box<dyn FnOnce(&str, u64) + Send>;
+
+/// One of Python's.
+pub fn calling(callback: Py<PyAny>) -> Callback {
+    Box::new(move |text, bytes| {
+        Python::attach(|py| {
+            if let Err(error) = callback.call1(py, (text, bytes)) {
+                error.write_unraisable(py, Some(callback.bind(py)));
+            }
+        });
+    })
 }
 
 impl Default for Alarm {
@@ -19,7 +33,7 @@ impl Default for Alarm {
 
 impl Alarm {
     /// Goes off once, at the latest when the next of the stream comes.
-    pub fn set(&self, bytes: u64, callback: Py<PyAny>) {
+    pub fn set(&self, bytes: u64, callback: Callback) {
         if let Ok(mut place) = self.callback.lock() {
             *place = Some(callback);
             self.at.store(bytes, Ordering::Release);
@@ -35,11 +49,7 @@ impl Alarm {
             place.take()
         });
         if let Some(callback) = due {
-            Python::attach(|py| {
-                if let Err(error) = callback.call1(py, (text, bytes)) {
-                    error.write_unraisable(py, Some(callback.bind(py)));
-                }
-            });
+            callback(text, bytes);
         }
     }
 }

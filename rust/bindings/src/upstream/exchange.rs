@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use tokio::sync::Notify;
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, calling};
 use super::batch::{Batch, Events};
 use super::outcome::Outcome;
 use super::reply::Reply;
@@ -128,7 +128,7 @@ impl Exchange {
 
     /// Calls `callback(text, bytes)` once the stream has generated that much.
     fn on_generated(&self, bytes: u64, callback: Py<PyAny>) {
-        self.alarm.set(bytes, callback);
+        self.alarm.set(bytes, calling(callback));
     }
 
     /// The next events of a stream that is translated.

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-mod alarm;
+pub mod alarm;
 mod batch;
 pub mod conclude;
 pub mod exchange;

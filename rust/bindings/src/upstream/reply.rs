@@ -277,6 +277,11 @@ impl Client {
         self.reply().taken.load(Ordering::Acquire)
     }
 
+    /// Goes off when the stream has generated so much.
+    pub fn alarm(&self) -> &Arc<Alarm> {
+        &self.alarm
+    }
+
     fn sent(&self) -> u64 {
         self.reply().sent.load(Ordering::Relaxed)
     }
