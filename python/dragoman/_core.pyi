@@ -558,12 +558,14 @@ class Pass:
 
     :param known: ``told``, what Python knows such requests by; the ``launcher`` that sends them; ``fares``, for each
         of its members, the one that counts and prices first, a dict of its ``index``, ``counter``, ``model``, ``rates``
-        and ``known_as``; ``typical`` outputs; ``headers`` of every answer; ``deadline_s``, what a request may take;
-        ``is_alone``, whether nothing but these members may be tried; ``keeps_bodies``, whether :class:`Ended` is to
-        have them; ``until_s``, the Unix time from which on nothing of this may hold; ``limited``, a dict of the
-        ``scope`` that they are held in (``None``: nothing limits them), the ``pricing`` of what they come to at most,
-        the tokens ``unsaid`` as :meth:`Pricing.of` has them, and ``by_end_user``, whether limits tell apart whom
-        requests name as their end users.
+        and ``known_as``; ``typical`` outputs; ``guards``, the sieves that ``requests`` have to pass, and whole
+        ``answers`` where they are looked at, with ``told``, the header of what came of it, ``None`` where there are no
+        guardrails; ``headers`` of every answer; ``deadline_s``, what a request may take; ``is_alone``, whether nothing
+        but these members may be tried; ``keeps_bodies``, whether :class:`Ended` is to have them; ``until_s``, the Unix
+        time from which on nothing of this may hold; ``limited``, a dict of the ``scope`` that they are held in
+        (``None``: nothing limits them), the ``pricing`` of what they come to at most, the tokens ``unsaid`` as
+        :meth:`Pricing.of` has them, and ``by_end_user``, whether limits tell apart whom requests name as their end
+        users.
     :raises ValueError: no member, or a scope that is counted by several processes.
     """
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from dragoman.access.principal import Principal
     from dragoman.core import Ended, Growing
     from dragoman.gateway import Gateway
+    from dragoman.guardrails.guarding import Guarding
+    from dragoman.guardrails.sieve import Sifting
     from dragoman.ledger.allowance import Allowance
     from dragoman.ledger.hold import Holds
     from dragoman.routing.build import Snapshot
@@ -65,6 +67,7 @@ class Passing(Struct, frozen=True):
     plan: Plan
     members: dict[int, Member]
     tags: str
+    guardrails: str  # what came of them
     holds: Holds
 
     def follow(self, growing: Growing) -> Allowance:
@@ -129,7 +132,7 @@ class ExpressWay:
         keys = self._gateway.keys
         digest = ANYBODY if principal is ANONYMOUS else keys.hasher(secret_of(run.request))
         if keys.in_force(digest) is principal and not self.core.knows(digest, body.model):
-            made = self._pass(snapshot, principal, plan)
+            made = self._pass(snapshot, principal, plan, call.guarding)
             if made is not None:
                 self.core.add(generation, digest, body.model, made)
 
@@ -148,7 +151,7 @@ class ExpressWay:
             not is_recorded
             and rules is NO_RULES
             and not snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)
-            and snapshot.guardrails.begin(principal, plan.alias, gateway.pepper) is None
+            and (call.guarding is None or call.guarding.sifting is not None)
             and not is_looked_for(call.knobs, plan, snapshot.config.cache)
             and principal.max_request_usd is None
         )
@@ -166,8 +169,10 @@ class ExpressWay:
         unsaid, by_end_user = snapshot.config.ledger.output_tokens, book.tells_apart("end_user")
         return {"scope": scope, "pricing": pricing, "unsaid": unsaid, "by_end_user": by_end_user}
 
-    def _pass(self, snapshot: Snapshot, principal: Principal, plan: Plan) -> Pass | None:
+    def _pass(self, snapshot: Snapshot, principal: Principal, plan: Plan, guarding: Guarding | None) -> Pass | None:
         tier = plan.tiers[0]
+        sifting = None if guarding is None else guarding.sifting
+        guardrails = "" if sifting is None else sifting.told
         deployments = [member.deployment for one in plan.tiers for member in one.members.values()]
         until_s = min(deployment.rates_until_s for deployment in deployments)
         limited = self._limited(snapshot, principal, plan)
@@ -189,10 +194,11 @@ class ExpressWay:
         expires_ms = principal.expires_at_ms
         return Pass(
             {
-                "told": Passing(snapshot, principal, plan, tier.members, tags, self._gateway.holds),
+                "told": Passing(snapshot, principal, plan, tier.members, tags, guardrails, self._gateway.holds),
                 "launcher": tier.launcher,
                 "fares": fares,
                 "typical": self._gateway.typical,
+                "guards": None if sifting is None else _guards(sifting),
                 "headers": [
                     ("x-dragoman-snapshot", str(snapshot.number)),
                     ("x-dragoman-attempts", "1"),
@@ -238,6 +244,11 @@ class ExpressWay:
         gateway.metrics.count(row, member.deployment.known_as)
 
 
+def _guards(sifting: Sifting) -> dict[str, object]:
+    told = ("x-dragoman-guardrails", sifting.told)
+    return {"requests": sifting.requests, "answers": sifting.answers, "told": told}
+
+
 def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
     principal, deployment = told.principal, member.deployment
     tokens = Tokens(*ended.tokens)
@@ -278,4 +289,5 @@ def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
         upstream_ms=upstream_ms,
         overhead_ms=overhead_ms,
         first_token_ms=ended.first_token_ms,
+        guardrails=told.guardrails,
     )

@@ -115,8 +115,11 @@ async def resume(gateway: Gateway, request: Request, surface: Surface, at: Path,
         came = await come(gateway, request, surface, at, read_knobs({}, principal), principal)
         run.planned(plan.alias, came.body.end_user or "", came.knobs, None)
         run.body = came.raw
+        run.guarding = guarding = passing.snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
         call = call_of(gateway, came, surface, plan, run)
         run.stream, run.sent_body = call.stream, call.raw
+        if guarding is not None:
+            looked_into(guarding, call)  # which finds nothing again
         await dispatch(gateway, admit(gateway, call, plan), run)
     except RequestError as error:
         run.fail(error)

@@ -14,6 +14,7 @@ from dragoman.guardrails.called.round import Round
 from dragoman.guardrails.guard import About, ByPlace
 from dragoman.guardrails.outgoing import OutgoingStream, blocked_answer
 from dragoman.guardrails.reveal import RevealStream
+from dragoman.guardrails.sieve import Sifting
 from dragoman.guardrails.verdict import Verdict, Verdicts
 from dragoman.guardrails.window import Window
 
@@ -107,6 +108,14 @@ class Guarding:
             return False
         self.verdicts.allow(self._applied.passed)
         return True
+
+    @property
+    def sifting(self) -> Sifting | None:
+        """What requests like this one pass by, in which there is nothing to be found; ``None``: each is looked at."""
+        applied, looked_at = self._applied, self.of_answers.in_whole
+        if not self._let_through or self.called or (looked_at and not self.sifts_answers):
+            return None
+        return Sifting(applied.requests, applied.answers if looked_at else None, applied.answered.told)
 
     def hide(self, body: bytes) -> bytes:
         """The body as providers may see it.

@@ -36,6 +36,14 @@ class Sought(Struct, frozen=True, kw_only=True):
     repeated: int = 0  # so many words in a row, in an answer, that a system prompt has as well
 
 
+class Sifting(Struct, frozen=True):
+    """What requests pass by, and whole answers to them, where nothing but sieves looks at them."""
+
+    requests: Sieve
+    answers: Sieve | None  # None: nobody looks at answers
+    told: str  # of those that pass
+
+
 def is_told_by_texts(place: Place, guards: Sequence[Guard]) -> bool:
     """Whether all guardrails that look there find nothing in what a sieve lets through."""
     return all(guard.rules or guard.sought for guard in guards if place in guard.places)

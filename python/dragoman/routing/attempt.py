@@ -67,6 +67,7 @@ class Attempt:
         self.run = run
         self.limits = limits
         self.translation: Translation | None = None
+        self.sifted = False
 
     def send(self) -> None:
         """Send.

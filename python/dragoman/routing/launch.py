@@ -63,12 +63,11 @@ def _seat(member: Member) -> dict[str, object]:
 
 
 def is_plain(call: Call, plan: Plan) -> bool:
-    """Whether a call is one that is sent as it came, and its answer given as it comes."""
+    """Whether a call is one that is sent as it came, and its answer given as it comes, if no guardrail is for it."""
     return (
         call.endpoint == ENDPOINT
         and call.body is not None
         and call.reading is not None
-        and call.guarding is None
         and not (call.marks or call.wants_cost or call.passed_through)
         and call.dialect == OPENAI
         and (plan.hedge is None or not call.stream)
@@ -84,7 +83,7 @@ def launched(call: Call, plan: Plan, run: Run, session: int | None, limits: Limi
         RequestError: nothing may be sent any more.
     """
     tier = plan.tiers[0]
-    if tier.launcher is None or call.body is None or not is_plain(call, plan):
+    if tier.launcher is None or call.body is None or call.guarding is not None or not is_plain(call, plan):
         return None
     request = run.request
     remaining_s = time_left_s(call, run)
@@ -103,5 +102,6 @@ def taken_up(sent: Launched, call: Call, plan: Plan, run: Run, limits: Limits) -
     attempt = Attempt(plan.tiers[0].members[sent.ticket.index], sent.ticket, call, run, limits)
     run.chosen(attempt.member)
     run.sent_headers = sent.headers
+    attempt.sifted = call.is_watched
     attempt.sent(sent.exchange)
     return attempt

@@ -28,6 +28,7 @@ from dragoman.errors import (
     ShuttingDown,
     Unauthenticated,
 )
+from dragoman.routing.arrival import SHORT_BYTES
 from dragoman.server.pump import PumpedProtocol
 from dragoman.server.request import Request, new_id
 from dragoman.server.websocket import ClientSocket
@@ -83,7 +84,12 @@ class App:
         """Go on with a request of the express way that is not as others."""
         request = Request.of(adopted)
         coroutine = self._through(request, cast("Scope", adopted.scope), request.proto)
-        Driver(coroutine, cast("Watcher", adopted.watcher), self.loop).start()
+        start = Driver(coroutine, cast("Watcher", adopted.watcher), self.loop).start
+        if len(adopted.body or b"") <= SHORT_BYTES:
+            start()
+        else:  # it may take long, and others' answers come on this thread
+            self.in_flight.add(request)
+            self.loop.call_soon_threadsafe(start)
 
     async def __call__(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> None:
         """Answer one request."""

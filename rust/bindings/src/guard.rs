@@ -103,7 +103,19 @@ impl Sieve {
     }
 
     fn answer(&self, py: Python<'_>, body: &[u8], asked: &[u8]) -> bool {
-        let look = || self.sieve.answer(body, asked);
+        let look = || self.lets_out(body, asked);
         if body.len() > LONG_BODY_BYTES { py.detach(look) } else { look() }
+    }
+}
+
+impl Sieve {
+    /// Whether no guardrail has anything to find in a request.
+    pub fn lets_in(&self, body: &[u8]) -> bool {
+        self.sieve.request(body, model()) == Passed::All
+    }
+
+    /// Whether a whole answer to one passes.
+    pub fn lets_out(&self, body: &[u8], asked: &[u8]) -> bool {
+        self.sieve.answer(body, asked)
     }
 }

@@ -33,6 +33,11 @@ impl Rates {
     }
 }
 
+/// Nano-dollars as headers have them.
+pub fn usd(nanousd: i64) -> String {
+    format!("{:.9}", nanousd as f64 / 1e9)
+}
+
 fn rate_of(fields: RateFields) -> Rate {
     let (input, output, cached_input, cache_write, reasoning, audio_input, audio_output, ..) = fields;
     let (.., cache_write_1h, cached_audio, image_input, image_output, request) = fields;

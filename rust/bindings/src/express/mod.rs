@@ -31,6 +31,7 @@ use crate::words::Words;
 mod adopted;
 mod ended;
 mod growing;
+mod guards;
 mod head;
 mod limited;
 mod pass;

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::guards::{Guards, Sieves};
 use super::limited::Limited;
 use crate::price::Rates;
 use crate::tokens::TokenCounter;
@@ -36,6 +37,7 @@ pub struct Known {
     /// The member whose deployment counts and prices a request before one is chosen.
     first: usize,
     pub typical: Py<Typical>,
+    pub guards: Guards,
     /// Headers of every answer, but those that say who gave it.
     pub headers: Vec<Py<PyTuple>>,
     pub deadline: Duration,
@@ -65,6 +67,7 @@ struct Told {
     launcher: Py<Launcher>,
     fares: Vec<ToldFare>,
     typical: Py<Typical>,
+    guards: Option<Sieves>,
     headers: Vec<Py<PyTuple>>,
     deadline_s: f64,
     is_alone: bool,
@@ -105,6 +108,7 @@ impl Pass {
             fares: known.fares.into_iter().map(ToldFare::into_fare).collect(),
             first: first.ok_or_else(|| PyValueError::new_err("a pass needs a member"))?,
             typical: known.typical,
+            guards: known.guards.into(),
             headers: known.headers,
             deadline: seconds(known.deadline_s),
             is_alone: known.is_alone,

@@ -9,7 +9,7 @@ use dragoman_core::balance::Ask;
 use dragoman_core::body::{self, RequestBody};
 use dragoman_core::frames::answer::Usage;
 use dragoman_core::price::Kinds;
-use dragoman_wire::attempt::attempt;
+use dragoman_wire::attempt::{Limits, attempt};
 use dragoman_wire::outcome::Outcome;
 use http::{HeaderMap, Method};
 use pyo3::exceptions::PyStopIteration;
@@ -27,8 +27,9 @@ use super::limited::{Held, release, settle};
 use super::pass::{Digest, Fare, Known};
 use super::{Rules, Shared, lock};
 use crate::ledger::told::Lefts;
+use crate::price::usd;
 use crate::tokens::TokenCount;
-use crate::upstream::conclude::{Ready, write};
+use crate::upstream::conclude::{Ready, write, write_held};
 use crate::upstream::launch::Choice;
 use crate::upstream::outcome::{millis, usage_tuple};
 use crate::upstream::reply::{Client, Head, Reply};
@@ -220,6 +221,9 @@ impl Ride {
     /// Sends the request and follows its answer, without the GIL.
     async fn go(self: Arc<Self>, body: Bytes) {
         let Some((pass, read)) = self.known(&body) else { return self.hand_over(body, None) };
+        if !pass.guards.let_in(&body, read.stream).await {
+            return self.hand_over(body, None);
+        }
         let left = pass.deadline.saturating_sub(self.arrived.elapsed());
         let Some((counted, estimate)) = priced(&pass, &body, &read).filter(|_| left > LEAST) else {
             return self.hand_over(body, None);
@@ -232,7 +236,7 @@ impl Ride {
             return self.hand_over(body, None);
         };
         let Choice { ticket, seat, body: sent, lane } = choice;
-        let limits = launcher.limits(seat, left, None);
+        let limits = Limits { hold: pass.guards.hold_answers(), ..launcher.limits(seat, left, None) };
         let target = seat.target.get();
         let call = target.call(Method::POST, (seat.uri.clone(), sent), HeaderMap::new());
         let left = held.as_ref().map(|held| held.hold.left);
@@ -241,7 +245,8 @@ impl Ride {
         self.watch_length(&pass, held.as_ref(), &client, ticket.index);
         let cancel = self.progress.cancel.clone();
         let ended = attempt(target.pool(), &call, &limits, lane, &mut client, cancel).await;
-        let usage = ended.progress.usage.as_ref().filter(|usage| !usage.suspect);
+        let is_let_out = pass.guards.let_out(&ended, &body).await;
+        let usage = ended.progress.usage.as_ref().filter(|usage| is_let_out && !usage.suspect);
         let (None, Some(usage), Some(fare)) = (&ended.failure, usage, pass.fares.get(&ticket.index)) else {
             let sent = Sent { pass, ticket, ended, client, limits, lane, held };
             return self.hand_over(body, Some(Box::new(sent)));
@@ -297,12 +302,11 @@ impl Ride {
             let headers = PyList::empty(py);
             headers.append((intern!(py, "x-request-id"), &id))?;
             let told = pass.launcher.get().told(index);
-            for header in pass.headers.iter().chain(told) {
+            for header in pass.headers.iter().chain(told).chain(pass.guards.told()) {
                 headers.append(header)?;
             }
             if let Some(nanousd) = estimate {
-                let usd = format!("{:.9}", nanousd as f64 / 1e9);
-                headers.append((intern!(py, "x-dragoman-cost-estimate"), usd))?;
+                headers.append((intern!(py, "x-dragoman-cost-estimate"), usd(nanousd)))?;
             }
             for header in left.unwrap_or_default().headers(py)? {
                 headers.append(header)?;
@@ -313,7 +317,11 @@ impl Ride {
 
     /// Writes what is not written of the answer, and lets the request go.
     fn finish(&self, py: Python<'_>, mut ended: Outcome, client: Client, mut record: Ended) {
-        write(py, &mut ended, &client, true);
+        if record.pass.guards.hold_answers() {
+            write_held(py, &mut ended, &client, record.cost_nanousd);
+        } else {
+            write(py, &mut ended, &client, true);
+        }
         self.shared.let_go(self.number);
         close(py, self);
         (record.overhead_ms, record.upstream_ms) = self.reply.get().times_ms();

@@ -103,3 +103,17 @@ pub fn write(py: Python<'_>, ended: &mut Ended, client: &Client, at_once: bool) 
         progress.written = Written::Whole;
     }
 }
+
+/// Writes a whole answer that was held until it had been looked at, with what it cost.
+pub fn write_held(py: Python<'_>, ended: &mut Ended, client: &Client, cost_nanousd: Option<i64>) {
+    write(py, ended, client, false);
+    if ended.failure.is_some() {
+        return;
+    }
+    let headers = client.head.list(py);
+    let written =
+        headers.and_then(|headers| client.reply().answer_held(py, &ended.progress, &headers, cost_nanousd));
+    if let Err(error) = written {
+        error.write_unraisable(py, None);
+    }
+}

@@ -27,6 +27,7 @@ use super::batch::Events;
 use super::conclude::{Conclusions, Ready};
 use super::outcome::millis;
 use super::recording::Recording;
+use crate::price::usd;
 
 /// A response is looked at for a slow reader once it has grown by this much.
 const PROBE_BYTES: u64 = 64 * 1024;
@@ -70,6 +71,28 @@ impl Reply {
     /// Writes a whole answer.
     pub fn answer(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
         let headers = self.head(headers.bind(py), &progress.headers, None)?;
+        let body = PyBytes::new(py, &progress.body);
+        self.proto.call_method1(py, intern!(py, "response_bytes"), (progress.status, headers, body))?;
+        Ok(())
+    }
+
+    /// Writes a whole answer that was held until it had been looked at, as the gateway writes those of its own.
+    pub fn answer_held(
+        &self,
+        py: Python<'_>,
+        progress: &Progress,
+        given: &Py<PyList>,
+        cost_nanousd: Option<i64>,
+    ) -> PyResult<()> {
+        let given = given.bind(py);
+        let headers = PyList::new(py, [(intern!(py, "content-type"), "application/json")])?;
+        for header in given {
+            headers.append(header)?;
+        }
+        self.add_known_now(&headers, given, &progress.headers, &[])?;
+        if let Some(nanousd) = cost_nanousd {
+            headers.append((intern!(py, "x-dragoman-cost"), usd(nanousd)))?;
+        }
         let body = PyBytes::new(py, &progress.body);
         self.proto.call_method1(py, intern!(py, "response_bytes"), (progress.status, headers, body))?;
         Ok(())
@@ -119,21 +142,33 @@ impl Reply {
         let headers = given.get_slice(0, given.len());
         let content_type = content_type.filter(|given| !given.is_empty()).or_else(|| theirs(upstream));
         headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
+        self.add_known_now(&headers, given, upstream, &PASSED_ON)?;
+        Ok(headers)
+    }
+
+    /// Adds what is left of limits, what else of the provider's is passed on, and how long it took.
+    fn add_known_now(
+        &self,
+        headers: &Bound<'_, PyList>,
+        given: &Bound<'_, PyList>,
+        upstream: &HeaderMap,
+        passed_on: &[&str],
+    ) -> PyResult<()> {
+        let py = headers.py();
         let mut limited = None;
         for (name, value) in upstream {
             let name = name.as_str();
-            let passed_on = match name.starts_with(LIMITS) {
+            let is_passed_on = match name.starts_with(LIMITS) {
                 true => !*limited.get_or_insert_with(|| given.iter().any(|header| is_limit(&header))),
-                false => PASSED_ON.contains(&name),
+                false => passed_on.contains(&name),
             };
-            if passed_on && let Ok(value) = value.to_str() {
+            if is_passed_on && let Ok(value) = value.to_str() {
                 headers.append((name, value))?;
             }
         }
         let (overhead_ms, upstream_ms) = self.times_ms();
         headers.append((intern!(py, "x-dragoman-overhead-ms"), format!("{overhead_ms:.3}")))?;
-        headers.append((intern!(py, "x-dragoman-upstream-ms"), format!("{upstream_ms:.3}")))?;
-        Ok(headers)
+        headers.append((intern!(py, "x-dragoman-upstream-ms"), format!("{upstream_ms:.3}")))
     }
 }
 
