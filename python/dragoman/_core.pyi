@@ -23,6 +23,7 @@ __all__ = [
     "Balancer",
     "Batch",
     "BodyError",
+    "CachePass",
     "Detector",
     "Embedder",
     "Ended",
@@ -31,6 +32,7 @@ __all__ = [
     "Exchange",
     "Express",
     "FrameError",
+    "Given",
     "Growing",
     "Hold",
     "Launched",
@@ -497,7 +499,8 @@ class Express:
 
     :param upstream: on whose thread requests are served.
     :param hasher: of keys' secrets.
-    :param headers: names that mean something, so that Python has to read them, and how such names begin as well.
+    :param headers: names that mean something, so that Python has to read them; of these, those that say how the answer
+        is to be cached: it need not, where requests pass that say the same; and how other names begin that it has to.
     :param fields: of bodies, that do.
     :param words: of bodies, wherever they stand, that do.
     """
@@ -507,7 +510,7 @@ class Express:
         upstream: Upstream,
         hasher: SecretHasher,
         *,
-        headers: tuple[set[str], str],
+        headers: tuple[list[str], list[str], str],
         fields: list[str],
         words: list[bytes],
     ) -> Self: ...
@@ -525,10 +528,14 @@ class Express:
     @property
     def generation(self) -> int:
         """How often passes have been forgotten."""
-    def add(self, generation: int, digest: bytes, alias: str, granted: Pass) -> None:
-        """Let requests for an alias pass whose key's secret has that hash; not, where passes have been forgotten since
-        ``generation`` was read: what the pass rests on may not hold any more."""
-    def knows(self, digest: bytes, alias: str) -> bool:
+    def add(self, generation: int, asker: tuple[bytes, str], alias: str, granted: Pass | CachePass) -> None:
+        """Let requests for an alias pass; not, where passes have been forgotten since ``generation`` was read: what the
+        pass rests on may not hold any more.
+
+        :param asker: the hash of their key's secret, and what they say of the cache: a line ``name:value`` for each
+            such header, in their order.
+        """
+    def knows(self, asker: tuple[bytes, str], alias: str) -> bool:
         """Whether they pass."""
     def forget(self) -> None:
         """Let none pass until a new pass is added. Requests on their way go on."""
@@ -545,7 +552,7 @@ class Express:
         """Give up bodies that are late, and have the server say when clients leave that have waited a while."""
     def abort(self) -> None:
         """End all that are on their way: Python is given them."""
-    def take_ended(self) -> list[Ended]:
+    def take_ended(self) -> list[Ended | Given]:
         """Those that have been served since they were last taken, oldest first."""
     def wait_ended(self) -> bool:
         """Wait until there is one. False: none comes any more, since ``close`` was called."""
@@ -570,6 +577,46 @@ class Pass:
     """
 
     def __new__(cls, known: Mapping[str, object]) -> Self: ...
+
+@final
+class CachePass:
+    """What is known beforehand of those that the cache is asked for: they are answered at once where it has the answer,
+    and else are Python's.
+
+    :param known: ``told``, what Python knows such requests by; ``apart``, the :class:`Apart` that makes their keys of
+        their bodies; ``answers``, the :class:`ExactCache`; ``max_age_ms``, how old an answer may not be, or ``None``;
+        ``headers`` of every answer; ``keeps_bodies``, whether :class:`Given` is to have them; ``until_s``, the Unix
+        time from which on nothing of this may hold.
+    """
+
+    def __new__(cls, known: Mapping[str, object]) -> Self: ...
+
+@final
+class Given:
+    """A request that :class:`Express` has answered with what was kept."""
+
+    @property
+    def told(self) -> object:
+        """Of its pass."""
+    @property
+    def id(self) -> str: ...
+    @property
+    def started_at_ms(self) -> int: ...
+    @property
+    def client(self) -> str:
+        """Its address."""
+    @property
+    def overhead_ms(self) -> float: ...
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def end_user(self) -> str: ...
+    @property
+    def note(self) -> bytes:
+        """Of the answer, as it was kept."""
+    @property
+    def body(self) -> bytes:
+        """As it was sent; empty where the pass does not keep it."""
 
 @final
 class Adopted:
@@ -660,6 +707,9 @@ class Ended:
     @property
     def client(self) -> str:
         """Its address."""
+    @property
+    def status(self) -> int:
+        """The answer's."""
     @property
     def index(self) -> int:
         """The member that answered."""

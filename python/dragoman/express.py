@@ -1,9 +1,9 @@
 """The express way of plain requests: which may go it, and what is put on record of those that went.
 
 A request that the pipeline has served leaves a pass for those like it, unless something about it has to be looked at
-each time. :class:`~dragoman.core.Express` then serves them without Python. What a pass rests on (keys, limits,
-the configuration) is never compared: passes are forgotten when any of it changes, and a request that changes nothing
-leaves a new one.
+each time. :class:`~dragoman.core.Express` then serves them without Python: it sends them, or gives what the cache has
+(:mod:`dragoman.routing.given`). What a pass rests on (keys, limits, the configuration) is never compared: passes are
+forgotten when any of it changes, and a request that changes nothing leaves a new one.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from msgspec import Struct
 
+from dragoman.access.cache_knobs import HEADERS as CACHE_HEADERS
 from dragoman.access.credentials import HEADERS as KEY_HEADERS
 from dragoman.access.credentials import secret_of
 from dragoman.access.knobs import PROPERTY_PREFIX, TABLE, read_knobs
 from dragoman.access.principal import ANONYMOUS
 from dragoman.cache.serve import is_looked_for
-from dragoman.core import Express, Ledger, Pass
+from dragoman.core import Express, Given, Ledger, Pass
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.ledger.book import Asker
 from dragoman.ledger.bound import Bound
+from dragoman.routing import given
 from dragoman.routing.arrival import RECALLING_WORDS
-from dragoman.routing.launch import PATH, is_plain
+from dragoman.routing.launch import ENDPOINT, PATH, is_plain
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import SEALED_WORDS
 from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES
@@ -34,7 +36,7 @@ from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
-    from dragoman.core import Ended, Growing
+    from dragoman.core import CachePass, Ended, Growing
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.sieve import Sifting
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dragoman.express")
 
-ENDPOINT, ALIAS_PATH = "chat", f"/v1{PATH}"
+ALIAS_PATH = f"/v1{PATH}"
 # Headers that a request's way depends on, beside knobs and the places of keys.
 SPEAKING = ("content-encoding", "expect", "origin", "transfer-encoding", "traceparent", "tracestate")
 # The hash of the key's secret, where everybody is served.
@@ -90,7 +92,7 @@ class ExpressWay:
         self.core = Express(
             gateway.upstream,
             gateway.keys.hasher,
-            headers=({*TABLE, *KEY_HEADERS[1:], *SPEAKING}, PROPERTY_PREFIX),
+            headers=([*TABLE, *KEY_HEADERS[1:], *SPEAKING], list(CACHE_HEADERS), PROPERTY_PREFIX),
             fields=list(FIELDS),
             words=[*RECALLING_WORDS, *SEALED_WORDS],
         )
@@ -127,23 +129,31 @@ class ExpressWay:
         :param generation: what it was when the request came.
         """
         principal, body = run.principal, call.body
-        if body is None or body.model is None or not self._may_all(snapshot, call, plan, run):
+        if body is None or body.model is None:
             return
-        keys = self._gateway.keys
+        keys, wishes = self._gateway.keys, given.wishes(run.request.headers)
         digest = ANYBODY if principal is ANONYMOUS else keys.hasher(secret_of(run.request))
-        if keys.in_force(digest) is principal and not self.core.knows(digest, body.model):
-            made = self._pass(snapshot, principal, plan, call.guarding)
-            if made is not None:
-                self.core.add(generation, digest, body.model, made)
+        asker = digest, given.written(wishes)
+        if self.core.knows(asker, body.model) or keys.in_force(digest) is not principal:
+            return
+        if call.knobs == read_knobs(wishes, principal) and self._may_all(snapshot, call, plan, run):
+            granted = self._granted(snapshot, call, plan, run)
+            if granted is not None:
+                self.core.add(generation, asker, body.model, granted)
+
+    def _granted(self, snapshot: Snapshot, call: Call, plan: Plan, run: Run) -> Pass | CachePass | None:
+        """What lets such requests pass, if anything does."""
+        if is_looked_for(call.knobs, plan, snapshot.config.cache):
+            return given.pass_of(self._gateway, call, run, self._passing(snapshot, run.principal, plan))
+        is_sent = len(run.notes) == 1 and run.last_error is None and plan.tiers[0].launcher is not None
+        if not is_sent or not is_plain(call, plan) or plan.hedge is not None or plan.keeps_sessions:
+            return None
+        return self._pass(snapshot, run.principal, plan, call.guarding)
 
     def _may_all(self, snapshot: Snapshot, call: Call, plan: Plan, run: Run) -> bool:
         """Whether nothing about such requests has to be looked at each time."""
         gateway, principal = self._gateway, run.principal
-        if len(run.notes) != 1 or run.last_error is not None or plan.tiers[0].launcher is None:
-            return False
-        if not is_plain(call, plan) or plan.hedge is not None or plan.keeps_sessions:
-            return False
-        if principal.is_bound_to_places or call.knobs != read_knobs({}, principal):
+        if call.endpoint != ENDPOINT or principal.is_bound_to_places:
             return False
         audit, rules = gateway.auditor, snapshot.prompts.rules(principal, plan.alias)
         is_recorded = audit.settings.mode == "strict" or (audit.trail.is_on and audit.settings.content != "off")
@@ -152,7 +162,6 @@ class ExpressWay:
             and rules is NO_RULES
             and not snapshot.guardrails.canary(principal, plan.alias, gateway.pepper)
             and (call.guarding is None or call.guarding.sifting is not None)
-            and not is_looked_for(call.knobs, plan, snapshot.config.cache)
             and principal.max_request_usd is None
         )
 
@@ -172,31 +181,17 @@ class ExpressWay:
     def _pass(self, snapshot: Snapshot, principal: Principal, plan: Plan, guarding: Guarding | None) -> Pass | None:
         tier = plan.tiers[0]
         sifting = None if guarding is None else guarding.sifting
-        guardrails = "" if sifting is None else sifting.told
-        deployments = [member.deployment for one in plan.tiers for member in one.members.values()]
-        until_s = min(deployment.rates_until_s for deployment in deployments)
+        members = [member for one in plan.tiers for member in one.members.values()]
+        until_s = min(member.deployment.rates_until_s for member in members)
         limited = self._limited(snapshot, principal, plan)
         if limited is None:
             return None
-        found = {index: member.deployment.rates for index, member in tier.members.items()}
-        rates = {index: None if one is None else one.core for index, one in found.items()}
-        fares = [
-            {
-                "index": member.index,
-                "counter": member.deployment.counter,
-                "model": member.deployment.model,
-                "rates": rates[member.index],
-                "known_as": member.deployment.known_as,
-            }
-            for member in tier.members.values()
-        ]
-        knobs, tags = read_knobs({}, principal), ",".join(sorted(set(principal.tags)))
-        expires_ms = principal.expires_at_ms
+        knobs, expires_ms = read_knobs({}, principal), principal.expires_at_ms
         return Pass(
             {
-                "told": Passing(snapshot, principal, plan, tier.members, tags, guardrails, self._gateway.holds),
+                "told": self._passing(snapshot, principal, plan, "" if sifting is None else sifting.told),
                 "launcher": tier.launcher,
-                "fares": fares,
+                "fares": [_fare(member) for member in tier.members.values()],
                 "typical": self._gateway.typical,
                 "guards": None if sifting is None else _guards(sifting),
                 "headers": [
@@ -234,14 +229,33 @@ class ExpressWay:
         self._thread.join()
         self.settle()
 
-    def _record(self, ended: Ended) -> None:
+    def _passing(self, snapshot: Snapshot, principal: Principal, plan: Plan, guardrails: str = "") -> Passing:
+        tags = ",".join(sorted(set(principal.tags)))
+        return Passing(snapshot, principal, plan, plan.tiers[0].members, tags, guardrails, self._gateway.holds)
+
+    def _record(self, ended: Ended | Given) -> None:
         gateway, told = self._gateway, cast("Passing", ended.told)
+        if isinstance(ended, Given):
+            given.record(gateway, ended)
+            return
         member = told.members[ended.index]
         row = _row(ended, told, member)
         gateway.keys.note_used(told.principal)
         gateway.writer.put(row)
         gateway.auditor.passed(row, told.principal, ended.client, ended.body)
         gateway.metrics.count(row, member.deployment.known_as)
+
+
+def _fare(member: Member) -> dict[str, object]:
+    deployment = member.deployment
+    rates = deployment.rates
+    return {
+        "index": member.index,
+        "counter": deployment.counter,
+        "model": deployment.model,
+        "rates": None if rates is None else rates.core,
+        "known_as": deployment.known_as,
+    }
 
 
 def _guards(sifting: Sifting) -> dict[str, object]:
@@ -259,7 +273,7 @@ def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
         started_at_ms=ended.started_at_ms,
         snapshot=told.snapshot.number,
         endpoint=ENDPOINT,
-        status=200,
+        status=ended.status,
         key_id=principal.key_id,
         organisation=principal.organisation,
         team=principal.team,

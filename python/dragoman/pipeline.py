@@ -90,13 +90,13 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, came.raw, watches)
         if look is None:
             await ask()
-            gateway.express.offer(generation, snapshot, call, plan, run)
         else:
             if guarding is not None:
                 await guarding.settled()
             embed = partial(ask_embedding, gateway, call, run)
             provider = Provider(ask, embed, partial(_check, gateway, call, plan, run))
             await through_cache(gateway.answers, look, call, run, provider)
+        gateway.express.offer(generation, snapshot, call, plan, run)
     except RequestError as error:
         run.fail(error)
         raise

@@ -41,6 +41,7 @@ def test_it_tells_the_same_of_itself_each_time() -> None:
         ("x-dragoman-provider", "p"),
         ("x-dragoman-model", "m"),
         ("x-dragoman-deployment", "d"),
+        ("x-dragoman-cache", "hit"),
         ("x-dragoman-cache-id", "req_1"),
     ]
 

@@ -33,7 +33,7 @@ class AnswerCache:
         self._config = config
         self._shared = shared
         self.on_purge: Callable[[Sequence[str]], object] = _nothing
-        self._entries = ExactCache(config.max_bytes)
+        self.exact = ExactCache(config.max_bytes)  # another one once the configuration has another size
         self.flights: dict[bytes, Flight] = {}
         self.semantics = Semantics(config)
 
@@ -47,7 +47,7 @@ class AnswerCache:
             semantics = Semantics(config)
             self.close()
         if config.max_bytes != before.max_bytes:
-            self._entries = ExactCache(config.max_bytes)
+            self.exact = ExactCache(config.max_bytes)
         self._config, self.semantics = config, semantics
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class AnswerCache:
     def find(self, key: bytes, max_age_s: float | None = None) -> tuple[bytes, Kept] | None:
         """An answer that is younger than that, and what is known of it."""
         now_ms = time_ns() // 1_000_000
-        found = self._entries.get(key, now_ms, None if max_age_s is None else ceil(max_age_s * 1000))
+        found = self.exact.get(key, now_ms, None if max_age_s is None else ceil(max_age_s * 1000))
         if found is None:
             return None
         body, note, age_ms = found
@@ -69,7 +69,7 @@ class AnswerCache:
         """Keep an answer."""
         ttl_ms = int(ttl_s * 1000 * (1 - JITTER * random()))  # noqa: S311 - jitter
         note, now_ms = notes.encode(kept), time_ns() // 1_000_000
-        self._entries.put(key, (body, note), list(labels), headers=kept.headers, now_ms=now_ms, ttl_ms=max(1, ttl_ms))
+        self.exact.put(key, (body, note), list(labels), headers=kept.headers, now_ms=now_ms, ttl_ms=max(1, ttl_ms))
         if self._shared is not None and self._config.shared:
             self._shared.keep(key, body, note, labels, max(1, ttl_ms) / 1000)
 
@@ -95,13 +95,13 @@ class AnswerCache:
 
     def purge_here(self, labels: Sequence[str]) -> int:
         """Forget those that this process keeps."""
-        purged = self._entries.purge(list(labels))
+        purged = self.exact.purge(list(labels))
         self.semantics.sweep(self, spare=0)
         return purged
 
     def entries(self) -> list[tuple[bytes, tuple[bytes, bytes], list[str], int, int]]:
         """All that is kept, to be restored."""
-        return self._entries.entries()
+        return self.exact.entries()
 
     def restore(self, entries: list[tuple[bytes, tuple[bytes, bytes], list[str], int, int]]) -> None:
         """Keep again what was kept, as long as it was to be."""
@@ -109,15 +109,15 @@ class AnswerCache:
         for key, answer, labels, stored_ms, expires_ms in entries:
             if expires_ms > now_ms:
                 headers, ttl_ms = notes.decode(answer[1]).headers, expires_ms - stored_ms
-                self._entries.put(key, answer, labels, headers=headers, now_ms=stored_ms, ttl_ms=ttl_ms)
+                self.exact.put(key, answer, labels, headers=headers, now_ms=stored_ms, ttl_ms=ttl_ms)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.exact)
 
     @property
     def bytes(self) -> int:
         """What the answers take."""
-        return self._entries.bytes
+        return self.exact.bytes
 
 
 def _nothing(_labels: Sequence[str]) -> None:

@@ -43,8 +43,9 @@ class Kept(Struct, frozen=True, kw_only=True, array_like=True):
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """What whoever gets the answer is told of it, as far as that is always the same."""
-        return [("content-type", self.content_type), *told_of(self), ("x-dragoman-cache-id", self.request_id)]
+        """What whoever is given the answer again is told of it, as far as that is always the same."""
+        told = [("x-dragoman-cache", "hit"), ("x-dragoman-cache-id", self.request_id)]
+        return [("content-type", self.content_type), *told_of(self), *told]
 
 
 encode = msgspec.msgpack.Encoder().encode

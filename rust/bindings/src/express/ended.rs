@@ -8,6 +8,7 @@ use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::kept::Given;
 use super::pass::Known;
 use crate::upstream::outcome::UsageTuple;
 
@@ -21,6 +22,8 @@ pub struct Ended {
     pub started_at_ms: u64,
     #[pyo3(get)]
     pub client: String,
+    #[pyo3(get)]
+    pub status: u16,
     #[pyo3(get)]
     pub index: usize,
     #[pyo3(get)]
@@ -60,6 +63,13 @@ impl Ended {
     }
 }
 
+/// A request that is over.
+#[derive(IntoPyObject)]
+pub enum Over {
+    Sent(Ended),
+    Given(Given),
+}
+
 /// Those that wait.
 #[derive(Default)]
 pub struct Queue {
@@ -69,7 +79,7 @@ pub struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    ended: Vec<Ended>,
+    ended: Vec<Over>,
     is_closed: bool,
 }
 
@@ -78,7 +88,7 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn push(&self, ended: Ended) {
+    pub fn push(&self, ended: Over) {
         let mut waiting = self.lock();
         waiting.ended.push(ended);
         if waiting.ended.len() == 1 {
@@ -87,7 +97,7 @@ impl Queue {
     }
 
     /// All of them.
-    pub fn take(&self) -> Vec<Ended> {
+    pub fn take(&self) -> Vec<Over> {
         std::mem::take(&mut self.lock().ended)
     }
 

@@ -1,6 +1,6 @@
-//! The head of a request: whether it says anything but who sends it, and how long its body is.
+//! The head of a request: whether it says anything but who sends it, what of the cache, and how long its body is.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -8,21 +8,38 @@ use pyo3::types::{PyList, PyString, PyTuple};
 
 /// What may stand in a head.
 pub struct Headers {
-    /// Names that mean something, so that Python has to read them.
-    speaking: HashSet<String>,
-    /// How names begin that do.
+    /// Names that mean something.
+    speaking: HashMap<String, Meaning>,
+    /// How names begin that Python has to read as well.
     prefix: String,
 }
+
+/// What a name says that means something.
+enum Meaning {
+    /// What only Python can read.
+    Anything,
+    /// How the answer is to be cached.
+    Cache,
+}
+
+/// A longer wish is Python's to read: passes are kept by it.
+const MOST_WISH_BYTES: usize = 512;
 
 /// What a head says.
 pub struct Said {
     pub secret: Option<String>,
+    /// What it says of the cache: a line for each such header, in their order.
+    pub wish: String,
     pub length: usize,
 }
 
 impl Headers {
-    pub fn new(speaking: HashSet<String>, prefix: String) -> Self {
-        Self { speaking, prefix }
+    /// * `speaking`: names that only Python can read.
+    /// * `wishing`: names that say how the answer is to be cached.
+    pub fn new(speaking: Vec<String>, wishing: Vec<String>, prefix: String) -> Self {
+        let speaking = speaking.into_iter().map(|name| (name, Meaning::Anything));
+        let wishing = wishing.into_iter().map(|name| (name, Meaning::Cache));
+        Self { speaking: speaking.chain(wishing).collect(), prefix }
     }
 
     /// Reads the head of a request. `None`: it says more than can be known of here.
@@ -38,7 +55,7 @@ impl Headers {
         if pairs.len() > most {
             return Ok(None);
         }
-        let (mut secret, mut length) = (None, None);
+        let (mut secret, mut length, mut wish) = (None, None, String::new());
         for pair in &pairs {
             let pair = pair.cast_into::<PyTuple>()?;
             let name = pair.get_borrowed_item(0)?;
@@ -53,11 +70,16 @@ impl Headers {
                 },
                 "content-length" if length.is_none() => length = value.parse().ok(),
                 "authorization" | "content-length" => return Ok(None),
-                _ if self.speaking.contains(name) || name.starts_with(&self.prefix) => return Ok(None),
-                _ => {}
+                _ => match self.speaking.get(name) {
+                    Some(Meaning::Cache) => wish.extend([name, ":", value, "\n"]),
+                    Some(Meaning::Anything) => return Ok(None),
+                    None if name.starts_with(&self.prefix) => return Ok(None),
+                    None => {}
+                },
             }
         }
-        Ok(length.map(|length| Said { secret, length }))
+        let length = length.filter(|_| wish.len() <= MOST_WISH_BYTES);
+        Ok(length.map(|length| Said { secret, wish, length }))
     }
 }
 

@@ -4,9 +4,10 @@
 //! that a key sends to an alias. So the first goes Python's way, which leaves a [`Pass`] for those that are like it.
 //! They are recognised by their head and body; whatever else may matter is part of the pass, and passes are forgotten
 //! when any of it changes. A request that turns out to be unlike others, or that does not come to a good end at once,
-//! is handed to Python ([`Adopted`]) with its body and what has been sent, and goes on as if it had been Python's.
+//! is handed to Python ([`Adopted`]) with its body and what has been sent, and goes on as if it had been Python's. Where
+//! answers are kept, a pass says how to find them ([`CachePass`]), and nothing is sent from here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +18,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use self::adopted::Adopted;
-use self::ended::{Ended, Queue};
+use self::ended::{Ended, Over, Queue};
 use self::growing::Growing;
 use self::head::Headers;
-use self::pass::{Digest, Known, Pass, Passes};
+use self::kept::{CachePass, Given};
+use self::pass::{Asker, Pass, Passes, Way};
 use self::ride::{Come, Origin, Progress, Ride, Waiting};
 use crate::secret::SecretHasher;
 use crate::upstream::conclude::Conclusions;
@@ -33,6 +35,7 @@ mod ended;
 mod growing;
 mod guards;
 mod head;
+mod kept;
 mod limited;
 mod pass;
 mod ride;
@@ -41,8 +44,10 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Express>()?;
     module.add_class::<Pass>()?;
     module.add_class::<Adopted>()?;
+    module.add_class::<CachePass>()?;
     module.add_class::<Ended>()?;
     module.add_class::<Growing>()?;
+    module.add_class::<Given>()?;
     module.add_class::<Waiting>()
 }
 
@@ -87,13 +92,39 @@ pub struct Rules {
     body_min_bytes_s: f64,
 }
 
+/// What lets requests pass.
+#[derive(FromPyObject)]
+enum Granted<'py> {
+    Sent(PyRef<'py, Pass>),
+    Kept(PyRef<'py, CachePass>),
+}
+
+impl Granted<'_> {
+    fn way(&self) -> Way {
+        match self {
+            Self::Sent(pass) => Way::Sent(pass.inner.clone()),
+            Self::Kept(pass) => Way::Kept(pass.inner.clone()),
+        }
+    }
+}
+
+fn asker_of((digest, wish): (&[u8], String)) -> Option<Asker> {
+    digest.try_into().ok().map(|key| Asker { key, wish })
+}
+
+/// Unix time.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    fn pass(&self, key: &Digest, alias: &str) -> Option<Arc<Known>> {
-        lock(&self.passes).find(key, alias)
+    fn way(&self, asker: &Asker, alias: &str) -> Option<Way> {
+        lock(&self.passes).find(asker, alias)
     }
 
     /// A request is not on its way here any more.
@@ -120,7 +151,7 @@ impl Express {
         py: Python<'_>,
         upstream: &Upstream,
         hasher: Py<SecretHasher>,
-        headers: (HashSet<String>, String),
+        headers: (Vec<String>, Vec<String>, String),
         fields: Vec<String>,
         words: Vec<Vec<u8>>,
     ) -> PyResult<Self> {
@@ -129,7 +160,7 @@ impl Express {
             conclusions: upstream.conclusions.clone(),
             event_loop: upstream.event_loop.clone_ref(py),
             hasher,
-            headers: Headers::new(headers.0, headers.1),
+            headers: Headers::new(headers.0, headers.1, headers.2),
             fields,
             words: Words::new(words)?,
             passes: Mutex::default(),
@@ -159,19 +190,20 @@ impl Express {
         lock(&self.shared.passes).generation
     }
 
-    /// Lets requests for an alias pass whose key has that hash, unless what is known has changed since that generation.
-    fn add(&self, generation: u64, digest: &[u8], alias: String, pass: &Pass) {
+    /// Lets requests for an alias pass whose key has that hash and that say that of the cache, unless what is known has
+    /// changed since that generation.
+    fn add(&self, generation: u64, asker: (&[u8], String), alias: String, granted: Granted) {
         let mut passes = lock(&self.shared.passes);
-        if let Ok(digest) = digest.try_into()
+        if let Some(asker) = asker_of(asker)
             && passes.generation == generation
         {
-            passes.add(digest, alias, pass.inner.clone());
+            passes.add(asker, alias, granted.way());
         }
     }
 
     /// Whether there is a pass.
-    fn knows(&self, digest: &[u8], alias: &str) -> bool {
-        digest.try_into().is_ok_and(|digest| self.shared.pass(&digest, alias).is_some())
+    fn knows(&self, asker: (&[u8], String), alias: &str) -> bool {
+        asker_of(asker).is_some_and(|asker| self.shared.way(&asker, alias).is_some())
     }
 
     /// Lets no more pass until each has gone Python's way again.
@@ -193,15 +225,15 @@ impl Express {
             return Ok(false);
         };
         let presented = said.secret.map(|secret| self.shared.hasher.get().digest(&secret));
-        let Some(key) = lock(&self.shared.passes).key(presented) else { return Ok(false) };
+        let found = lock(&self.shared.passes).asker(presented, said.wish);
+        let Some((asker, may_be_kept)) = found else { return Ok(false) };
         let has_room = in_flight + lock(&self.shared.rides).len() < rules.max_concurrent;
         let fits = (1..=rules.max_body_bytes).contains(&said.length);
         if !has_room || !fits {
             return Ok(false);
         }
         let number = self.shared.numbers.fetch_add(1, Ordering::Relaxed);
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started_at_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let started_at_ms = now_ms();
         let client: String = scope.getattr(intern!(py, "client"))?.cast::<PyString>()?.to_str()?.to_owned();
         let (outstanding, patience) = (rules.outstanding_bytes, rules.write_timeout_s);
         let reply = Reply::new(proto.clone().unbind(), &client, outstanding, patience);
@@ -212,7 +244,7 @@ impl Express {
             rules,
             started_at_ms,
             arrived: Instant::now(),
-            origin: Origin { key, client, length: said.length },
+            origin: Origin { asker, may_be_kept, client, length: said.length },
             scope: scope.clone().unbind(),
             proto: proto.clone().unbind(),
             watcher: watcher.clone().unbind(),
@@ -261,7 +293,7 @@ impl Express {
     }
 
     /// Those that are over, oldest first, once.
-    fn take_ended(&self) -> Vec<Ended> {
+    fn take_ended(&self) -> Vec<Over> {
         self.shared.ended.take()
     }
 

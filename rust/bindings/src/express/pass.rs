@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::guards::{Guards, Sieves};
+use super::kept::Recall;
 use super::limited::Limited;
 use crate::price::Rates;
 use crate::tokens::TokenCounter;
@@ -22,6 +23,31 @@ use crate::upstream::target::seconds;
 pub type Digest = [u8; 32];
 /// What stands for it where everybody is served, with a key or without.
 const ANYBODY: Digest = [0; 32];
+
+/// Who asks, and in what words of the cache.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Asker {
+    pub key: Digest,
+    pub wish: String,
+}
+
+/// What becomes of such requests.
+#[derive(Clone)]
+pub enum Way {
+    /// They are sent.
+    Sent(Arc<Known>),
+    /// They are answered with what is kept.
+    Kept(Arc<Recall>),
+}
+
+impl Way {
+    pub fn until_ms(&self) -> u64 {
+        match self {
+            Self::Sent(known) => known.until_ms,
+            Self::Kept(recall) => recall.until_ms,
+        }
+    }
+}
 
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Pass {
@@ -134,7 +160,7 @@ impl Known {
 }
 
 /// A time to come in whole milliseconds; one that is none never comes.
-fn millis(at_s: f64) -> u64 {
+pub fn millis(at_s: f64) -> u64 {
     u64::try_from(seconds(at_s).as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -143,35 +169,51 @@ fn millis(at_s: f64) -> u64 {
 pub struct Passes {
     /// How often they have been forgotten.
     pub generation: u64,
-    by_key: HashMap<Digest, HashMap<String, Arc<Known>>>,
+    by_asker: HashMap<Asker, Ways>,
     count: usize,
 }
 
-/// Aliases come from clients.
+#[derive(Default)]
+struct Ways {
+    by_alias: HashMap<String, Way>,
+    /// One of them is that of what is kept.
+    may_be_kept: bool,
+}
+
+/// Aliases and wishes come from clients.
 const MOST: usize = 4096;
 
 impl Passes {
-    /// The key that a request is looked up by: the hash of what it presents, where there is any pass for it.
-    pub fn key(&self, presented: Option<Digest>) -> Option<Digest> {
-        [Some(ANYBODY), presented].into_iter().flatten().find(|key| self.by_key.contains_key(key))
+    /// Whom a request is looked up as, by the hash of what it presents, where there is any pass for that one; and
+    /// whether it may be answered with what is kept.
+    pub fn asker(&self, presented: Option<Digest>, wish: String) -> Option<(Asker, bool)> {
+        let mut asker = Asker { key: ANYBODY, wish };
+        let mut ways = self.by_asker.get(&asker);
+        if let (None, Some(key)) = (ways, presented) {
+            asker.key = key;
+            ways = self.by_asker.get(&asker);
+        }
+        ways.map(|ways| (asker, ways.may_be_kept))
     }
 
-    pub fn find(&self, key: &Digest, alias: &str) -> Option<Arc<Known>> {
-        self.by_key.get(key)?.get(alias).cloned()
+    pub fn find(&self, asker: &Asker, alias: &str) -> Option<Way> {
+        self.by_asker.get(asker)?.by_alias.get(alias).cloned()
     }
 
-    pub fn add(&mut self, key: Digest, alias: String, pass: Arc<Known>) {
+    pub fn add(&mut self, asker: Asker, alias: String, way: Way) {
         if self.count >= MOST {
             self.forget();
         }
-        if self.by_key.entry(key).or_default().insert(alias, pass).is_none() {
+        let ways = self.by_asker.entry(asker).or_default();
+        ways.may_be_kept |= matches!(way, Way::Kept(_));
+        if ways.by_alias.insert(alias, way).is_none() {
             self.count += 1;
         }
     }
 
     pub fn forget(&mut self) {
         self.generation += 1;
-        self.by_key.clear();
+        self.by_asker.clear();
         self.count = 0;
     }
 }

@@ -21,10 +21,10 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::adopted::Sent;
-use super::ended::Ended;
+use super::ended::{Ended, Over};
 use super::growing::{Growing, close};
 use super::limited::{Held, release, settle};
-use super::pass::{Digest, Fare, Known};
+use super::pass::{Asker, Fare, Known, Way};
 use super::{Rules, Shared, lock};
 use crate::ledger::told::Lefts;
 use crate::price::usd;
@@ -44,7 +44,9 @@ const COUNT_BYTES: usize = 8 * 1024;
 
 /// What is known of a request from its head.
 pub struct Origin {
-    pub key: Digest,
+    pub asker: Asker,
+    /// It may be one that is answered with what is kept.
+    pub may_be_kept: bool,
     /// Its address.
     pub client: String,
     /// Of its body.
@@ -196,6 +198,9 @@ impl Ride {
             self.adopt(py, None, None, "broken");
             return Ok(());
         }
+        if self.origin.may_be_kept && self.recall(&body) {
+            return Ok(());
+        }
         let body = Bytes::copy_from_slice(body.as_bytes());
         // Refused only when the runtime is going down, and nobody waits any more.
         let _ = self.shared.come.send((self.clone(), body));
@@ -220,7 +225,7 @@ impl Ride {
 
     /// Sends the request and follows its answer, without the GIL.
     async fn go(self: Arc<Self>, body: Bytes) {
-        let Some((pass, read)) = self.known(&body) else { return self.hand_over(body, None) };
+        let Some((Way::Sent(pass), read)) = self.known(&body) else { return self.hand_over(body, None) };
         if !pass.guards.let_in(&body, read.stream).await {
             return self.hand_over(body, None);
         }
@@ -261,6 +266,7 @@ impl Ride {
             id: self.id.clone(),
             started_at_ms: self.started_at_ms,
             client: self.origin.client.clone(),
+            status: ended.progress.status,
             index: ticket.index,
             why: ticket.reason,
             ms: total_ms,
@@ -268,10 +274,7 @@ impl Ride {
             overhead_ms: 0.0,
             upstream_ms: 0.0,
             stream: read.stream,
-            end_user: read
-                .end_user
-                .map(|name| name.chars().take(END_USER_CHARS).collect())
-                .unwrap_or_default(),
+            end_user: end_user_of(read),
             finish_reason: ended.progress.finish_reason.clone().unwrap_or_default(),
             tokens: usage_tuple(usage),
             cost_nanousd,
@@ -284,15 +287,15 @@ impl Ride {
     }
 
     /// What is known of such requests. `None`: nothing, or this one is not like them.
-    fn known(&self, bytes: &[u8]) -> Option<(Arc<Known>, RequestBody)> {
+    pub fn known(&self, bytes: &[u8]) -> Option<(Way, RequestBody)> {
         if !self.progress.is_wanted() {
             return None;
         }
         let read = body::read(bytes, self.rules.max_json_depth).ok()?;
-        let pass = self.shared.pass(&self.origin.key, read.model.as_deref()?)?;
+        let way = self.shared.way(&self.origin.asker, read.model.as_deref()?)?;
         let speaks = self.shared.fields.iter().any(|name| read.field(bytes, name).is_some());
-        let is_like_them = !speaks && !self.shared.words.are_in(bytes) && self.started_at_ms < pass.until_ms;
-        is_like_them.then_some((pass, read))
+        let is_like_them = !speaks && !self.shared.words.are_in(bytes) && self.started_at_ms < way.until_ms();
+        is_like_them.then_some((way, read))
     }
 
     /// The headers of the answer, as far as they are known.
@@ -322,10 +325,15 @@ impl Ride {
         } else {
             write(py, &mut ended, &client, true);
         }
-        self.shared.let_go(self.number);
         close(py, self);
         (record.overhead_ms, record.upstream_ms) = self.reply.get().times_ms();
-        self.shared.ended.push(record);
+        self.over(py, Over::Sent(record));
+    }
+
+    /// Puts a request on record that has been answered, and lets it go.
+    pub fn over(&self, py: Python<'_>, over: Over) {
+        self.shared.let_go(self.number);
+        self.shared.ended.push(over);
         if let Err(error) = self.watcher.call_method0(py, intern!(py, "done")) {
             error.write_unraisable(py, None);
         }
@@ -343,6 +351,11 @@ impl Ride {
         let conclusions = self.shared.conclusions.clone();
         let _ = conclusions.send(Ready::Then(Box::new(move |py| self.adopt(py, Some(body), sent, ""))));
     }
+}
+
+/// Whom a body names as its end user, as far as that is put on record.
+pub fn end_user_of(read: RequestBody) -> String {
+    read.end_user.map(|name| name.chars().take(END_USER_CHARS).collect()).unwrap_or_default()
 }
 
 /// Counts a request, and says what it may cost, in nano-dollars.

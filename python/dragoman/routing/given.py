@@ -1,0 +1,110 @@
+"""Requests that the express way answers with what is kept: which may be, and what is put on record of them.
+
+Nothing of them is sent, so it does not matter how their route is tried, nor what dialect its deployments speak.
+"""
+
+from __future__ import annotations
+
+from math import ceil, inf
+from typing import TYPE_CHECKING, cast
+
+from dragoman.access.cache_knobs import HEADERS
+from dragoman.cache import kept as notes
+from dragoman.cache.identity import apart_of
+from dragoman.core import CachePass
+from dragoman.routing.launch import ENDPOINT
+from dragoman.usage.row import UsageRow
+
+if TYPE_CHECKING:
+    from dragoman.cache.kept import Kept
+    from dragoman.core import Given
+    from dragoman.express import Passing
+    from dragoman.gateway import Gateway
+    from dragoman.routing.call import Call
+    from dragoman.routing.run import Run
+
+
+def wishes(headers: dict[str, str]) -> dict[str, str]:
+    """The headers of a request that say how its answer is to be cached."""
+    return {name: value for name, value in headers.items() if name in HEADERS}
+
+
+def written(wishes: dict[str, str]) -> str:
+    """The same as :class:`~dragoman.core.Express` reads them of a head."""
+    return "".join(f"{name}:{value}\n" for name, value in wishes.items())
+
+
+def pass_of(gateway: Gateway, call: Call, run: Run, told: Passing) -> CachePass | None:
+    """What lets requests like one be answered with what is kept; ``None``: they are not to be, or not without Python,
+    which holds them to limits and looks into them."""
+    wish, snapshot, principal = call.knobs.cache_wish, told.snapshot, told.principal
+    if wish.refresh or run.hold is not None or call.guarding is not None:
+        return None
+    apart = apart_of(call, told.plan, principal, snapshot.config.cache)
+    expires_ms = principal.expires_at_ms
+    return CachePass(
+        {
+            "told": told,
+            "apart": apart,
+            "answers": gateway.answers.exact,
+            "max_age_ms": None if wish.max_age_s is None else ceil(wish.max_age_s * 1000),
+            "headers": [
+                ("x-dragoman-snapshot", str(snapshot.number)),
+                ("x-dragoman-attempts", "0"),
+                ("x-dragoman-fallback-index", "0"),
+            ],
+            "keeps_bodies": gateway.auditor.trail.is_on,
+            "until_s": inf if expires_ms is None else expires_ms / 1000,
+        }
+    )
+
+
+def record(gateway: Gateway, given: Given) -> None:
+    """Put on record a request that is over."""
+    told, kept = cast("Passing", given.told), notes.decode(given.note)
+    row = _row(given, told, kept)
+    gateway.keys.note_used(told.principal)
+    gateway.writer.put(row)
+    gateway.auditor.passed(row, told.principal, given.client, given.body)
+    gateway.metrics.count(row, kept.known_as)
+
+
+def _row(given: Given, told: Passing, kept: Kept) -> UsageRow:
+    principal, tokens = told.principal, kept.tokens
+    return UsageRow(
+        request_id=given.id,
+        started_at_ms=given.started_at_ms,
+        snapshot=told.snapshot.number,
+        endpoint=ENDPOINT,
+        status=200,
+        key_id=principal.key_id,
+        organisation=principal.organisation,
+        team=principal.team,
+        user=principal.user,
+        app=principal.app,
+        end_user=given.end_user,
+        tags=told.tags,
+        alias=told.plan.alias,
+        provider=kept.provider,
+        model=kept.model,
+        deployment=kept.name,
+        stream=given.stream,
+        finish_reason=kept.finish_reason,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cached_input_tokens=tokens.cached_input,
+        cache_write_tokens=tokens.cache_write,
+        reasoning_tokens=tokens.reasoning,
+        audio_input_tokens=tokens.audio_input,
+        audio_output_tokens=tokens.audio_output,
+        usage_source="cache",
+        cost_nanousd=0,
+        total_ms=given.overhead_ms,
+        overhead_ms=given.overhead_ms,
+        cache_write_1h_tokens=tokens.cache_write_1h,
+        cached_audio_tokens=tokens.cached_audio,
+        image_input_tokens=tokens.image_input,
+        image_output_tokens=tokens.image_output,
+        cache="hit",
+        saved_nanousd=kept.cost_nanousd or 0,
+    )
