@@ -199,9 +199,9 @@ def test_a_pass_that_rests_on_what_has_changed_is_not_taken(serve: Serve, upstre
     core = served.gateway.express.core
     before = core.generation
     warm(served, upstream)
-    assert core.knows(bytes(32), "chat")
+    assert core.knows((bytes(32), ""), "chat")
     core.forget()
-    assert not core.knows(bytes(32), "chat")
+    assert not core.knows((bytes(32), ""), "chat")
     found: list[Any] = []
     add = served.gateway.express.offer
     served.gateway.express.offer = lambda *given: found.append(given)  # type: ignore[method-assign]
@@ -209,9 +209,9 @@ def test_a_pass_that_rests_on_what_has_changed_is_not_taken(serve: Serve, upstre
     [(generation, *rest)] = found
     assert generation == before + 1
     add(before, *rest)
-    assert not core.knows(bytes(32), "chat")
+    assert not core.knows((bytes(32), ""), "chat")
     add(generation, *rest)
-    assert core.knows(bytes(32), "chat")
+    assert core.knows((bytes(32), ""), "chat")
 
 
 def test_a_new_configuration_holds_for_the_next_request(serve: Serve, upstream: Upstream) -> None:

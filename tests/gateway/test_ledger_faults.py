@@ -28,7 +28,7 @@ from tests.gateway.upstream import (
     stream,
     stream_head,
 )
-from tests.routing.test_express_limits import WATCHED_AFTER_S
+from tests.test_express_limits import WATCHED_AFTER_S
 from tests.served import Serve, Served
 from tests.store.valkey import new_prefix
 
@@ -174,7 +174,7 @@ def test_random_faults_on_the_express_way(
     upstream.reply(expect, answer())
     count = ask_at_once(served, chance) + 1
     assert len(rows) == count
-    assert served.gateway.express.core.knows(bytes(32), "chat")
+    assert served.gateway.express.core.knows((bytes(32), ""), "chat")
     spent, went = check(served, rows), served.gateway.express.served
     assert went > 0
     say(f"seed {seed}: {went} of {count} requests ended on the express way; held 0, spent {spent['money', '']}")

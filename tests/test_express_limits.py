@@ -25,7 +25,7 @@ from tests.gateway.upstream import (
 )
 from tests.ledger.test_allowance import comes, on_and_on, until_told
 from tests.ledger.test_hold import used
-from tests.routing.test_express import PRICE, passed, told, warm
+from tests.test_express import PRICE, passed, told, warm
 from tests.served import Protocol, Serve, Served, chat_body
 
 from dragoman.config.limiting import Limit

@@ -91,7 +91,7 @@ def provider(upstream: Upstream) -> Provider:
 def warm(served: Served) -> None:
     """Have requests pass from now on."""
     assert served.chat(messages=PROMPT).status == 200
-    assert served.gateway.express.core.knows(bytes(32), "chat")
+    assert served.gateway.express.core.knows((bytes(32), ""), "chat")
 
 
 def both_ways(served: Served, provider: Provider, **fields: Any) -> tuple[Protocol, Protocol, int]:
@@ -129,7 +129,7 @@ def test_where_somebody_has_to_look_nothing_passes(
     for _ in range(2):
         assert served.chat().status == 200
     assert passed(served) == 0
-    assert not served.gateway.express.core.knows(bytes(32), "chat")
+    assert not served.gateway.express.core.knows((bytes(32), ""), "chat")
 
 
 @pytest.mark.parametrize(
