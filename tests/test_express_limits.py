@@ -249,6 +249,17 @@ def test_what_has_no_price_goes_only_where_money_is_not_limited(
     assert passed(served) == went
 
 
+def test_levels_that_are_crossed_are_told_of(
+    serve: Serve, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    money = {"cost_usd": 3 * COST / 1e9, "per": "minute", "alert_at": [0.6]}
+    served = begin(serve, upstream, limits={"money": money})
+    for _ in range(2):
+        warm(served, upstream, max_tokens=3)
+    assert passed(served) == 1
+    assert comes(lambda: "limit money: 60 % of it is used" in caplog.text)
+
+
 @pytest.mark.parametrize(("per", "least"), [("minute", 36), ("ever", 1)])
 @pytest.mark.parametrize("streamed", [False, True])
 def test_parallel_requests_get_exactly_what_the_budget_holds(

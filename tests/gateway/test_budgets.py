@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pysqlite3 import dbapi2
 from tests.gateway.client import post
 from tests.gateway.gateway import Gateway
 
+CHAT = "/v1/chat/completions"
 INPUT = {"model": "vectors", "input": "The same text each time."}
 PRICE = {"input_usd_mtok": 1000.0, "output_usd_mtok": 1000.0}
 Start = Callable[[dict[str, Any]], Gateway]
@@ -81,6 +83,28 @@ def test_parallel_clients_get_exactly_what_the_budget_holds(gateway: Start, admi
     running.stop()
     assert sum(row["cost_nanousd"] or 0 for row in rows) == admitted * cost
     assert figures(running) == [(admitted * cost, admitted * cost)]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("per", ["minute", "ever"])  # of which nothing has to be written down first, and something
+def test_parallel_chats_get_exactly_what_the_budget_holds(gateway: Start, per: str, streamed: bool) -> None:
+    chat = {"provider": "rehearsal", "model": "gpt-4o"}
+    only_given = {"enabled": True, "price": {"input_usd_mtok": 1000.0, "output_usd_mtok": 0.0}}
+    fields = {"rehearsal": only_given, "deployments": {"chat": chat}, "routes": {"chat": {"tiers": [["chat"]]}}}
+    asked = {"model": "chat", "messages": [{"role": "user", "content": "The same each time."}], "max_tokens": 5}
+    body = json.dumps(asked | {"stream": streamed}).encode()
+    free = gateway(config({}, **fields))
+    assert post(free.port, CHAT, body).status == 200
+    cost = int(free.rows(1)[0]["cost_nanousd"])
+    free.stop()
+    running = gateway(config({"money": {"cost_usd": 37 * cost / 1e9, "per": per}}, **fields))
+    with ThreadPoolExecutor(64) as pool:
+        statuses = list(pool.map(lambda _: post(running.port, CHAT, body).status, range(400)))
+    assert (statuses.count(200), statuses.count(429)) == (37, 363)
+    rows = running.settled(400)
+    running.stop()
+    assert sum(row["cost_nanousd"] or 0 for row in rows) == 37 * cost
+    assert figures(running) == ([(37 * cost, 37 * cost)] if per == "ever" else [])
 
 
 def test_a_rate_limit_admits_exactly_so_many_and_says_when_the_next_fits(gateway: Start) -> None:
