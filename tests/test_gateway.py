@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import convert
+from tests.gateway.gateway import config_for
+from tests.gateway.upstream import Upstream
+from tests.served import PATIENCE_S, Served
 
 from dragoman.access.secret import create_secret
 from dragoman.config.schema import Config
@@ -97,3 +103,16 @@ def test_what_answers_come_to_is_learnt(gateway: Gateway) -> None:
         gateway.learn_output("a", 40)
     assert gateway.typical_output("a") == 40
     assert gateway.typical_output("b") == 256
+
+
+def test_what_is_closed_is_let_go_of(tmp_path: Path, upstream: Upstream) -> None:
+    """With its threads, its connections and its files."""
+    with Served(config_for(upstream.base_url, cache={"mode": "on"}), tmp_path) as served:
+        for cached in ("miss", "hit", "hit"):
+            assert served.chat().headers["x-dragoman-cache"] == cached
+        closed = weakref.ref(served.gateway)
+    del served
+    by_s = time.monotonic() + PATIENCE_S
+    while closed() is not None:
+        gc.collect()
+        assert time.monotonic() < by_s

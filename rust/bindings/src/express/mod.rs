@@ -193,11 +193,12 @@ impl Express {
     /// Lets requests for an alias pass whose key has that hash and that say that of the cache, unless what is known has
     /// changed since that generation.
     fn add(&self, generation: u64, asker: (&[u8], String), alias: String, granted: Granted) {
+        let _gone; // after the lock
         let mut passes = lock(&self.shared.passes);
         if let Some(asker) = asker_of(asker)
             && passes.generation == generation
         {
-            passes.add(asker, alias, granted.way());
+            _gone = passes.add(asker, alias, granted.way());
         }
     }
 
@@ -208,7 +209,8 @@ impl Express {
 
     /// Lets no more pass until each has gone Python's way again.
     fn forget(&self) {
-        lock(&self.shared.passes).forget();
+        let gone = lock(&self.shared.passes).forget();
+        drop(gone);
     }
 
     /// Takes a request, if it is one for here.
@@ -302,10 +304,11 @@ impl Express {
         py.detach(|| self.shared.ended.wait())
     }
 
-    /// Nobody waits any more, and nobody is handed anything: what holds this is let go of.
+    /// Nobody waits any more. What is Python's is let go of: Python cannot see that it is held here, and would keep all
+    /// that hangs together with it.
     fn close(&self) {
         self.shared.ended.close();
-        lock(&self.shared.passes).forget();
+        self.forget();
         let adopt = lock(&self.shared.adopt).take();
         drop(adopt);
     }

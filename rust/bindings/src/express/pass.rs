@@ -174,11 +174,14 @@ pub struct Passes {
 }
 
 #[derive(Default)]
-struct Ways {
+pub struct Ways {
     by_alias: HashMap<String, Way>,
     /// One of them is that of what is kept.
     may_be_kept: bool,
 }
+
+/// Passes that hold no more.
+type Forgotten = HashMap<Asker, Ways>;
 
 /// Aliases and wishes come from clients.
 const MOST: usize = 4096;
@@ -200,20 +203,20 @@ impl Passes {
         self.by_asker.get(asker)?.by_alias.get(alias).cloned()
     }
 
-    pub fn add(&mut self, asker: Asker, alias: String, way: Way) {
-        if self.count >= MOST {
-            self.forget();
-        }
+    /// What this gives back is dropped once nobody waits for the passes: that may run Python.
+    pub fn add(&mut self, asker: Asker, alias: String, way: Way) -> (Forgotten, Option<Way>) {
+        let forgotten = if self.count >= MOST { self.forget() } else { Forgotten::default() };
         let ways = self.by_asker.entry(asker).or_default();
         ways.may_be_kept |= matches!(way, Way::Kept(_));
-        if ways.by_alias.insert(alias, way).is_none() {
-            self.count += 1;
-        }
+        let replaced = ways.by_alias.insert(alias, way);
+        self.count += usize::from(replaced.is_none());
+        (forgotten, replaced)
     }
 
-    pub fn forget(&mut self) {
+    /// The same of what this gives back.
+    pub fn forget(&mut self) -> Forgotten {
         self.generation += 1;
-        self.by_asker.clear();
         self.count = 0;
+        std::mem::take(&mut self.by_asker)
     }
 }
