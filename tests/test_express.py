@@ -262,6 +262,7 @@ def test_a_client_that_leaves_is_not_sent_for(serve: Serve, upstream: Upstream) 
     served.gateway.express.core.look_after()
     leaving.leave()
     leaving.wait()
+    served.gateway.express.settle()
     rows = [served.gateway.writer.find(name) for name in list(served.gateway.writer._recent)]
     assert [row.status for row in rows if row is not None] == [200, 499]
     assert upstream.closed(0) is not None

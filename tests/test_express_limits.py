@@ -25,8 +25,8 @@ from tests.gateway.upstream import (
 )
 from tests.ledger.test_allowance import comes, on_and_on, until_told
 from tests.ledger.test_hold import used
-from tests.test_express import PRICE, passed, told, warm
 from tests.served import Protocol, Serve, Served, chat_body
+from tests.test_express import PRICE, passed, told, warm
 
 from dragoman.config.limiting import Limit
 

@@ -22,7 +22,7 @@ from dragoman.access.credentials import secret_of
 from dragoman.access.knobs import PROPERTY_PREFIX, TABLE, read_knobs
 from dragoman.access.principal import ANONYMOUS
 from dragoman.cache.serve import is_looked_for
-from dragoman.core import Express, Given, Ledger, Pass
+from dragoman.core import Ended, Express, Given, Ledger, Pass
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.ledger.book import Asker
 from dragoman.ledger.bound import Bound
@@ -31,12 +31,13 @@ from dragoman.routing.arrival import RECALLING_WORDS
 from dragoman.routing.launch import ENDPOINT, PATH, is_plain
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import SEALED_WORDS
+from dragoman.routing.settle import Settled, record
 from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES
 from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
-    from dragoman.core import CachePass, Ended, Growing
+    from dragoman.core import CachePass, Growing
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.sieve import Sifting
@@ -56,7 +57,7 @@ SPEAKING = ("content-encoding", "expect", "origin", "transfer-encoding", "tracep
 ANYBODY = bytes(32)
 # Fields of a body that speak to the gateway.
 FIELDS = ("cache", "tensorzero::cache_options", "prompt", "fallbacks", "_previous")
-# How long those that are over are gathered before they are put on record.
+# How long requests that are over are gathered before they are put on record.
 GATHER_S = 0.02
 _encode = msgspec.json.Encoder().encode
 
@@ -129,7 +130,8 @@ class ExpressWay:
         :param generation: what it was when the request came.
         """
         principal, body = run.principal, call.body
-        if body is None or body.model is None:
+        is_kept = is_looked_for(call.knobs, plan, snapshot.config.cache)
+        if body is None or body.model is None or not (is_kept or _is_sent_as_it_came(call, plan, run)):
             return
         keys, wishes = self._gateway.keys, given.wishes(run.request.headers)
         digest = ANYBODY if principal is ANONYMOUS else keys.hasher(secret_of(run.request))
@@ -137,17 +139,16 @@ class ExpressWay:
         if self.core.knows(asker, body.model) or keys.in_force(digest) is not principal:
             return
         if call.knobs == read_knobs(wishes, principal) and self._may_all(snapshot, call, plan, run):
-            granted = self._granted(snapshot, call, plan, run)
+            granted = self._granted(snapshot, call, plan, run, is_kept=is_kept)
             if granted is not None:
                 self.core.add(generation, asker, body.model, granted)
 
-    def _granted(self, snapshot: Snapshot, call: Call, plan: Plan, run: Run) -> Pass | CachePass | None:
+    def _granted(
+        self, snapshot: Snapshot, call: Call, plan: Plan, run: Run, *, is_kept: bool
+    ) -> Pass | CachePass | None:
         """What lets such requests pass, if anything does."""
-        if is_looked_for(call.knobs, plan, snapshot.config.cache):
+        if is_kept:
             return given.pass_of(self._gateway, call, run, self._passing(snapshot, run.principal, plan))
-        is_sent = len(run.notes) == 1 and run.last_error is None and plan.tiers[0].launcher is not None
-        if not is_sent or not is_plain(call, plan) or plan.hedge is not None or plan.keeps_sessions:
-            return None
         return self._pass(snapshot, run.principal, plan, call.guarding)
 
     def _may_all(self, snapshot: Snapshot, call: Call, plan: Plan, run: Run) -> bool:
@@ -207,15 +208,18 @@ class ExpressWay:
             }
         )
 
+    def note(self, settled: Settled) -> None:
+        """A request is over that went by the pipeline."""
+        self.core.note(settled)
+
     def settle(self) -> None:
         """Put on record what is over."""
         with self._settling:
             for ended in self.core.take_ended():
-                self.served += 1
                 try:
                     self._record(ended)
                 except Exception:  # the others are to be kept
-                    log.exception("request %s cannot be put on record", ended.id)
+                    log.exception("a request cannot be put on record")
 
     def _settle_often(self) -> None:
         while self.core.wait_ended():
@@ -233,17 +237,30 @@ class ExpressWay:
         tags = ",".join(sorted(set(principal.tags)))
         return Passing(snapshot, principal, plan, plan.tiers[0].members, tags, guardrails, self._gateway.holds)
 
-    def _record(self, ended: Ended | Given) -> None:
-        gateway, told = self._gateway, cast("Passing", ended.told)
+    def _record(self, ended: Ended | Given | object) -> None:
+        gateway = self._gateway
+        if isinstance(ended, Settled):
+            record(gateway, ended)
+            return
+        self.served += 1
         if isinstance(ended, Given):
             given.record(gateway, ended)
-            return
+        elif isinstance(ended, Ended):
+            self._record_sent(ended)
+
+    def _record_sent(self, ended: Ended) -> None:
+        gateway, told = self._gateway, cast("Passing", ended.told)
         member = told.members[ended.index]
         row = _row(ended, told, member)
         gateway.keys.note_used(told.principal)
         gateway.writer.put(row)
         gateway.auditor.passed(row, told.principal, ended.client, ended.body)
         gateway.metrics.count(row, member.deployment.known_as)
+
+
+def _is_sent_as_it_came(call: Call, plan: Plan, run: Run) -> bool:
+    is_sent = plan.tiers[0].launcher is not None and len(run.notes) == 1 and run.last_error is None
+    return is_sent and plan.hedge is None and not plan.keeps_sessions and is_plain(call, plan)
 
 
 def _fare(member: Member) -> dict[str, object]:

@@ -170,7 +170,7 @@ class Gateway:
     def _express(self) -> ExpressWay:
         express = ExpressWay(self)
         self.keys.changed = self.book.changed = express.forget
-        self.writer.gather = express.settle
+        self.writer.gather = self.auditor.gather = self.metrics.gather = express.settle
         return express
 
     def _housekeeping(self) -> Housekeeping:

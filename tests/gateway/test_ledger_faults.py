@@ -28,9 +28,9 @@ from tests.gateway.upstream import (
     stream,
     stream_head,
 )
-from tests.test_express_limits import WATCHED_AFTER_S
 from tests.served import Serve, Served
 from tests.store.valkey import new_prefix
+from tests.test_express_limits import WATCHED_AFTER_S
 
 SCRIPTS = 100
 # Under these alone requests go the express way once one has been answered.

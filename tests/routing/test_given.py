@@ -376,7 +376,9 @@ def test_many_who_ask_the_same_share_one_call(serve: Serve, upstream: Upstream, 
     answers = [one.wait() for one in begun]
     assert (cached(*answers), len(upstream.requests)) == (["miss"] + ["shared"] * 63, 2)
     assert {one.body for one in answers} == {answers[0].body}
-    assert (cached(served.chat(stream=streamed, seed=1)), given(served)) == (["hit"], 1)
+    # So many were handed over that the next are tried now and then only.
+    assert cached(*[served.chat(stream=streamed, seed=1) for _ in range(64)]) == ["hit"] * 64
+    assert given(served) > 0
 
 
 def test_questions_in_other_words(serve: Serve, upstream: Upstream) -> None:

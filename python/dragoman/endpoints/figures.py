@@ -52,9 +52,9 @@ class Exposition:
 
 def figures_of(gateway: Gateway) -> list[Family]:
     """All figures of this process."""
-    gateway.express.settle()
+    families = gateway.metrics.families()
     passed = counter("express_requests_total", "Requests served by the express way", [((), gateway.express.served)])
-    return [*gateway.metrics.families(), passed, *_gauges(gateway)]
+    return [*families, passed, *_gauges(gateway)]
 
 
 def _semantic(gateway: Gateway) -> list[Family]:

@@ -15,6 +15,8 @@ from dragoman.driver import CalledBack
 from dragoman.errors import GuardrailBlocked, LimitExceeded, Overloaded, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dragoman.access.principal import Principal
     from dragoman.audit.content import Contents
     from dragoman.audit.subjects import Subject, Subjects
@@ -48,6 +50,7 @@ class Auditor:
         self.subjects = subjects
         self.contents = contents
         self.settings = settings
+        self.gather: Callable[[], None] = lambda: None  # has those told of that are over
         self._second = 0
         self._strangers = 0
         self._uncounted = 0
@@ -110,19 +113,25 @@ class Auditor:
         kept = self._kept(run) if self.settings.content != "off" and body else ""
         decision: Decision = "allowed" if error is None else decision_of(error)
         rule = "" if error is None else rule_of(error)
-        self._ended.append((row, run.request.client, run.principal.tenant, run.end_user, body, decision, rule, kept))
-        self._ended_bytes += len(body)
-        if self._ended_bytes > MOST_WAITING_BYTES:
-            self.flush()
+        self._wait((row, run.request.client, run.principal.tenant, run.end_user, body, decision, rule, kept))
 
     def passed(self, row: UsageRow, principal: Principal, client: str, body: bytes) -> None:
         """The same, of one that went the express way."""
         if self.trail.is_on:
-            self._ended.append((row, client, principal.tenant, row.end_user, body, "allowed", "", ""))
-            self._ended_bytes += len(body)
+            self._wait((row, client, principal.tenant, row.end_user, body, "allowed", "", ""))
+
+    def _wait(self, ended: Ended) -> None:
+        self._ended.append(ended)
+        self._ended_bytes += len(ended[4])
+        if self._ended_bytes > MOST_WAITING_BYTES:
+            self._flush()
 
     def flush(self) -> None:
         """Make the records of all requests that are over, and see that those are made which another thread is at."""
+        self.gather()
+        self._flush()
+
+    def _flush(self) -> None:
         with self._flushing:
             self._ended_bytes = 0
             records = [self._record(self._ended.popleft()) for _ in range(len(self._ended))]
@@ -131,7 +140,7 @@ class Auditor:
 
     def _flush_often(self) -> None:
         while not self._stopped.wait(FLUSH_EVERY_S):
-            self.flush()
+            self._flush()
 
     def _record(self, ended: Ended) -> AuditRecord:
         row, client, tenant, end_user, body, decision, rule, kept = ended

@@ -34,6 +34,8 @@ from dragoman.server.request import Request, new_id
 from dragoman.server.websocket import ClientSocket
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
@@ -91,8 +93,8 @@ class App:
             self.in_flight.add(request)
             self.loop.call_soon_threadsafe(start)
 
-    async def __call__(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> None:
-        """Answer one request."""
+    def __call__(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> Coroutine[Any, None, None]:
+        """What answers one request."""
         server = self.gateway.snapshot.config.server
         limits = server.limits
         pumped = None
@@ -102,9 +104,8 @@ class App:
         reply = Reply(answering, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
         started_at_ms = time.time_ns() // 1_000_000
         request = Request(new_id(started_at_ms), answering, reply, started_at_ms)
-        await self._through(request, scope, proto)
-        if pumped is not None:
-            await OnLoop(pumped.delivered())
+        through = self._through(request, scope, proto)
+        return through if pumped is None else _delivered(through, pumped)
 
     async def _through(self, request: Request, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> None:
         self.in_flight.add(request)
@@ -237,6 +238,11 @@ class App:
         for request in list(self.in_flight):
             request.stopping = True
             request.give_up()
+
+
+async def _delivered(through: Coroutine[Any, None, None], pumped: PumpedProtocol) -> None:
+    await through
+    await OnLoop(pumped.delivered())
 
 
 def joined(pairs: list[tuple[str, str]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ among them, so there is a cap as well. Requests are counted from two threads, he
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
@@ -83,6 +83,7 @@ class Metrics:
         self.reloads = 0
         self.failed_reloads = 0
         self.internal_errors = 0
+        self.gather: Callable[[], None] = lambda: None  # has those counted that are over
         self._lock = Lock()
         self._series: dict[tuple[str, str, str, int, str], Series] = {}
         self._by_cache: dict[str, int] = {}
@@ -111,6 +112,7 @@ class Metrics:
 
     def families(self) -> list[Family]:
         """Everything counted per request."""
+        self.gather()
         with self._lock:
             items = [(_labels(key), series) for key, series in self._series.items()]
             by_cache = [((("result", result),), count) for result, count in self._by_cache.items()]

@@ -10,6 +10,7 @@ pub mod cache;
 pub mod frames;
 pub mod guard;
 pub mod ledger;
+pub mod luck;
 pub mod mask;
 pub mod nearest;
 pub mod price;

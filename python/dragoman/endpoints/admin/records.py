@@ -119,7 +119,6 @@ def _search(call: Call) -> Answer:
 
 
 def _found(call: Call, wanted: Wanted) -> Iterator[Found]:
-    call.gateway.express.settle()
     call.gateway.auditor.flush()
     call.record("audit.search", fields=sorted(wanted.fields))  # durable when it returns, and all before it
     directory = call.gateway.auditor.trail.directory

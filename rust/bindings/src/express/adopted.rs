@@ -87,6 +87,9 @@ impl Ride {
         sent: Option<Box<Sent>>,
         trouble: &'static str,
     ) {
+        if sent.is_none() {
+            self.origin.luck.handed_over();
+        }
         let adopt = lock(&self.shared.adopt).as_ref().map(|adopt| adopt.clone_ref(py));
         let adopted = self.adopted(py, body, sent, trouble);
         let given =

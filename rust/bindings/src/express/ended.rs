@@ -68,6 +68,8 @@ impl Ended {
 pub enum Over {
     Sent(Ended),
     Given(Given),
+    /// Of one that was Python's.
+    Noted(Py<PyAny>),
 }
 
 /// Those that wait.

@@ -228,10 +228,10 @@ impl Express {
         };
         let presented = said.secret.map(|secret| self.shared.hasher.get().digest(&secret));
         let found = lock(&self.shared.passes).asker(presented, said.wish);
-        let Some((asker, may_be_kept)) = found else { return Ok(false) };
+        let Some((asker, may_be_kept, luck)) = found else { return Ok(false) };
         let has_room = in_flight + lock(&self.shared.rides).len() < rules.max_concurrent;
         let fits = (1..=rules.max_body_bytes).contains(&said.length);
-        if !has_room || !fits {
+        if !has_room || !fits || !luck.is_tried() {
             return Ok(false);
         }
         let number = self.shared.numbers.fetch_add(1, Ordering::Relaxed);
@@ -246,7 +246,7 @@ impl Express {
             rules,
             started_at_ms,
             arrived: Instant::now(),
-            origin: Origin { asker, may_be_kept, client, length: said.length },
+            origin: Origin { asker, luck, may_be_kept, client, length: said.length },
             scope: scope.clone().unbind(),
             proto: proto.clone().unbind(),
             watcher: watcher.clone().unbind(),
@@ -292,6 +292,11 @@ impl Express {
             ride.progress.give_up(py)?;
         }
         Ok(())
+    }
+
+    /// One is over that was not served here.
+    fn note(&self, ended: Py<PyAny>) {
+        self.shared.ended.push(Over::Noted(ended));
     }
 
     /// Those that are over, oldest first, once.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use dragoman_core::luck::Luck;
 use dragoman_core::price::Kinds;
 use dragoman_core::tokens::Model;
 use pyo3::exceptions::PyValueError;
@@ -13,6 +14,7 @@ use pyo3::types::PyTuple;
 use super::guards::{Guards, Sieves};
 use super::kept::Recall;
 use super::limited::Limited;
+
 use crate::price::Rates;
 use crate::tokens::TokenCounter;
 use crate::typical::Typical;
@@ -178,6 +180,7 @@ pub struct Ways {
     by_alias: HashMap<String, Way>,
     /// One of them is that of what is kept.
     may_be_kept: bool,
+    luck: Arc<Luck>,
 }
 
 /// Passes that hold no more.
@@ -187,16 +190,16 @@ type Forgotten = HashMap<Asker, Ways>;
 const MOST: usize = 4096;
 
 impl Passes {
-    /// Whom a request is looked up as, by the hash of what it presents, where there is any pass for that one; and
-    /// whether it may be answered with what is kept.
-    pub fn asker(&self, presented: Option<Digest>, wish: String) -> Option<(Asker, bool)> {
+    /// Whom a request is looked up as, by the hash of what it presents, where there is any pass for that one;
+    /// whether it may be answered with what is kept, and what became of those before it.
+    pub fn asker(&self, presented: Option<Digest>, wish: String) -> Option<(Asker, bool, Arc<Luck>)> {
         let mut asker = Asker { key: ANYBODY, wish };
         let mut ways = self.by_asker.get(&asker);
         if let (None, Some(key)) = (ways, presented) {
             asker.key = key;
             ways = self.by_asker.get(&asker);
         }
-        ways.map(|ways| (asker, ways.may_be_kept))
+        ways.map(|ways| (asker, ways.may_be_kept, ways.luck.clone()))
     }
 
     pub fn find(&self, asker: &Asker, alias: &str) -> Option<Way> {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use dragoman_core::balance::Ask;
 use dragoman_core::body::{self, RequestBody};
 use dragoman_core::frames::answer::Usage;
+use dragoman_core::luck::Luck;
 use dragoman_core::price::Kinds;
 use dragoman_wire::attempt::{Limits, attempt};
 use dragoman_wire::outcome::Outcome;
@@ -24,6 +25,7 @@ use super::adopted::Sent;
 use super::ended::{Ended, Over};
 use super::growing::{Growing, close};
 use super::limited::{Held, release, settle};
+
 use super::pass::{Asker, Fare, Known, Way};
 use super::{Rules, Shared, lock};
 use crate::ledger::told::Lefts;
@@ -45,6 +47,7 @@ const COUNT_BYTES: usize = 8 * 1024;
 /// What is known of a request from its head.
 pub struct Origin {
     pub asker: Asker,
+    pub luck: Arc<Luck>,
     /// It may be one that is answered with what is kept.
     pub may_be_kept: bool,
     /// Its address.
@@ -333,6 +336,7 @@ impl Ride {
     /// Puts a request on record that has been answered, and lets it go.
     pub fn over(&self, py: Python<'_>, over: Over) {
         self.shared.let_go(self.number);
+        self.origin.luck.served();
         self.shared.ended.push(over);
         if let Err(error) = self.watcher.call_method0(py, intern!(py, "done")) {
             error.write_unraisable(py, None);
