@@ -1,4 +1,7 @@
-"""Limits on the express way: held and settled there as by the pipeline, to which what is refused is handed over."""
+"""Limits on the express way: held and settled there as by the pipeline, to which what is refused is handed over.
+
+All of it, whether limits are counted in the process or in Redis.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ from tests.gateway.upstream import (
 from tests.ledger.test_allowance import comes, on_and_on, until_told
 from tests.ledger.test_hold import used
 from tests.served import Protocol, Serve, Served, chat_body
+from tests.store.valkey import new_prefix
 from tests.test_express import PRICE, passed, told, warm
 
 from dragoman.config.limiting import Limit
@@ -37,6 +41,15 @@ PACE = {"pace": {"requests": 9, "per": "minute"}, "at-once": {"concurrent": 3}}
 MONEY = {"money": {"cost_usd": 1, "per": "day"}, "tokens": {"tokens": 10**6, "per": "minute"}}
 # What an answer of 9 and 3 tokens costs.
 COST = 39_000
+
+
+@pytest.fixture(params=["alone", "together"])
+def serve(request: pytest.FixtureRequest, serve: Serve) -> Serve:
+    """Serves with limits that are counted in the process, or in Redis."""
+    if request.param == "alone":
+        return serve
+    redis = {"url": request.getfixturevalue("valkey"), "prefix": new_prefix(), "timeout_s": 1}
+    return lambda config: serve(config | {"redis": redis})
 
 
 def begin(serve: Serve, upstream: Upstream, **fields: Any) -> Served:

@@ -521,7 +521,8 @@ class Express:
             ``max_json_depth``) and how many there may be at once (``max_concurrent``), those of Python among them; what
             a :class:`Reply` is made with (``outstanding_bytes``, ``write_timeout_s``); a body may take
             ``body_grace_s`` and, for each byte, a ``body_min_bytes_s``-th of a second, and no more than
-            ``body_timeout_s`` in all. ``None``: take no more.
+            ``body_timeout_s`` in all; ``shares_probes``: others are asked before a deployment is probed, so that
+            Python has to. ``None``: take no more.
         """
     def on_adopted(self, callback: Callable[[Adopted], None]) -> None:
         """Whom requests are given to that are not as others, on the upstream's thread or the server's."""
@@ -575,7 +576,7 @@ class Pass:
         (``None``: nothing limits them), the ``pricing`` of what they come to at most, the tokens ``unsaid`` as
         :meth:`Pricing.of` has them, and ``by_end_user``, whether limits tell apart whom requests name as their end
         users.
-    :raises ValueError: no member, or a scope that is counted by several processes.
+    :raises ValueError: no member.
     """
 
     def __new__(cls, known: Mapping[str, object]) -> Self: ...

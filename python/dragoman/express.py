@@ -22,7 +22,7 @@ from dragoman.access.credentials import secret_of
 from dragoman.access.knobs import PROPERTY_PREFIX, TABLE, read_knobs
 from dragoman.access.principal import ANONYMOUS
 from dragoman.cache.serve import is_looked_for
-from dragoman.core import Ended, Express, Given, Ledger, Pass
+from dragoman.core import Ended, Express, Given, Pass
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.ledger.book import Asker
 from dragoman.ledger.bound import Bound
@@ -117,8 +117,9 @@ class ExpressWay:
             "body_timeout_s": limits.body_timeout_s,
             "body_grace_s": GRACE_S,
             "body_min_bytes_s": limits.body_min_bytes_s,
+            "shares_probes": self._gateway.probing is not None,
         }
-        self.core.open(None if server.relay == "pump" or self._gateway.probing is not None else rules)
+        self.core.open(None if server.relay == "pump" else rules)
 
     def forget(self) -> None:
         """Something has changed that passes rest on."""
@@ -174,7 +175,7 @@ class ExpressWay:
         except OverflowError:
             return None
         pricing, is_priced = plan.ceiling.now()
-        if scope is not None and not (isinstance(book.ledger, Ledger) and (is_priced or not scope.counts_cost)):
+        if scope is not None and scope.counts_cost and not is_priced:
             return None
         unsaid, by_end_user = snapshot.config.ledger.output_tokens, book.tells_apart("end_user")
         return {"scope": scope, "pricing": pricing, "unsaid": unsaid, "by_end_user": by_end_user}

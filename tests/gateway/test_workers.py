@@ -14,16 +14,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL
-from tests.gateway.client import Client, Response, chat, post
+from tests.gateway.client import Client, Response, chat, chat_body, post
 from tests.gateway.gateway import Gateway, config_for, free_port
 from tests.gateway.test_budgets import INPUT, ask, config
-from tests.gateway.upstream import Upstream, answer, expect
+from tests.gateway.upstream import Upstream, answer, expect, stream
 from tests.gateway.upstream import until as until_set
 from tests.store import postgres
 from tests.store.between import Between, Cut
@@ -93,17 +94,21 @@ def until(true: Callable[[], bool], timeout_s: float = 60) -> None:
 
 def many(ports: list[int], count: int, clients: int = 64) -> list[int]:
     """The statuses of so many requests, of parallel clients, each on a connection of its own; 0: it broke."""
+    return together([partial(ask, ports[number % len(ports)]) for number in range(count)], clients)
+
+
+def together(asks: list[Callable[[], int]], clients: int) -> list[int]:
+    """What requests are answered with, made by so many at once; 0: it broke."""
     found: list[int] = []
-    left = list(range(count))
 
     def work() -> None:
         while True:
             try:
-                number = left.pop()
+                ask_one = asks.pop()
             except IndexError:
                 return
             try:
-                found.append(ask(ports[number % len(ports)]))
+                found.append(ask_one())
             except OSError:
                 found.append(0)
 
@@ -226,6 +231,43 @@ def test_what_a_killed_worker_held_is_nobody_s(place: Place, say: Callable[[str]
     assert admitted.count(200) * cost <= spent == 37 * cost
     assert took_s < 60
     say(f"a worker was killed: nothing was held {took_s:.0f} s later; {admitted.count(200)} of 37 were answered")
+
+
+def express(node: Gateway) -> float:
+    """How many requests went the express way, at all workers of a node."""
+    series = read(node.get("/metrics").body.decode())
+    return sum(value for (name, _), value in series.items() if name == "dragoman_express_requests_total")
+
+
+@pytest.mark.parametrize("fields", [{}, {"stream": True}])
+def test_a_budget_is_exact_on_the_express_way_of_two_nodes(
+    place: Place, say: Callable[[str], None], fields: dict[str, Any]
+) -> None:
+    cost, asked = 9_000, {"messages": [{"role": "user", "content": "Hello."}], **fields}
+    with Upstream() as upstream:
+        upstream.reply(expect, stream() if fields else answer())
+        served = config_for(upstream.base_url)
+        served["deployments"]["up0"] |= {
+            "price": {"input_usd_mtok": 1.0, "output_usd_mtok": 0.0},
+            "model": "gpt-4o",
+        }
+        limits = {
+            "money": {"cost_usd": 200 * cost / 1e9, "per": "minute"},
+            "wide": {"cost_usd": 10**5 * cost / 1e9, "per": "ever"},
+            "at-once": {"concurrent": 16},
+        }
+        nodes = [place.start(limits, 2, **served) for _ in range(2)]
+        ports = [node.port for node in nodes]
+        asks: list[Callable[[], int]] = [lambda port=port: chat(port, **asked).status for port in ports * 300]  # type: ignore[misc]
+        statuses = together(asks, 16)
+        assert Counter(statuses) == {200: 200, 429: 400}
+        went = [express(node) for node in nodes]
+        assert min(went) > 0
+        for node in nodes:
+            node.stop()
+    until(lambda: place.ask("SELECT sum(spent) FROM ledger") == 200 * cost)
+    assert place.ask("SELECT count(*) FROM usage WHERE status = 200") == 200
+    say(f"a budget for 200 chats over 2 nodes: 200 of 600 admitted, {sum(went):.0f} of them on the express way")
 
 
 def place_calls(place: Place) -> list[int]:
@@ -383,17 +425,23 @@ def public_key(node: Gateway) -> str:
 
 
 def test_a_key_that_is_revoked_is_refused_at_once(place: Place, say: Callable[[str], None]) -> None:
-    node = place.start({}, 2)
+    deployments = {"vectors": {"provider": "rehearsal", "model": "text-embedding-3-small"}}
+    deployments["chat"] = {"provider": "rehearsal", "model": "gpt-4o"}
+    routes = {name: {"tiers": [[name]]} for name in deployments}
+    node = place.start({}, 2, deployments=deployments, routes=routes)
     at = ["--config", str(node.config_path)]
     found = re.search(r"dgk_\w+", dragoman("keys", "create", "app", *at))
     assert found is not None
     headers = {"authorization": f"Bearer {found[0]}"}
 
     def statuses() -> set[int]:
-        body = json.dumps(INPUT).encode()
-        return {post(node.port, "/v1/embeddings", body, **headers).status for _ in range(16)}
+        embeddings, chats = json.dumps(INPUT).encode(), chat_body(model="chat")
+        return {
+            post(node.port, path, body, **headers).status
+            for path, body in (("/v1/embeddings", embeddings), ("/v1/chat/completions", chats)) * 8
+        }
 
-    until(lambda: statuses() == {200})
+    until(lambda: statuses() == {200} and express(node) > 8)
     dragoman("keys", "revoke", "app", *at)
     revoked_s = time.monotonic()
     until(lambda: statuses() == {401})

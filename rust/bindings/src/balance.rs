@@ -252,7 +252,7 @@ impl Ticket {
     }
 
     #[pyo3(signature = (waited_ms = None))]
-    fn finish_cancelled(&self, waited_ms: Option<f64>) {
+    pub fn finish_cancelled(&self, waited_ms: Option<f64>) {
         self.finish(Outcome::Cancelled { waited_ms });
     }
 }

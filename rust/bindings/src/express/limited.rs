@@ -2,8 +2,8 @@
 //!
 //! Held is what Python would hold (`Holds.take_at_once`), of the same accounts. A request that is refused is Python's,
 //! which knows the words for that; so is one that a limit in shadow would have refused, one whose budget has to be
-//! written down first, and one that names somebody who is counted apart. Nothing is held for any of these when they are
-//! handed over.
+//! written down first, one that names somebody who is counted apart, and one that Redis, where processes count together,
+//! does not answer. Nothing is held for any of these when they are handed over.
 
 use dragoman_core::body::RequestBody;
 use dragoman_core::frames::answer::Usage;
@@ -41,7 +41,7 @@ pub struct NotHere;
 
 impl Known {
     /// Holds what a request may come to; `None`: nothing limits it.
-    pub fn hold(
+    pub async fn hold(
         &self,
         bytes: &[u8],
         read: &RequestBody,
@@ -54,7 +54,7 @@ impl Known {
         let Some(scope) = limited.scope.as_ref().map(Py::get) else { return Ok(None) };
         let given = counted.most();
         let (tokens, cost_nanousd) = limited.pricing.get().of_chat(bytes, read, given, limited.unsaid);
-        let hold = scope.take(tokens, cost_nanousd).ok_or(NotHere)?;
+        let hold = scope.take(tokens, cost_nanousd).await.ok_or(NotHere)?;
         let longest = Longest { given, answered: tokens.saturating_sub(given), cost_nanousd };
         let counts_length = scope.counts_tokens || scope.counts_cost;
         Ok(Some(Held { hold, longest: (read.stream && counts_length).then_some(longest) }))

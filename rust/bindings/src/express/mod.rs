@@ -31,6 +31,7 @@ use crate::upstream::target::Upstream;
 use crate::words::Words;
 
 mod adopted;
+mod cleared;
 mod ended;
 mod growing;
 mod guards;
@@ -90,6 +91,8 @@ pub struct Rules {
     body_timeout_s: f64,
     body_grace_s: f64,
     body_min_bytes_s: f64,
+    /// Others are asked before a deployment is probed.
+    shares_probes: bool,
 }
 
 /// What lets requests pass.

@@ -127,9 +127,6 @@ impl Pass {
     #[new]
     fn new(known: Told) -> PyResult<Self> {
         let first = known.fares.first().map(|fare| fare.index);
-        if known.limited.scope.as_ref().is_some_and(|scope| !scope.get().is_here()) {
-            return Err(PyValueError::new_err("others count in this scope as well"));
-        }
         let inner = Known {
             told: known.told,
             launcher: known.launcher,

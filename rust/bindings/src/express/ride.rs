@@ -2,10 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use dragoman_core::balance::Ask;
 use dragoman_core::body::{self, RequestBody};
 use dragoman_core::frames::answer::Usage;
 use dragoman_core::luck::Luck;
@@ -22,10 +21,10 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::adopted::Sent;
+use super::cleared::Cleared;
 use super::ended::{Ended, Over};
 use super::growing::{Growing, close};
-use super::limited::{Held, release, settle};
-
+use super::limited::{Held, settle};
 use super::pass::{Asker, Fare, Known, Way};
 use super::{Rules, Shared, lock};
 use crate::ledger::told::Lefts;
@@ -36,8 +35,6 @@ use crate::upstream::launch::Choice;
 use crate::upstream::outcome::{millis, usage_tuple};
 use crate::upstream::reply::{Client, Head, Reply};
 
-/// An attempt that has less time than this is not begun.
-const LEAST: Duration = Duration::from_millis(20);
 /// No part of what is counted.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const END_USER_CHARS: usize = 256;
@@ -90,7 +87,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    fn is_wanted(&self) -> bool {
+    pub fn is_wanted(&self) -> bool {
         !self.is_gone.load(Ordering::Acquire) && !self.is_stopping.load(Ordering::Acquire)
     }
 
@@ -232,19 +229,15 @@ impl Ride {
         if !pass.guards.let_in(&body, read.stream).await {
             return self.hand_over(body, None);
         }
-        let left = pass.deadline.saturating_sub(self.arrived.elapsed());
-        let Some((counted, estimate)) = priced(&pass, &body, &read).filter(|_| left > LEAST) else {
+        let Some((counted, estimate)) = priced(&pass, &body, &read) else {
             return self.hand_over(body, None);
         };
-        let launcher = pass.launcher.get();
-        let ask = Ask { tried: &[], again: false, session: None, last_resort: pass.is_alone };
-        let Ok(held) = pass.hold(&body, &read, &counted) else { return self.hand_over(body, None) };
-        let Some(choice) = launcher.choose(&body, &read, &ask) else {
-            release(held);
+        let Some(Cleared { held, choice, left }) = self.clear(&pass, &body, &read, &counted).await else {
             return self.hand_over(body, None);
         };
         let Choice { ticket, seat, body: sent, lane } = choice;
-        let limits = Limits { hold: pass.guards.hold_answers(), ..launcher.limits(seat, left, None) };
+        let limits =
+            Limits { hold: pass.guards.hold_answers(), ..pass.launcher.get().limits(seat, left, None) };
         let target = seat.target.get();
         let call = target.call(Method::POST, (seat.uri.clone(), sent), HeaderMap::new());
         let left = held.as_ref().map(|held| held.hold.left);

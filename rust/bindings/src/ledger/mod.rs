@@ -385,26 +385,27 @@ fn amounts(requests: i64, tokens: i64, cost: i64) -> PyResult<Amounts> {
 }
 
 impl LedgerScope {
-    /// Whether nobody but this process counts it.
-    pub fn is_here(&self) -> bool {
-        matches!(self.scope, Counted::Here(..))
-    }
-
     /// Holds what a request may come to. `None`: it is refused, or would be if every rule were enforced; or it is to be
-    /// written down first, or counted elsewhere.
-    pub fn take(&self, tokens: u64, cost_nanousd: u64) -> Option<Hold> {
-        let Counted::Here(scope, books) = &self.scope else { return None };
+    /// written down first, or those that count it do not answer.
+    pub async fn take(&self, tokens: u64, cost_nanousd: u64) -> Option<Hold> {
         let (tokens, cost) = (i64::try_from(tokens).ok()?, i64::try_from(cost_nanousd).ok()?);
-        let mut open = lock(books);
-        let now_ms = open.clock.now_ms();
-        let reserved = open.ledger.reserve(scope, Amounts { requests: 1, tokens, cost }, now_ms);
-        let Reserved::Held(hold) = reserved else { return None };
-        if !hold.shadowed.is_empty() {
-            open.ledger.settle(hold, Amounts::default());
-            return None;
+        let most = Amounts { requests: 1, tokens, cost };
+        match &self.scope {
+            Counted::Here(scope, books) => take_here(scope, books, most),
+            Counted::There(scope) => scope.take(most).await,
         }
-        Some(Hold::here(hold, books, now_ms))
     }
+}
+
+fn take_here(scope: &ledger::Scope, books: &Local, most: Amounts) -> Option<Hold> {
+    let mut open = lock(books);
+    let now_ms = open.clock.now_ms();
+    let Reserved::Held(hold) = open.ledger.reserve(scope, most, now_ms) else { return None };
+    if !hold.shadowed.is_empty() {
+        open.ledger.settle(hold, Amounts::default());
+        return None;
+    }
+    Some(Hold::here(hold, books, now_ms))
 }
 
 impl Drop for LedgerScope {
@@ -419,6 +420,11 @@ impl Hold {
     fn here(mut hold: ledger::Hold, books: &Local, now_ms: u64) -> Self {
         let (shadowed, left) = (std::mem::take(&mut hold.shadowed), lefts(hold.left, now_ms));
         Self { held: Mutex::new(Some(Held::Here(hold, Arc::clone(books)))), shadowed, left }
+    }
+
+    fn there(mut hold: shared::hold::Hold, remote: Remote) -> Self {
+        let (shadowed, left) = (std::mem::take(&mut hold.shadowed), lefts(hold.left, 0));
+        Self { held: Mutex::new(Some(Held::There(Box::new(hold), remote))), shadowed, left }
     }
 
     /// Ends it, once; `None`: what was used is not known.

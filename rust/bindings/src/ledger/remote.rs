@@ -8,7 +8,7 @@ use dragoman_wire::shared::hold::Hold as There;
 use dragoman_wire::shared::ledger::{Account, Ledger as Wire, Reserved, Scope as Accounts};
 use pyo3::prelude::*;
 
-use super::{Counted, Held, Hold, LedgerScope, Refused, Standing};
+use super::{Counted, Hold, LedgerScope, Refused, Standing};
 use crate::redis::{Asked, Talk};
 
 /// The ledger there, and the way to it.
@@ -29,12 +29,25 @@ impl Remote {
 /// Accounts, let go of when nobody asks about them any more.
 pub struct Scope {
     accounts: Accounts,
-    ledger: Arc<Wire>,
+    remote: Remote,
+}
+
+impl Scope {
+    /// Holds what a request may come to. `None`: it is Python's to hold or to refuse, and nothing is held.
+    pub async fn take(&self, most: Amounts) -> Option<Hold> {
+        let ledger = &self.remote.ledger;
+        let hold = ledger.take(&self.accounts, most).await?;
+        if !hold.shadowed.is_empty() {
+            ledger.end(hold, Some(Amounts::default())).await;
+            return None;
+        }
+        Some(Hold::there(hold, self.remote.clone()))
+    }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.ledger.forget(&mut self.accounts);
+        self.remote.ledger.forget(&mut self.accounts);
     }
 }
 
@@ -73,7 +86,9 @@ impl SharedLedger {
 
     fn own(&self, scope: &LedgerScope) -> PyResult<Arc<Scope>> {
         match &scope.scope {
-            Counted::There(scope) if Arc::ptr_eq(&scope.ledger, &self.remote.ledger) => Ok(scope.clone()),
+            Counted::There(scope) if Arc::ptr_eq(&scope.remote.ledger, &self.remote.ledger) => {
+                Ok(scope.clone())
+            }
             _ => Err(super::another_ledger()),
         }
     }
@@ -116,7 +131,7 @@ impl SharedLedger {
         Ok(LedgerScope {
             counts_tokens: ledger.measures(&accounts, Measure::Tokens),
             counts_cost: ledger.measures(&accounts, Measure::Cost),
-            scope: Counted::There(Arc::new(Scope { accounts, ledger: ledger.clone() })),
+            scope: Counted::There(Arc::new(Scope { accounts, remote: self.remote.clone() })),
         })
     }
 
@@ -134,15 +149,7 @@ impl SharedLedger {
         let work = async move { ledger.reserve(&scope.accounts, most).await };
         self.remote.talk.ask(py, work, move |py, answer| {
             Ok(match answer {
-                Ok(Reserved::Held(mut hold)) => Py::new(
-                    py,
-                    Hold {
-                        shadowed: std::mem::take(&mut hold.shadowed),
-                        left: super::lefts(hold.left, 0),
-                        held: Mutex::new(Some(Held::There(Box::new(hold), remote))),
-                    },
-                )?
-                .into_any(),
+                Ok(Reserved::Held(hold)) => Py::new(py, Hold::there(hold, remote))?.into_any(),
                 Ok(Reserved::Refused(refusal)) => Py::new(py, Refused::from(refusal))?.into_any(),
                 Ok(Reserved::Unclaimed(errands)) => {
                     let rows: Vec<ErrandRow> = errands.into_iter().map(errand_row).collect();

@@ -154,6 +154,18 @@ impl Ledger {
     ///
     /// Where the answer does not come, what may have been held is released again.
     pub async fn reserve(&self, scope: &Scope, most: Amounts) -> Result<Reserved, Trouble> {
+        self.try_to_reserve(scope, most, true).await
+    }
+
+    /// The same, of what is granted already. `None`: not all of it is, or it is refused, or there is no answer.
+    pub async fn take(&self, scope: &Scope, most: Amounts) -> Option<Hold> {
+        match self.try_to_reserve(scope, most, false).await {
+            Ok(Reserved::Held(hold)) => Some(hold),
+            Ok(Reserved::Refused(_) | Reserved::Unclaimed(_)) | Err(_) => None,
+        }
+    }
+
+    async fn try_to_reserve(&self, scope: &Scope, most: Amounts, can_ask: bool) -> Result<Reserved, Trouble> {
         let id = format!("{}-{:x}", self.process, self.asked.fetch_add(1, Ordering::Relaxed));
         let until = Instant::now() + PATIENCE;
         let mut said_ms = None;
@@ -167,7 +179,7 @@ impl Ledger {
                 }
                 _ => 0,
             };
-            call.arg(by_ms).arg(&id);
+            call.arg(by_ms).arg(&id).arg(u8::from(can_ask));
             self.add_accounts(&mut call, &line, &scope.accounts, most, now_ms);
             let answer: Vec<i64> = match self.shared.run(&line, &call).await {
                 Ok(answer) => answer,

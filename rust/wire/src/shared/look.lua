@@ -1,4 +1,5 @@
--- What accounts stand at. KEYS and ARGV as to reserve; three figures an account: spent, held, when the oldest leaves.
+-- What accounts stand at. KEYS and ARGV as to reserve, without whether the caller can ask; three figures an account:
+-- spent, held, when the oldest leaves.
 
 local answer = {}
 for place = 3, #KEYS do

@@ -1,12 +1,13 @@
 -- Charges every account with the most that a request may come to, or none.
 --
--- KEYS[3...] the accounts. ARGV: time, by when it is of use at the latest (0: always), the hold's id, seven an account.
+-- KEYS[3...] the accounts. ARGV: time, by when it is of use at the latest (0: always), the hold's id, whether the caller
+-- can ask the database, seven an account.
 -- Answers HELD and three figures an account: used, when the oldest of it leaves, whether it would have refused; REFUSED:
 -- which, used, how long to wait (-1: it does not help); CLAIM and five figures a durable account that the caller is to
--- ask the database about: which, slot, its end, how much more is needed, how much is wanted; WAIT: others are asking;
--- CLOCK: the slots are of another time; LATE: nobody waits for the answer any more.
+-- ask the database about: which, slot, its end, how much more is needed, how much is wanted (no figures: somebody who can
+-- ask it has to); WAIT: others are asking; CLOCK: the slots are of another time; LATE: nobody waits for the answer any more.
 
-local by, id = tonumber(ARGV[2]), ARGV[3]
+local by, id, can_ask = tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 if by > 0 and now > by then
   return { LATE, now }
 end
@@ -37,7 +38,7 @@ end
 
 local rules, accounts, refusal, short = {}, {}, nil, {}
 for place = 3, #KEYS do
-  local rule = rule_at(4 + (place - 3) * 7)
+  local rule = rule_at(5 + (place - 3) * 7)
   if is_of_another_time(rule) then
     return { CLOCK, now }
   end
@@ -69,6 +70,9 @@ if refusal then
   return refusal
 end
 
+if #short > 0 and not can_ask then
+  return { CLAIM, now }
+end
 if #short > 0 then
   local claims = { CLAIM, now }
   for _, place in ipairs(short) do
