@@ -108,10 +108,47 @@ def test_what_fails_is_taken_up_by_the_pipeline(
     assert [one.in_flight for one in served.gateway.balancer.members()] == [0]
 
 
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    ("headers", "trace_id"),
+    [
+        ({"traceparent": f"00-{TRACE}-{SPAN}-01"}, TRACE),
+        ({"traceparent": f"00-{TRACE}-{SPAN}-00", "tracestate": "a=1,b=2"}, TRACE),
+        ({"traceparent": f"00-{TRACE}-{'0' * 16}-01", "tracestate": "a=1"}, ""),
+        ({"traceparent": "nonsense"}, ""),
+        ({"tracestate": "a=1"}, ""),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_trace_goes_on(serve: Serve, upstream: Upstream, headers: dict[str, str], trace_id: str, status: int) -> None:
+    served = begin(serve, upstream, route={"retries": 0})
+    warm(served, upstream)
+    found = []
+    for way in range(2):
+        if way == 1:
+            served.gateway.express.forget()
+        upstream.reply(expect, answer() if status == 200 else answer(b"{}", 500))
+        found.append(told(served, served.chat(headers, max_tokens=50)))
+    assert found[0][0] == (200 if status == 200 else 502)
+    assert found[0] == found[1]
+    assert found[0][3]["trace_id"] == trace_id
+    assert passed(served) == (status == 200)
+    sent = [one.headers for one in upstream.requests[1:]]
+    parents = [one.pop("traceparent", "") for one in sent]
+    assert sent[0] == sent[1]
+    assert sent[0].get("tracestate", "") == (headers.get("tracestate", "") if trace_id else "")
+    assert len(set(parents)) == (2 if trace_id else 1)
+    for parent in parents:
+        assert [part for at, part in enumerate(parent.split("-")) if at != 2] == (
+            ["00", trace_id, headers["traceparent"][-2:]] if trace_id else [""]
+        )
+
+
 NOT_ALIKE: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("a knob", {"x_dragoman_tags": "a"}, {}),
     ("a property", {"helicone_property_x": "1"}, {}),
-    ("a trace", {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}, {}),
     ("a page of this machine", {"origin": "http://localhost:3000"}, {}),
     ("fallbacks", {}, {"fallbacks": ["chat"]}),
     ("the cache", {}, {"cache": {"no-cache": True}}),

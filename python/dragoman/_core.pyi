@@ -89,6 +89,7 @@ __all__ = [
     "period_slot",
     "read_answer",
     "read_error",
+    "read_traceparent",
     "retry_after_s",
     "without_usage",
 ]
@@ -615,6 +616,8 @@ class Given:
     @property
     def end_user(self) -> str: ...
     @property
+    def trace_id(self) -> str: ...
+    @property
     def note(self) -> bytes:
         """Of the answer, as it was kept."""
     @property
@@ -732,6 +735,8 @@ class Ended:
     def stream(self) -> bool: ...
     @property
     def end_user(self) -> str: ...
+    @property
+    def trace_id(self) -> str: ...
     @property
     def finish_reason(self) -> str: ...
     @property
@@ -1179,6 +1184,9 @@ class PlanStep:
     @property
     def is_full(self) -> bool:
         """Whether as many requests are under way as it takes."""
+
+def read_traceparent(value: str) -> tuple[str, str] | None:
+    """The trace's id and flags, of a ``traceparent`` (https://www.w3.org/TR/trace-context/); ``None``: it is none."""
 
 def retry_after_s(headers: list[tuple[str, str]], body: bytes, now_unix: float) -> float | None:
     """How long an answer that says *later* (429, 503, 529) asks to be left alone; ``None`` where it does not say.

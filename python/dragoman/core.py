@@ -79,6 +79,7 @@ from dragoman._core import (
     period_slot,
     read_answer,
     read_error,
+    read_traceparent,
     retry_after_s,
     without_usage,
 )
@@ -162,6 +163,7 @@ __all__ = [
     "period_slot",
     "read_answer",
     "read_error",
+    "read_traceparent",
     "retry_after_s",
     "without_usage",
 ]

@@ -52,7 +52,7 @@ log = logging.getLogger("dragoman.express")
 
 ALIAS_PATH = f"/v1{PATH}"
 # Headers that a request's way depends on, beside knobs and the places of keys.
-SPEAKING = ("content-encoding", "expect", "origin", "transfer-encoding", "traceparent", "tracestate")
+SPEAKING = ("content-encoding", "expect", "origin", "transfer-encoding")
 # The hash of the key's secret, where everybody is served.
 ANYBODY = bytes(32)
 # Fields of a body that speak to the gateway.
@@ -299,6 +299,7 @@ def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
         app=principal.app,
         end_user=ended.end_user,
         tags=told.tags,
+        trace_id=ended.trace_id,
         alias=told.plan.alias,
         provider=deployment.provider,
         model=deployment.model,

@@ -113,7 +113,7 @@ async def resume(gateway: Gateway, request: Request, surface: Surface, at: Path,
             run.hold, run.allowance = request.adopted.hold, cast("Allowance | None", request.adopted.allowance)
         tell(run, surface.dialect)
         came = await come(gateway, request, surface, at, read_knobs({}, principal), principal)
-        run.planned(plan.alias, came.body.end_user or "", came.knobs, None)
+        run.planned(plan.alias, came.body.end_user or "", came.knobs, outgoing_trace(request.headers))
         run.body = came.raw
         run.guarding = guarding = passing.snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
         call = call_of(gateway, came, surface, plan, run)

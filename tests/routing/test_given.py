@@ -262,7 +262,6 @@ def test_bodies_that_speak_of_it_are_read(serve: Serve, upstream: Upstream, fiel
     "headers",
     [
         {"x-dragoman-include-cost": "true"},
-        {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
         {"x-dragoman-tags": "t"},
         {"x-dragoman-cache-namespace": "n" * 300, "x-dragoman-cache": "off"},
     ],

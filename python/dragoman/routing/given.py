@@ -84,6 +84,7 @@ def _row(given: Given, told: Passing, kept: Kept) -> UsageRow:
         app=principal.app,
         end_user=given.end_user,
         tags=told.tags,
+        trace_id=given.trace_id,
         alias=told.plan.alias,
         provider=kept.provider,
         model=kept.model,

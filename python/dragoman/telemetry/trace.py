@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from random import getrandbits
 
 from msgspec import Struct
 
-_PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+from dragoman.core import read_traceparent
 
 
 class Trace(Struct, frozen=True):
@@ -23,8 +22,8 @@ def outgoing_trace(headers: dict[str, str]) -> Trace | None:
     given = headers.get("traceparent")
     if given is None:
         return None
-    match = _PARENT.fullmatch(given)
-    if match is None:
+    read = read_traceparent(given)
+    if read is None:
         return None
-    trace_id, flags = match.groups()
+    trace_id, flags = read
     return Trace(trace_id, f"00-{trace_id}-{getrandbits(64) or 1:016x}-{flags}", headers.get("tracestate", ""))

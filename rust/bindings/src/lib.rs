@@ -18,6 +18,7 @@ mod redis;
 mod sealer;
 mod secret;
 mod tokens;
+mod trace;
 mod typical;
 mod upstream;
 mod usage;
@@ -41,6 +42,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sealer::register(module)?;
     secret::register(module)?;
     tokens::register(module)?;
+    trace::register(module)?;
     typical::register(module)?;
     upstream::register(module)?;
     usage::register(module)?;

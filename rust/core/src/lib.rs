@@ -19,4 +19,5 @@ pub mod recording;
 mod sync;
 pub mod tally;
 pub mod tokens;
+pub mod trace;
 pub mod typical;

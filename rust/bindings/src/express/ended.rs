@@ -41,6 +41,8 @@ pub struct Ended {
     #[pyo3(get)]
     pub end_user: String,
     #[pyo3(get)]
+    pub trace_id: String,
+    #[pyo3(get)]
     pub finish_reason: String,
     #[pyo3(get)]
     pub tokens: UsageTuple,

@@ -6,6 +6,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
+use super::traced::Trace;
+
 /// What may stand in a head.
 pub struct Headers {
     /// Names that mean something.
@@ -30,6 +32,7 @@ pub struct Said {
     pub secret: Option<String>,
     /// What it says of the cache: a line for each such header, in their order.
     pub wish: String,
+    pub trace: Trace,
     pub length: usize,
 }
 
@@ -55,7 +58,7 @@ impl Headers {
         if pairs.len() > most {
             return Ok(None);
         }
-        let (mut secret, mut length, mut wish) = (None, None, String::new());
+        let (mut secret, mut length, mut wish, mut trace) = (None, None, String::new(), Trace::default());
         for pair in &pairs {
             let pair = pair.cast_into::<PyTuple>()?;
             let name = pair.get_borrowed_item(0)?;
@@ -69,7 +72,10 @@ impl Headers {
                     None => return Ok(None),
                 },
                 "content-length" if length.is_none() => length = value.parse().ok(),
-                "authorization" | "content-length" => return Ok(None),
+                "traceparent" if trace.parent.is_none() => trace.parent = Some(value.to_owned()),
+                "tracestate" if trace.state.is_none() => trace.state = Some(value.to_owned()),
+                // A second one.
+                "authorization" | "content-length" | "traceparent" | "tracestate" => return Ok(None),
                 _ => match self.speaking.get(name) {
                     Some(Meaning::Cache) => wish.extend([name, ":", value, "\n"]),
                     Some(Meaning::Anything) => return Ok(None),
@@ -79,7 +85,7 @@ impl Headers {
             }
         }
         let length = length.filter(|_| wish.len() <= MOST_WISH_BYTES);
-        Ok(length.map(|length| Said { secret, wish, length }))
+        Ok(length.map(|length| Said { secret, wish, trace, length }))
     }
 }
 

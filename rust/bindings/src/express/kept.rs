@@ -87,6 +87,8 @@ pub struct Given {
     stream: bool,
     #[pyo3(get)]
     end_user: String,
+    #[pyo3(get)]
+    trace_id: String,
     note: Arc<[u8]>,
     body: Option<Py<PyBytes>>,
 }
@@ -172,6 +174,7 @@ impl Ride {
             overhead_ms,
             stream: hit.read.stream,
             end_user: end_user_of(hit.read),
+            trace_id: self.origin.trace.id().to_owned(),
             note: hit.entry.note,
             body: hit.pass.keeps_bodies.then(|| body.clone().unbind()),
             pass: hit.pass,

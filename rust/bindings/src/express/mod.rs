@@ -40,6 +40,7 @@ mod kept;
 mod limited;
 mod pass;
 mod ride;
+mod traced;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Express>()?;
@@ -133,6 +134,11 @@ impl Shared {
     /// A request is not on its way here any more.
     fn let_go(&self, number: u64) {
         lock(&self.rides).remove(&number);
+    }
+
+    /// The id of a span for a request.
+    fn span(&self, number: u64) -> u64 {
+        self.dice.hash_one((number, "span"))
     }
 
     /// An id for a request that came then, as those that Python makes.
@@ -249,7 +255,7 @@ impl Express {
             rules,
             started_at_ms,
             arrived: Instant::now(),
-            origin: Origin { asker, luck, may_be_kept, client, length: said.length },
+            origin: Origin { asker, luck, may_be_kept, client, trace: said.trace, length: said.length },
             scope: scope.clone().unbind(),
             proto: proto.clone().unbind(),
             watcher: watcher.clone().unbind(),

@@ -10,8 +10,8 @@ use dragoman_core::frames::answer::Usage;
 use dragoman_core::luck::Luck;
 use dragoman_core::price::Kinds;
 use dragoman_wire::attempt::{Limits, attempt};
-use dragoman_wire::outcome::Outcome;
-use http::{HeaderMap, Method};
+use dragoman_wire::outcome::{self as wire, Outcome};
+use http::Method;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -26,7 +26,9 @@ use super::ended::{Ended, Over};
 use super::growing::{Growing, close};
 use super::limited::{Held, settle};
 use super::pass::{Asker, Fare, Known, Way};
+use super::traced::Trace;
 use super::{Rules, Shared, lock};
+use crate::balance::Ticket;
 use crate::ledger::told::Lefts;
 use crate::price::usd;
 use crate::tokens::TokenCount;
@@ -49,6 +51,7 @@ pub struct Origin {
     pub may_be_kept: bool,
     /// Its address.
     pub client: String,
+    pub trace: Trace,
     /// Of its body.
     pub length: usize,
 }
@@ -239,7 +242,11 @@ impl Ride {
         let limits =
             Limits { hold: pass.guards.hold_answers(), ..pass.launcher.get().limits(seat, left, None) };
         let target = seat.target.get();
-        let call = target.call(Method::POST, (seat.uri.clone(), sent), HeaderMap::new());
+        let call = target.call(
+            Method::POST,
+            (seat.uri.clone(), sent),
+            self.origin.trace.headers(self.shared.span(self.number)),
+        );
         let left = held.as_ref().map(|held| held.hold.left);
         let head = self.head(&pass, ticket.index, estimate, left);
         let mut client = Client::alone(self.reply.clone(), head, &self.shared.conclusions);
@@ -252,34 +259,50 @@ impl Ride {
             let sent = Sent { pass, ticket, ended, client, limits, lane, held };
             return self.hand_over(body, Some(Box::new(sent)));
         };
-        let first_token_ms = ended.progress.since_start(ended.progress.first_content).map(millis);
-        let total_ms = millis(ended.progress.ended.saturating_duration_since(ended.progress.started));
-        ticket.finish_success(first_token_ms, total_ms, u32::try_from(usage.output).unwrap_or(u32::MAX));
         learn(&pass, fare, &counted, usage);
         let cost_nanousd = fare.cost(&kinds_of(usage));
         settle(held, usage, cost_nanousd);
-        let record = Ended {
-            id: self.id.clone(),
-            started_at_ms: self.started_at_ms,
-            client: self.origin.client.clone(),
-            status: ended.progress.status,
-            index: ticket.index,
-            why: ticket.reason,
-            ms: total_ms,
-            first_token_ms,
-            overhead_ms: 0.0,
-            upstream_ms: 0.0,
-            stream: read.stream,
-            end_user: end_user_of(read),
-            finish_reason: ended.progress.finish_reason.clone().unwrap_or_default(),
-            tokens: usage_tuple(usage),
-            cost_nanousd,
-            body: pass.keeps_bodies.then_some(body),
-            pass,
-        };
+        let record =
+            Ended { cost_nanousd, ..self.came_to(&pass, (read, body), &ended.progress, usage, &ticket) };
+        ticket.finish_success(
+            record.first_token_ms,
+            record.ms,
+            u32::try_from(usage.output).unwrap_or(u32::MAX),
+        );
         let conclusions = self.shared.conclusions.clone();
         // Refused only when the runtime is going down, and nobody waits any more.
         let _ = conclusions.send(Ready::Then(Box::new(move |py| self.finish(py, ended, client, record))));
+    }
+
+    /// What is put on record of the request, but what it cost.
+    fn came_to(
+        &self,
+        pass: &Arc<Known>,
+        (read, body): (RequestBody, Bytes),
+        progress: &wire::Progress,
+        usage: &Usage,
+        ticket: &Ticket,
+    ) -> Ended {
+        Ended {
+            id: self.id.clone(),
+            started_at_ms: self.started_at_ms,
+            client: self.origin.client.clone(),
+            status: progress.status,
+            index: ticket.index,
+            why: ticket.reason,
+            ms: millis(progress.ended.saturating_duration_since(progress.started)),
+            first_token_ms: progress.since_start(progress.first_content).map(millis),
+            overhead_ms: 0.0, // as of its end
+            upstream_ms: 0.0,
+            stream: read.stream,
+            end_user: end_user_of(read),
+            trace_id: self.origin.trace.id().to_owned(),
+            finish_reason: progress.finish_reason.clone().unwrap_or_default(),
+            tokens: usage_tuple(usage),
+            cost_nanousd: None,
+            body: pass.keeps_bodies.then_some(body),
+            pass: pass.clone(),
+        }
     }
 
     /// What is known of such requests. `None`: nothing, or this one is not like them.
