@@ -16,6 +16,7 @@ from tests.ledger.test_hold import used
 from tests.served import Serve, Served, chat_body
 from tests.store.valkey import Valkey, new_prefix
 from tests.test_express import PRICE, passed, until, warm
+from tests.test_express_limits import leave
 
 CHAT = "/v1/chat/completions"
 # What a request is held for and billed, where only its tokens cost something that are given.
@@ -134,6 +135,35 @@ def test_a_cooldown_that_another_tells_of_holds_for_the_next_request(together: T
         assert other.chat().status == 200
         assert (len(ill.requests), len(well.requests)) == (3, 2)
         assert (passed(one), passed(other)) == (0, 1)
+
+
+def test_a_purge_at_one_is_one_at_the_other(together: Together, upstream: Upstream) -> None:
+    one, other = [together(upstream.base_url, cache={"mode": "on"}) for _ in range(2)]
+    upstream.reply(expect, answer())
+    for served in (one, other):
+        assert [served.chat().headers["x-dragoman-cache"] for _ in range(3)] == ["miss", "hit", "hit"]
+        assert passed(served) == 2
+    one.gateway.answers.purge([])
+    until(lambda: len(other.gateway.answers) == 0)
+    assert [served.chat().headers["x-dragoman-cache"] for served in (one, other)] == ["miss", "miss"]
+    assert len(upstream.requests) == 4
+
+
+def test_a_client_that_leaves_while_redis_is_waited_for_is_not_sent_for(
+    together: Together, upstream: Upstream, tmp_path: Path
+) -> None:
+    with Valkey(tmp_path) as own:
+        redis = {"url": own.url, "timeout_s": 10}
+        served = together(upstream.base_url, limits={"pace": {"requests": 9, "per": "minute"}}, redis=redis)
+        warm(served, upstream)
+        own.halt()
+        request = served.begin("POST", CHAT, chat_body())
+        assert served.gateway.express.core.in_flight == 1
+        leave(served, request)
+        own.go_on()
+        request.wait()
+        until(lambda: used(served) == [("requests", 2, 0)])  # it came, and is a request
+        assert (len(upstream.requests), passed(served)) == (1, 0)
 
 
 @pytest.mark.parametrize("how", ["killed", "halted"])

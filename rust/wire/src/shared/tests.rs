@@ -34,6 +34,7 @@ async fn without_a_server_everything_fails_at_once() {
     let number = ledger.rule(rule(5));
     let scope = ledger.scope([(number, "team")].into_iter()).unwrap();
     assert!(matches!(ledger.reserve(&scope, Amounts::default()).await, Err(Trouble::Down)));
+    assert!(ledger.take(&scope, Amounts::default()).await.is_none());
     assert!(matches!(ledger.standings(None).await, Err(Trouble::Down)));
     assert!(shared.get(b"x").await.is_err());
     assert!(!shared.is_up());
