@@ -554,10 +554,8 @@ class Express:
         """Give up bodies that are late, and have the server say when clients leave that have waited a while."""
     def abort(self) -> None:
         """End all that are on their way: Python is given them."""
-    def note(self, ended: object) -> None:
-        """Have a request that was not served here taken with those that were."""
-    def take_ended(self) -> list[Ended | Given | object]:
-        """Those that have been served or noted since they were last taken, oldest first."""
+    def take_ended(self) -> list[Ended | Given]:
+        """Those that have been served since they were last taken, oldest first."""
     def wait_ended(self) -> bool:
         """Wait until there is one. False: none comes any more, since ``close`` was called."""
     def close(self) -> None:

@@ -31,7 +31,6 @@ from dragoman.routing.arrival import RECALLING_WORDS
 from dragoman.routing.launch import ENDPOINT, PATH, is_plain
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import SEALED_WORDS
-from dragoman.routing.settle import Settled, record
 from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES
 from dragoman.usage.row import Tokens, UsageRow
 
@@ -209,18 +208,15 @@ class ExpressWay:
             }
         )
 
-    def note(self, settled: Settled) -> None:
-        """A request is over that went by the pipeline."""
-        self.core.note(settled)
-
     def settle(self) -> None:
         """Put on record what is over."""
         with self._settling:
             for ended in self.core.take_ended():
+                self.served += 1
                 try:
                     self._record(ended)
                 except Exception:  # the others are to be kept
-                    log.exception("a request cannot be put on record")
+                    log.exception("request %s cannot be put on record", ended.id)
 
     def _settle_often(self) -> None:
         while self.core.wait_ended():
@@ -238,19 +234,11 @@ class ExpressWay:
         tags = ",".join(sorted(set(principal.tags)))
         return Passing(snapshot, principal, plan, plan.tiers[0].members, tags, guardrails, self._gateway.holds)
 
-    def _record(self, ended: Ended | Given | object) -> None:
-        gateway = self._gateway
-        if isinstance(ended, Settled):
-            record(gateway, ended)
-            return
-        self.served += 1
+    def _record(self, ended: Ended | Given) -> None:
+        gateway, told = self._gateway, cast("Passing", ended.told)
         if isinstance(ended, Given):
             given.record(gateway, ended)
-        elif isinstance(ended, Ended):
-            self._record_sent(ended)
-
-    def _record_sent(self, ended: Ended) -> None:
-        gateway, told = self._gateway, cast("Passing", ended.told)
+            return
         member = told.members[ended.index]
         row = _row(ended, told, member)
         gateway.keys.note_used(told.principal)

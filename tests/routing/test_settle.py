@@ -19,7 +19,7 @@ from dragoman.config.schema import Price
 from dragoman.core import Reply, TokenCounter
 from dragoman.errors import ClientGone, InvalidRequest, RequestError, UpstreamCut, UpstreamTimeout
 from dragoman.routing.run import AttemptNote, Run
-from dragoman.routing.settle import BILLED_FAILURES, cost_of, record, settle, tokens_of
+from dragoman.routing.settle import BILLED_FAILURES, cost_of, settle, tokens_of
 from dragoman.server.request import Request
 from dragoman.usage.price import rates_of
 from dragoman.usage.row import Tokens, UsageRow
@@ -39,8 +39,6 @@ class Kept:
         self.metrics = SimpleNamespace(count=lambda row, deployment: self.counted.append(row))
         self.recorded: list[UsageRow] = []
         self.auditor = SimpleNamespace(request=lambda run, row: self.recorded.append(row))
-        gateway: Any = self
-        self.express = SimpleNamespace(note=lambda settled: record(gateway, settled))
 
     def learn_output(self, deployment: str, tokens: int) -> None:
         self.learnt[deployment] += tokens

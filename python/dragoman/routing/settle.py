@@ -1,9 +1,4 @@
-"""The end of every request: one usage row, one count in the metrics, whatever happened.
-
-What others wait for is done at once: what was held is given back, and what was learnt is known. The row, the figures
-and the audit record are made a moment later, many at a time (:class:`~dragoman.express.ExpressWay`), which costs half
-of what each costs by itself.
-"""
+"""The end of every request: one usage row, one count in the metrics, whatever happened."""
 
 from __future__ import annotations
 
@@ -11,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
 
 from dragoman.core import read_answer
 from dragoman.errors import Internal
@@ -33,18 +27,8 @@ BILLED_FAILURES = frozenset({"client_gone", "total_timeout", "idle_timeout"})
 TEXT_BYTES = 256 * 1024
 
 
-class Settled(Struct, frozen=True):
-    """A request that is over, and what it came to."""
-
-    run: Run
-    tokens: Tokens
-    source: UsageSource
-    cost_nanousd: int | None
-    times_ms: tuple[float, float]  # the gateway's own, and the provider's
-
-
 def settle(gateway: Gateway, run: Run) -> None:
-    """End a request."""
+    """Record a request that is over."""
     if run.error is None and not run.answered:
         run.error = Internal("the request met a bug, which the log tells of")
     tokens, source, cost_nanousd = run.spent or spent_by(run)
@@ -55,15 +39,10 @@ def settle(gateway: Gateway, run: Run) -> None:
         deployment.counter.learn(deployment.model, run.counted, tokens.input)
     if run.hold is not None:
         close(run, run.hold, tokens, cost_nanousd, gateway.snapshot.config.ledger)
-    gateway.express.note(Settled(run, tokens, source, cost_nanousd, run.request.reply.times_ms()))
-
-
-def record(gateway: Gateway, settled: Settled) -> None:
-    """Put on record a request that is over."""
-    run, row = settled.run, _row(settled)
+    row = _row(run, tokens, source, cost_nanousd)
     gateway.writer.put(row)
     gateway.auditor.request(run, row)
-    by = run.kept or run.deployment
+    by = run.kept or deployment
     gateway.metrics.count(row, "" if by is None else by.known_as)
 
 
@@ -149,13 +128,12 @@ def tokens_of_usage(usage: Usage) -> Tokens:
     )
 
 
-def _row(settled: Settled) -> UsageRow:
-    run, tokens = settled.run, settled.tokens
+def _row(run: Run, tokens: Tokens, source: UsageSource, cost_nanousd: int | None) -> UsageRow:
     request, principal, by = run.request, run.principal, run.kept or run.deployment
     knobs = run.knobs
     private = knobs is not None and knobs.no_log
     tags = principal.tags if knobs is None or private else principal.tags + knobs.tags
-    overhead_ms, upstream_ms = settled.times_ms
+    overhead_ms, upstream_ms = request.reply.times_ms()
     return UsageRow(
         request_id=request.id,
         started_at_ms=request.started_at_ms,
@@ -190,8 +168,8 @@ def _row(settled: Settled) -> UsageRow:
         reasoning_tokens=tokens.reasoning,
         audio_input_tokens=tokens.audio_input,
         audio_output_tokens=tokens.audio_output,
-        usage_source=settled.source,
-        cost_nanousd=settled.cost_nanousd,
+        usage_source=source,
+        cost_nanousd=cost_nanousd,
         total_ms=overhead_ms + upstream_ms,
         upstream_ms=upstream_ms,
         overhead_ms=overhead_ms,

@@ -70,8 +70,6 @@ impl Ended {
 pub enum Over {
     Sent(Ended),
     Given(Given),
-    /// Of one that was Python's.
-    Noted(Py<PyAny>),
 }
 
 /// Those that wait.

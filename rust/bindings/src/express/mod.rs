@@ -303,11 +303,6 @@ impl Express {
         Ok(())
     }
 
-    /// One is over that was not served here.
-    fn note(&self, ended: Py<PyAny>) {
-        self.shared.ended.push(Over::Noted(ended));
-    }
-
     /// Those that are over, oldest first, once.
     fn take_ended(&self) -> Vec<Over> {
         self.shared.ended.take()
