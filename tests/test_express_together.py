@@ -85,6 +85,7 @@ def test_what_is_held_at_one_is_held_at_the_other(together: Together, upstream: 
     one, other = [together(upstream.base_url, limits={"one": {"concurrent": 1}}) for _ in range(2)]
     for served in (one, other):
         warm(served, upstream)
+        assert used(served) == [("concurrent", 0, 0)]  # so that it is not held for the other
     upstream.reply(expect, until_set(gate), answer())
     under_way = one.begin("POST", CHAT, chat_body())
     upstream.received(3)

@@ -34,7 +34,14 @@ pub struct Scope {
 
 impl Scope {
     /// Holds what a request may come to. `None`: it is Python's to hold or to refuse, and nothing is held.
-    pub async fn take(&self, most: Amounts) -> Option<Hold> {
+    ///
+    /// It is asked for on the thread that ends are told on, so that it overtakes none of a request that is over.
+    pub async fn take(self: &Arc<Self>, most: Amounts) -> Option<Hold> {
+        let scope = self.clone();
+        self.remote.talk.runtime.spawn(async move { scope.try_to_take(most).await }).await.ok().flatten()
+    }
+
+    async fn try_to_take(&self, most: Amounts) -> Option<Hold> {
         let ledger = &self.remote.ledger;
         let hold = ledger.take(&self.accounts, most).await?;
         if !hold.shadowed.is_empty() {
