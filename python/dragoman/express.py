@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dragoman.access.cache_knobs import HEADERS as CACHE_HEADERS
 from dragoman.access.credentials import HEADERS as KEY_HEADERS
@@ -68,8 +69,7 @@ class Passing(Struct, frozen=True):
     principal: Principal
     plan: Plan
     members: dict[int, Member]
-    tags: str
-    guardrails: str  # what came of them
+    row: UsageRow  # as far as it is the same for all of them
     holds: Holds
 
     def follow(self, growing: Growing) -> Allowance:
@@ -231,8 +231,22 @@ class ExpressWay:
         self.settle()
 
     def _passing(self, snapshot: Snapshot, principal: Principal, plan: Plan, guardrails: str = "") -> Passing:
-        tags = ",".join(sorted(set(principal.tags)))
-        return Passing(snapshot, principal, plan, plan.tiers[0].members, tags, guardrails, self._gateway.holds)
+        row = UsageRow(
+            request_id="",
+            started_at_ms=0,
+            snapshot=snapshot.number,
+            endpoint=ENDPOINT,
+            status=200,
+            key_id=principal.key_id,
+            organisation=principal.organisation,
+            team=principal.team,
+            user=principal.user,
+            app=principal.app,
+            tags=",".join(sorted(set(principal.tags))),
+            alias=plan.alias,
+            guardrails=guardrails,
+        )
+        return Passing(snapshot, principal, plan, plan.tiers[0].members, row, self._gateway.holds)
 
     def _record(self, ended: Ended | Given) -> None:
         gateway, told = self._gateway, cast("Passing", ended.told)
@@ -270,25 +284,16 @@ def _guards(sifting: Sifting) -> dict[str, object]:
 
 
 def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
-    principal, deployment = told.principal, member.deployment
-    tokens = Tokens(*ended.tokens)
+    deployment, tokens = member.deployment, Tokens(*ended.tokens)
     overhead_ms, upstream_ms = ended.overhead_ms, ended.upstream_ms
     note = AttemptNote(deployment.name, member.credential, ended.why, "ok", ended.ms)
-    return UsageRow(
+    return replace(
+        told.row,
         request_id=ended.id,
         started_at_ms=ended.started_at_ms,
-        snapshot=told.snapshot.number,
-        endpoint=ENDPOINT,
         status=ended.status,
-        key_id=principal.key_id,
-        organisation=principal.organisation,
-        team=principal.team,
-        user=principal.user,
-        app=principal.app,
         end_user=ended.end_user,
-        tags=told.tags,
         trace_id=ended.trace_id,
-        alias=told.plan.alias,
         provider=deployment.provider,
         model=deployment.model,
         deployment=deployment.name,
@@ -310,5 +315,4 @@ def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
         upstream_ms=upstream_ms,
         overhead_ms=overhead_ms,
         first_token_ms=ended.first_token_ms,
-        guardrails=told.guardrails,
     )

@@ -8,11 +8,12 @@ from __future__ import annotations
 from math import ceil, inf
 from typing import TYPE_CHECKING, cast
 
+from msgspec.structs import replace
+
 from dragoman.access.cache_knobs import HEADERS
 from dragoman.cache import kept as notes
 from dragoman.cache.identity import apart_of
 from dragoman.core import CachePass
-from dragoman.routing.launch import ENDPOINT
 from dragoman.usage.row import UsageRow
 
 if TYPE_CHECKING:
@@ -70,22 +71,13 @@ def record(gateway: Gateway, given: Given) -> None:
 
 
 def _row(given: Given, told: Passing, kept: Kept) -> UsageRow:
-    principal, tokens = told.principal, kept.tokens
-    return UsageRow(
+    tokens = kept.tokens
+    return replace(
+        told.row,
         request_id=given.id,
         started_at_ms=given.started_at_ms,
-        snapshot=told.snapshot.number,
-        endpoint=ENDPOINT,
-        status=200,
-        key_id=principal.key_id,
-        organisation=principal.organisation,
-        team=principal.team,
-        user=principal.user,
-        app=principal.app,
         end_user=given.end_user,
-        tags=told.tags,
         trace_id=given.trace_id,
-        alias=told.plan.alias,
         provider=kept.provider,
         model=kept.model,
         deployment=kept.name,
