@@ -82,12 +82,14 @@ def gateway(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Gateway]]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Serves a configuration within this process."""
-    from tests.served import Served  # it needs what is built; the tests of the layout do not
+def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
+    """Serves a configuration within this process; where tests are marked ``fronted``, behind its front."""
+    from tests.fronted import Fronted  # they need what is built; the tests of the layout do not
+    from tests.served import Served
 
+    kind = Fronted if request.node.get_closest_marker("fronted") else Served
     with contextlib.ExitStack() as stack:
-        yield lambda config: stack.enter_context(Served(config, tmp_path))
+        yield lambda config: stack.enter_context(kind(config, tmp_path))
 
 
 @pytest.fixture

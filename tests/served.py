@@ -271,7 +271,7 @@ class Served:
         except BaseException:
             self._stop()
             raise
-        self.app = App(self.gateway, build_router(self.gateway), self.loop, express=self.gateway.express.core)
+        self.app = App(self.gateway, build_router(self.gateway), self.loop, express=self.gateway.express)
         self.admin = App(self.gateway, build_admin_router(self.gateway), self.loop, has_sessions=False)
         self.gateway.is_draining = lambda: self.app.draining
         self.gateway.loads_config = lambda stored: load_config(self.path, {}, kinds=rows(), stored=stored)

@@ -17,6 +17,8 @@ from tests.served import Protocol, Serve, Served
 from dragoman.access.secret import create_secret
 from dragoman.routing.arrival import SHORT_BYTES
 
+pytestmark = pytest.mark.fronted
+
 LIMITS = {"x_ratelimit_remaining_requests": "7", "x_ratelimit_limit_requests": "9", "openai_version": "1"}
 WORDS = {"words": {"deny": ["plutonium"]}}
 # Of these a sieve says for sure when they find nothing.

@@ -6,7 +6,6 @@ All of it, whether limits are counted in the process or in Redis.
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,8 +33,8 @@ from tests.test_express import PRICE, passed, told, warm
 
 from dragoman.config.limiting import Limit
 
-# Clients are watched from then on.
-WATCHED_AFTER_S = 0.35
+pytestmark = pytest.mark.fronted
+
 CHAT = "/v1/chat/completions"
 PACE = {"pace": {"requests": 9, "per": "minute"}, "at-once": {"concurrent": 3}}
 MONEY = {"money": {"cost_usd": 1, "per": "day"}, "tokens": {"tokens": 10**6, "per": "minute"}}
@@ -56,13 +55,6 @@ def begin(serve: Serve, upstream: Upstream, **fields: Any) -> Served:
     config = config_for(upstream.base_url, **fields)
     config["deployments"]["up0"] |= {"price": PRICE, "model": "gpt-4o"}
     return serve(config)
-
-
-def leave(served: Served, request: Protocol) -> None:
-    """Have the client of a request hang up that goes the express way."""
-    time.sleep(WATCHED_AFTER_S)
-    served.gateway.express.core.look_after()
-    request.leave()
 
 
 def ask(served: Served, upstream: Upstream, **fields: Any) -> tuple[Any, ...]:
@@ -206,7 +198,7 @@ def test_a_client_that_leaves_pays_for_what_was_sent(serve: Serve, upstream: Ups
     request = served.begin("POST", CHAT, chat_body(max_tokens=50))
     upstream.received(2)
     assert served.gateway.express.core.in_flight == 1
-    leave(served, request)
+    request.leave()
     request.wait()
     assert served.gateway.book.ledger.held == 0
     assert {name: spent for name, spent, _ in used(served)}["cost"] == COST + 10 * 1000

@@ -16,7 +16,8 @@ from tests.ledger.test_hold import used
 from tests.served import Serve, Served, chat_body
 from tests.store.valkey import Valkey, new_prefix
 from tests.test_express import PRICE, passed, until, warm
-from tests.test_express_limits import leave
+
+pytestmark = pytest.mark.fronted
 
 CHAT = "/v1/chat/completions"
 # What a request is held for and billed, where only its tokens cost something that are given.
@@ -160,7 +161,7 @@ def test_a_client_that_leaves_while_redis_is_waited_for_is_not_sent_for(
         own.halt()
         request = served.begin("POST", CHAT, chat_body())
         assert served.gateway.express.core.in_flight == 1
-        leave(served, request)
+        request.leave()
         own.go_on()
         request.wait()
         until(lambda: used(served) == [("requests", 2, 0)])  # it came, and is a request

@@ -25,18 +25,22 @@ __all__ = [
     "BodyError",
     "CachePass",
     "Detector",
+    "Door",
     "Embedder",
     "Ended",
     "EventStreamReader",
     "ExactCache",
     "Exchange",
     "Express",
+    "Fields",
     "FrameError",
+    "Front",
     "Given",
     "Growing",
     "Hold",
     "Launched",
     "Launcher",
+    "Leaving",
     "Ledger",
     "LedgerScope",
     "MaskSession",
@@ -55,9 +59,11 @@ __all__ = [
     "Refused",
     "Reply",
     "RequestBody",
+    "Scope",
     "Sealer",
     "SecretHasher",
     "SemanticIndex",
+    "Sent",
     "SharedLedger",
     "Sieve",
     "SseEvent",
@@ -69,13 +75,13 @@ __all__ = [
     "Tier",
     "TokenCount",
     "TokenCounter",
+    "Transport",
     "Typical",
     "Unmasker",
     "Upstream",
     "Usage",
     "UsageBatch",
     "VectorIndex",
-    "Waiting",
     "Words",
     "audit_prove",
     "audit_public_key",
@@ -504,6 +510,12 @@ class Express:
         is to be cached: it need not, where requests pass that say the same; and how other names begin that it has to.
     :param fields: of bodies, that do.
     :param words: of bodies, wherever they stand, that do.
+    :param rules: the ``path`` that they come to, how large they may be (``max_headers``, ``max_body_bytes``,
+        ``max_json_depth``) and how many there may be at once (``max_concurrent``), those of Python among them; what a
+        :class:`Reply` is made with (``outstanding_bytes``, ``write_timeout_s``); a body may take ``body_grace_s`` and,
+        for each byte that has come, a ``body_min_bytes_s``-th of a second, and no more than ``body_timeout_s`` in all;
+        ``shares_probes``: others are asked before a deployment is probed, so that Python has to; ``elsewhere``: how
+        paths begin of which nothing is for the front.
     """
 
     def __new__(
@@ -514,19 +526,15 @@ class Express:
         headers: tuple[list[str], list[str], str],
         fields: list[str],
         words: list[bytes],
+        rules: Mapping[str, str | float],
     ) -> Self: ...
-    def open(self, rules: Mapping[str, str | float] | None) -> None:
-        """Take requests from now on.
-
-        :param rules: the ``path`` that they come to, how large they may be (``max_headers``, ``max_body_bytes``,
-            ``max_json_depth``) and how many there may be at once (``max_concurrent``), those of Python among them; what
-            a :class:`Reply` is made with (``outstanding_bytes``, ``write_timeout_s``); a body may take
-            ``body_grace_s`` and, for each byte, a ``body_min_bytes_s``-th of a second, and no more than
-            ``body_timeout_s`` in all; ``shares_probes``: others are asked before a deployment is probed, so that
-            Python has to. ``None``: take no more.
-        """
+    def rule(self, rules: Mapping[str, str | float]) -> None:
+        """Go by these rules from now on."""
+    def open(self, is_open: bool) -> None:
+        """Whether requests go this way, which they do not at first; all are Python's otherwise."""
     def on_adopted(self, callback: Callable[[Adopted], None]) -> None:
-        """Whom requests are given to that are not as others, on the upstream's thread or the server's."""
+        """Whom requests are given to that are Python's: those that have been sent on the upstream's thread, others on
+        one of their own."""
     @property
     def generation(self) -> int:
         """How often passes have been forgotten."""
@@ -541,17 +549,11 @@ class Express:
         """Whether they pass."""
     def forget(self) -> None:
         """Let none pass until a new pass is added. Requests on their way go on."""
-    def take(self, scope: _Scope, proto: object, watcher: _Watcher, in_flight: int) -> bool:
-        """Take a request, if it is one to be served here.
-
-        :param watcher: told when it has been served.
-        :param in_flight: how many others there are.
-        """
     @property
     def in_flight(self) -> int:
         """How many are on their way."""
-    def look_after(self) -> None:
-        """Give up bodies that are late, and have the server say when clients leave that have waited a while."""
+    def beside(self, count: int) -> None:
+        """How many others are in flight that have come by no front."""
     def abort(self) -> None:
         """End all that are on their way: Python is given them."""
     def take_ended(self) -> list[Ended | Given]:
@@ -624,14 +626,12 @@ class Given:
 
 @final
 class Adopted:
-    """A request that :class:`Express` has begun and Python goes on with."""
+    """A request that has come by the :class:`Front` and is Python's; :class:`Express` may have begun it."""
 
     @property
-    def scope(self) -> object: ...
+    def scope(self) -> Scope: ...
     @property
-    def proto(self) -> object: ...
-    @property
-    def watcher(self) -> object: ...
+    def proto(self) -> Door: ...
     @property
     def reply(self) -> Reply: ...
     @property
@@ -665,9 +665,114 @@ class Adopted:
     @property
     def is_stopping(self) -> bool:
         """Whether it was ended by ``abort``."""
+
+@final
+class Front:
+    """A listener that reads plain requests and answers them, by :class:`Express` or by Python.
+
+    Plain is HTTP/1.1 with a head that comes as a whole and a body of declared length, if any. All other connections are
+    relayed, byte for byte, to a server behind.
+
+    :param upstream: on whose thread connections are served.
+    :param express: gets the requests.
+    :param listener: the descriptor of a socket that listens; it is duplicated.
+    :param behind: the address of the server behind, ``host:port``.
+    :param bounds: how many ``connections`` there may be; ``idle_s``, how long one may be idle; ``head_bytes``, how long
+        a head may be that is read here; ``write_s``, how long a client may read nothing of an answer.
+
+    Raises:
+        ValueError: ``behind`` is no address.
+        OSError: the socket cannot be used.
+    """
+
+    def __new__(
+        cls, upstream: Upstream, express: Express, listener: int, behind: str, bounds: Mapping[str, float]
+    ) -> Self: ...
+    def client_of(self, seen: str) -> str | None:
+        """The client's address, by that which the server behind sees; ``None``: it does not come by the front."""
     @property
-    def is_watched(self) -> bool:
-        """Whether the server was asked to say when its client leaves."""
+    def connections(self) -> int:
+        """How many are open."""
+    def close(self) -> None:
+        """Take no connections any more, and end each with the request that it has."""
+    def stop(self) -> None:
+        """Wait for no bodies any more."""
+
+@final
+class Scope:
+    """The head of a request, as a server's scope."""
+
+    @property
+    def client(self) -> str:
+        """Its address."""
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query_string(self) -> str: ...
+    @property
+    def http_version(self) -> str: ...
+    @property
+    def headers(self) -> Fields: ...
+
+@final
+class Fields:
+    """The header fields of a request."""
+
+    def items(self) -> list[tuple[str, str]]:
+        """Names, in lower case, and values, in their order."""
+
+@final
+class Door:
+    """Where a request of the front is answered, as a server's protocol object.
+
+    All of it may be called from any thread.
+    """
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Answer as a whole.
+
+        Raises:
+            ValueError: a header cannot be written.
+        """
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> Transport:
+        """Begin to answer with a stream, which ends when the transport is dropped.
+
+        Raises:
+            ValueError: a header cannot be written.
+        """
+    def client_disconnect(self) -> Leaving:
+        """The awaitable of the client's leaving before it has its answer."""
+    def done(self) -> None:
+        """The request is over."""
+    def err(self, error: BaseException) -> None:
+        """The request has failed."""
+
+@final
+class Transport:
+    """Where the pieces of a stream go."""
+
+    def send_bytes(self, data: bytes) -> Sent:
+        """Send a piece.
+
+        Raises:
+            RuntimeError: when awaited: the client is gone.
+        """
+
+@final
+class Sent:
+    """Awaitable, done at once."""
+
+    def __await__(self) -> Generator[None]: ...
+
+@final
+class Leaving:
+    """Awaitable of a client's leaving."""
+
+    def __await__(self) -> Generator[Self]: ...
+    def add_done_callback(self, callback: Callable[[Self], object]) -> None:
+        """Call back once it has left, on the thread of requests that Python serves."""
 
 @final
 class Growing:
@@ -687,15 +792,6 @@ class Growing:
         """As :meth:`Exchange.on_generated`."""
     def cancel(self) -> None:
         """End the attempt."""
-
-@final
-class Waiting:
-    """What the server's futures call back; each of its methods takes the future."""
-
-    def came(self, future: object) -> None:
-        """The body has come, or will not."""
-    def left(self, future: object) -> None:
-        """The client has left."""
 
 @final
 class Ended:

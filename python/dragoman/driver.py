@@ -20,7 +20,7 @@ from contextvars import Context
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from dragoman.core import Asked, Batch, Exchange, Piece, Upstream, Waiting
+from dragoman.core import Asked, Batch, Exchange, Piece, Upstream
 
 T = TypeVar("T")
 Wake = Callable[[Any], None]
@@ -44,7 +44,7 @@ class ThreadLoop:
 
     def call_soon(self, callback: Wake, future: Any, *, context: Context | None = None) -> None:
         """A future that was already done has been waited for."""
-        if type(getattr(callback, "__self__", None)) in _HERE:
+        if type(getattr(callback, "__self__", None)) is Driver:
             callback(future)
         else:
             self.loop.call_soon_threadsafe(callback, future, context=context)
@@ -304,8 +304,6 @@ class Driver:
             waiting.add_done_callback(self.wake)
 
 
-# What is called back at once, on whatever thread its future is done.
-_HERE = frozenset({Driver, Waiting})
 # What wakes by itself, on whatever thread it comes.
 _WAKING = frozenset({Exchange, Batch, Piece, Asked, AtClient})
 

@@ -32,7 +32,7 @@ from dragoman.routing.arrival import RECALLING_WORDS
 from dragoman.routing.launch import ENDPOINT, PATH, is_plain
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import SEALED_WORDS
-from dragoman.server.request import GRACE_S, ONE_PIECE_BYTES
+from dragoman.server.request import GRACE_S
 from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ ALIAS_PATH = f"/v1{PATH}"
 SPEAKING = ("content-encoding", "expect", "origin", "transfer-encoding")
 # The hash of the key's secret, where everybody is served.
 ANYBODY = bytes(32)
+# The rehearsal may break its answers off, as a server of its own would.
+REHEARSAL_PREFIX = "/rehearsal/"
 # Fields of a body that speak to the gateway.
 FIELDS = ("cache", "tensorzero::cache_options", "prompt", "fallbacks", "_previous")
 # How long requests that are over are gathered before they are put on record.
@@ -95,7 +97,10 @@ class ExpressWay:
             headers=([*TABLE, *KEY_HEADERS[1:], *SPEAKING], list(CACHE_HEADERS), PROPERTY_PREFIX),
             fields=list(FIELDS),
             words=[*RECALLING_WORDS, *SEALED_WORDS],
+            rules=self._rules(),
         )
+        self._is_paused = False
+        self._is_closed = False
         self._thread = threading.Thread(target=self._settle_often, name="express", daemon=True)
         self._thread.start()
         self.reopen()
@@ -103,12 +108,25 @@ class ExpressWay:
     def reopen(self) -> None:
         """Go by the configuration that is in force now."""
         self.core.forget()
-        server = self._gateway.snapshot.config.server
-        limits = server.limits
-        rules: dict[str, str | float] = {
+        self.core.rule(self._rules())
+        self._open()
+
+    def pause(self, is_paused: bool) -> None:  # noqa: FBT001 - as it is said
+        """Leave all requests to Python for a while, or no more."""
+        if is_paused != self._is_paused:
+            self._is_paused = is_paused
+            self._open()
+
+    def _open(self) -> None:
+        is_relayed_here = self._gateway.snapshot.config.server.relay != "pump"
+        self.core.open(is_relayed_here and not self._is_paused and not self._is_closed)
+
+    def _rules(self) -> dict[str, str | float]:
+        limits = self._gateway.snapshot.config.server.limits
+        return {
             "path": ALIAS_PATH,
             "max_headers": limits.max_headers,
-            "max_body_bytes": min(limits.max_body_bytes, ONE_PIECE_BYTES),
+            "max_body_bytes": limits.max_body_bytes,
             "max_json_depth": limits.max_json_depth,
             "max_concurrent": limits.max_concurrent,
             "outstanding_bytes": limits.stream_outstanding_bytes,
@@ -117,8 +135,8 @@ class ExpressWay:
             "body_grace_s": GRACE_S,
             "body_min_bytes_s": limits.body_min_bytes_s,
             "shares_probes": self._gateway.probing is not None,
+            "elsewhere": REHEARSAL_PREFIX,
         }
-        self.core.open(None if server.relay == "pump" else rules)
 
     def forget(self) -> None:
         """Something has changed that passes rest on."""
@@ -225,7 +243,8 @@ class ExpressWay:
 
     def close(self) -> None:
         """Put the last of them on record."""
-        self.core.open(None)
+        self._is_closed = True
+        self._open()
         self.core.close()
         self._thread.join()
         self.settle()

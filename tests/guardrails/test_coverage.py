@@ -15,6 +15,8 @@ from dragoman.dialects.matrix import target_of
 from dragoman.dialects.table import DIALECTS
 from dragoman.guardrails import coverage
 
+pytestmark = pytest.mark.fronted
+
 OPENAI = DIALECTS["openai_chat"]
 GUARDRAILS = {"hidden": {"mask": {}}, "poison": {"words": {"deny": [coverage.POISON]}}}
 

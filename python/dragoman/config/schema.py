@@ -251,7 +251,9 @@ class Server(Part, frozen=True, kw_only=True):
     log_level: Annotated[Literal["debug", "info", "warning", "error"], "what is logged"] = "info"
     metrics: Annotated[bool, "serve /metrics"] = True
     http2: Annotated[bool, "HTTP/2 without TLS as well; header_timeout_s does not hold for it"] = False
-    relay: Annotated[Literal["direct", "pump"], "pump: answers go by the event loop"] = "direct"
+    relay: Annotated[Literal["direct", "pump"], "pump: granian takes all connections, and the event loop answers"] = (
+        "direct"
+    )
 
 
 class Admin(Part, frozen=True, kw_only=True):

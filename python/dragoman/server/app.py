@@ -1,4 +1,4 @@
-"""The RSGI application: takes requests, looks after those in flight, answers what went wrong.
+"""The application: takes requests from the front or from granian, looks after those in flight, answers what went wrong.
 
 Requests in flight are looked over a few times a second instead of each having timers of its own: a body that is late,
 a client that is gone. A client is watched only once its request has lasted a while, since watching costs more than
@@ -20,6 +20,7 @@ from dragoman.driver import Driver, OnLoop
 from dragoman.endpoints.answers import error_answer
 from dragoman.errors import (
     ClientGone,
+    Forbidden,
     HeadersTooLarge,
     Internal,
     NotFound,
@@ -39,9 +40,10 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
 
-    from dragoman.core import Adopted, Express
+    from dragoman.core import Adopted, Front
     from dragoman.driver import Watcher
     from dragoman.endpoints.router import Router
+    from dragoman.express import ExpressWay
     from dragoman.gateway import Gateway
 
 log = logging.getLogger("dragoman.server")
@@ -60,38 +62,57 @@ class App:
         loop: asyncio.AbstractEventLoop,
         *,
         has_sessions: bool = True,
-        express: Express | None = None,
+        express: ExpressWay | None = None,
     ) -> None:
-        """:param express: takes what it can of the requests."""
+        """
+        :param express: takes what it can of the requests that come by the front, and gives those here that it cannot.
+        """
         self.gateway = gateway
         self.router = router
         self.loop = loop
         self.express = express
+        self.front: Front | None = None  # what relays connections to granian
         if express is not None:
-            express.on_adopted(self._adopt)
+            express.core.on_adopted(self._adopt)
         self.has_sessions = has_sessions  # by WebSockets, beside what the router has
         self.in_flight: set[Request] = set()
+        self._beside: set[Request] = set()  # of these, those that have come by granian
         self.draining = False
+        self.look_at_express()
+
+    def look_at_express(self) -> None:
+        """Have requests go the express way, unless each has to be looked at."""
+        quarantine = self.gateway.seat.quarantine
+        if self.express is not None:
+            self.express.pause(self.draining or (quarantine is not None and quarantine.is_careful))
 
     def begin(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol, watcher: Watcher) -> None:
-        """Begin to answer one request."""
-        if self.express is not None and not self.draining:
-            quarantine = self.gateway.seat.quarantine
-            is_careful = quarantine is not None and quarantine.is_careful
-            if not is_careful and self.express.take(scope, proto, watcher, len(self.in_flight)):
-                return
+        """Begin to answer one request of granian's."""
         Driver(self(scope, proto), watcher, self.loop).start()
 
     def _adopt(self, adopted: Adopted) -> None:
-        """Go on with a request of the express way that is not as others."""
+        """Begin to answer a request that has come by the front, or go on with it."""
         request = Request.of(adopted)
         coroutine = self._through(request, cast("Scope", adopted.scope), request.proto)
-        start = Driver(coroutine, cast("Watcher", adopted.watcher), self.loop).start
-        if len(adopted.body or b"") <= SHORT_BYTES:
+        start = Driver(coroutine, adopted.proto, self.loop).start
+        if adopted.launched is None or len(adopted.body or b"") <= SHORT_BYTES:
             start()
         else:  # it may take long, and others' answers come on this thread
             self.in_flight.add(request)
             self.loop.call_soon_threadsafe(start)
+
+    def _client_of(self, scope: Scope) -> str:
+        """The client's address.
+
+        Raises:
+            Forbidden: it is none of the front's, which alone is to connect to granian.
+        """
+        if self.front is None:
+            return scope.client
+        client = self.front.client_of(scope.client)
+        if client is None:
+            raise Forbidden("This port is the gateway's own: connect to server.port.")
+        return client
 
     def __call__(self, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> Coroutine[Any, None, None]:
         """What answers one request."""
@@ -101,7 +122,8 @@ class App:
         if server.relay == "pump" and not isinstance(proto, RSGIWebsocketProtocol):
             pumped = PumpedProtocol(proto, self.loop)
         answering: Any = pumped or proto
-        reply = Reply(answering, scope.client, limits.stream_outstanding_bytes, limits.write_timeout_s)
+        client = scope.client if self.front is None else self.front.client_of(scope.client) or ""
+        reply = Reply(answering, client, limits.stream_outstanding_bytes, limits.write_timeout_s)
         started_at_ms = time.time_ns() // 1_000_000
         request = Request(new_id(started_at_ms), answering, reply, started_at_ms)
         through = self._through(request, scope, proto)
@@ -109,6 +131,8 @@ class App:
 
     async def _through(self, request: Request, scope: Scope, proto: HTTPProtocol | RSGIWebsocketProtocol) -> None:
         self.in_flight.add(request)
+        if request.adopted is None:
+            self._count_beside(request)
         try:
             if isinstance(proto, RSGIWebsocketProtocol):
                 await self._serve_socket(request, scope, proto)
@@ -127,9 +151,17 @@ class App:
             self._answer(request, Internal("The gateway failed on this request; its log says why."))
         finally:
             self.in_flight.discard(request)
+            if request.adopted is None:
+                self._count_beside(request)
             quarantine = self.gateway.seat.quarantine
             if quarantine is not None and quarantine.is_careful:
                 quarantine.leave(request.id)
+
+    def _count_beside(self, request: Request) -> None:
+        """Let the express way know of a request that has come by granian, or is over."""
+        if self.express is not None:
+            (self._beside.add if request in self.in_flight else self._beside.discard)(request)
+            self.express.core.beside(len(self._beside))
 
     async def _serve(self, request: Request, scope: Scope) -> None:
         self._take(request, scope)
@@ -150,7 +182,7 @@ class App:
     def _take(self, request: Request, scope: Scope) -> None:
         """The head of a request."""
         request.method = scope.method
-        request.client = scope.client
+        request.client = scope.client if request.adopted is not None else self._client_of(scope)
         request.path = scope.path
         request.query = scope.query_string
         pairs = scope.headers.items()
@@ -169,7 +201,7 @@ class App:
         """Whether one more may be served."""
         if self.draining and not always:
             raise ShuttingDown("The gateway is shutting down.", retry_after_s=1)
-        elsewhere = 0 if self.express is None else self.express.in_flight
+        elsewhere = 0 if self.express is None else self.express.core.in_flight
         most = self.gateway.snapshot.config.server.limits.max_concurrent
         if len(self.in_flight) + elsewhere > most and not always:
             raise Overloaded("All request slots are taken (server.limits.max_concurrent).", retry_after_s=1)
@@ -188,8 +220,7 @@ class App:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             now_s = monotonic()
-            if self.express is not None:
-                self.express.look_after()
+            self.look_at_express()
             for request in list(self.in_flight):
                 if request.stage == "reading":
                     if now_s > request.body_by_s:
@@ -228,13 +259,15 @@ class App:
     @property
     def has_requests(self) -> bool:
         """Whether any are in flight."""
-        return bool(self.in_flight) or (self.express is not None and self.express.in_flight > 0)
+        return bool(self.in_flight) or (self.express is not None and self.express.core.in_flight > 0)
 
     def abort(self) -> None:
         """End all requests in flight, each with an error that says why."""
         self.draining = True
         if self.express is not None:
-            self.express.abort()
+            self.express.core.abort()
+        if self.front is not None:
+            self.front.stop()
         for request in list(self.in_flight):
             request.stopping = True
             request.give_up()

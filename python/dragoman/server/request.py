@@ -90,7 +90,7 @@ class Request:
         self.path = ""
         self.query = ""
         self.headers: dict[str, str] = {}
-        self.adopted: Adopted | None = None  # what has been done for it by the express way
+        self.adopted: Adopted | None = None  # what has been done for it by the front and the express way
         self.arrived_s = monotonic()
         self.started_at_ms = started_at_ms
         self.stage: Stage = "accepted"
@@ -106,11 +106,11 @@ class Request:
 
     @classmethod
     def of(cls, adopted: Adopted) -> Request:
-        """One that has come by the express way, and goes on by this."""
+        """One that has come by the front, and perhaps the express way, and goes on by this."""
         request = cls(adopted.id, cast("HTTPProtocol", adopted.proto), adopted.reply, adopted.started_at_ms)
         request.adopted = adopted
         request.arrived_s -= adopted.age_s
-        request.gone, request.stopping, request.watched = adopted.is_gone, adopted.is_stopping, adopted.is_watched
+        request.gone, request.stopping = adopted.is_gone, adopted.is_stopping
         return request
 
     @property
@@ -181,8 +181,6 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         ClientGone: the client hung up in the middle.
         ShuttingDown: the process waits for it no longer.
     """
-    if request.adopted is not None:
-        return _adopted_body(request, request.adopted)
     length = declared_length(request.headers)
     if length is not None and length > limits.max_body_bytes:
         raise too_large(limits.max_body_bytes)
@@ -191,6 +189,8 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     encoding = request.headers.get("content-encoding", "")
     if encoding.lower() not in {"", "identity"}:
         raise UnsupportedMedia(f"The content encoding {encoding!r} is not read here.", param="content-encoding")
+    if request.adopted is not None:
+        return _adopted_body(request, request.adopted)
     request.stage = "reading"
     try:
         if length is not None and length <= ONE_PIECE_BYTES:

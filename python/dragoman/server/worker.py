@@ -1,8 +1,11 @@
-"""The process that serves: granian's worker with our scheduler, the gateway, and the order of starting and stopping.
+"""The process that serves: the front, granian's worker with our scheduler, the gateway, and how it starts and stops.
 
 granian's own server classes leave no room for three things that are wanted here: a drain with a deadline, requests
 driven without the event loop (see ``driver``), and a parent process that stays small. So the worker is put together
 here from granian's parts, as its own server does; a contract test holds them to what is relied on.
+
+The front (``dragoman.core.Front``) has the gateway's port: it serves plain requests itself, and relays all other
+connections to granian, which listens at a port of its own on loopback. The admin API is granian's alone.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from functools import partial
@@ -29,6 +33,7 @@ from dragoman.access.keys import REFRESH_EVERY_S
 from dragoman.access.stored import BOOTSTRAP
 from dragoman.config.reload import ConfigWatcher
 from dragoman.config.schema import Config
+from dragoman.core import Front
 from dragoman.driver import ThreadLoop
 from dragoman.endpoints.figures import figures_of
 from dragoman.endpoints.table import build_admin_router, build_router
@@ -57,6 +62,11 @@ FALLS_EVERY_S = 1.0
 # Descriptors: no more are asked for, and so many are left for files, the database and threads.
 MOST_FILES = 1 << 17
 FILES_TO_SPARE = 64
+# Its own, the two ends of its relay to granian, and one at a provider.
+FILES_A_CONNECTION = 4
+# Where granian listens behind the front.
+BEHIND = "127.0.0.1"
+LOOK_EVERY_S = 0.02
 # For the last answers to leave once everything has been ended.
 LAST_WORDS_S = 1.0
 
@@ -92,7 +102,7 @@ class Worker:
             self.quarantine = Quarantine(directory, number, spec.run, fell=fell)
             seat = Seat(number, spec.rehearsal_key, self.pulse, self.quarantine)
             self.gateway = Gateway(config, loop, os.environ, seat)
-        self.app = App(self.gateway, build_router(self.gateway), loop, express=self.gateway.express.core)
+        self.app = App(self.gateway, build_router(self.gateway), loop, express=self.gateway.express)
         self.gateway.is_draining = lambda: self.app.draining
         workers = config.server.workers
         if workers > 1:
@@ -101,6 +111,7 @@ class Worker:
         if spec.admin_port and config.admin.bootstrap and self.gateway.store.last_good is None:
             self._say_first_key()
         self.admin = App(self.gateway, build_admin_router(self.gateway), loop, has_sessions=False)
+        self.served = asyncio.Event()  # granian has no connections any more
         self.stopped = asyncio.Event()
         self.status = 0
         self.signals: list[Any] = []  # one a listener: when set, it ends
@@ -147,17 +158,37 @@ class Worker:
         self.quarantine.close()
 
     def _listen(self) -> None:
-        self._serve_at(self.app, self.spec.address, self.spec.port)
-        self.signals[0].add_cb(lambda: self.loop.call_soon_threadsafe(self.stopped.set))
+        public = granian.ListenerSpec(self.spec.address, self.spec.port, BACKLOG).build()
+        if self.gateway.snapshot.config.server.relay == "pump":
+            self._serve_at(self.app, public)
+        else:
+            behind = granian.ListenerSpec(BEHIND, 0, BACKLOG).build()
+            self.app.front = self._front(public, _address_of(behind))
+            self._serve_at(self.app, behind)
+        self.signals[0].add_cb(lambda: self.loop.call_soon_threadsafe(self.served.set))
         if self.spec.admin_port:
-            self._serve_at(self.admin, self.spec.admin_address, self.spec.admin_port)
+            self._serve_at(
+                self.admin, granian.ListenerSpec(self.spec.admin_address, self.spec.admin_port, BACKLOG).build()
+            )
 
-    def _serve_at(self, app: App, address: str, port: int) -> None:
+    def _front(self, public: Any, behind: str) -> Front:
+        limits = self.gateway.snapshot.config.server.limits
+        bounds = {
+            "connections": min(limits.max_connections, _affordable_connections()),
+            "idle_s": limits.header_timeout_s,
+            "head_bytes": limits.max_header_bytes,
+            "write_s": limits.write_timeout_s,
+        }
+        with socket.socket(fileno=public.get_fd()) as listener:  # of which the front has one of its own then
+            listener.listen(BACKLOG)
+            return Front(self.gateway.upstream, self.gateway.express.core, listener.fileno(), behind, bounds)
+
+    def _serve_at(self, app: App, listener: Any) -> None:
         config = self.gateway.snapshot.config
         limits = config.server.limits
         worker = granian.RSGIWorker(
             1,
-            (granian.ListenerSpec(address, port, BACKLOG), None),
+            (None, listener),
             None,
             threads=1,
             blocking_threads=1,
@@ -180,6 +211,7 @@ class Worker:
             self._stop_now()
             return
         self.app.draining = self.admin.draining = True
+        self.app.look_at_express()
         log.info("stopping: requests in flight may finish within %g s", self.gateway.snapshot.config.server.drain_s)
         self._tasks.append(self.loop.create_task(self._drain()))
 
@@ -225,10 +257,15 @@ class Worker:
         await self.app.drain_sessions(drain_s)  # granian would end them at once
         for signal_to_end in self.signals:
             signal_to_end.set()
+        front = self.app.front
+        if front is not None:
+            front.close()
         await self.admin.drain(LAST_WORDS_S)
         await self.app.drain(max(until_s - time.monotonic(), LAST_WORDS_S))
-        # granian says when the clients have it all; one that does not read is not waited for.
-        await asyncio.sleep(max(until_s - time.monotonic(), LAST_WORDS_S))
+        # Until the clients have it all; one that does not read is not waited for.
+        until_s = max(until_s, time.monotonic() + LAST_WORDS_S)
+        while time.monotonic() < until_s and not (self.served.is_set() and (front is None or not front.connections)):
+            await asyncio.sleep(LOOK_EVERY_S)
         self.stopped.set()
 
     async def _tell_figures(self) -> None:
@@ -267,14 +304,20 @@ def last_good_of(gateway: Gateway) -> LastGoodFile | None:
 
 
 def _affordable_connections() -> int:
-    """Client connections for which there are descriptors, one more for each at a provider, and some to spare.
+    """Client connections for which there are descriptors, and some to spare.
 
     Without any left granian would try to accept, in vain, as fast as it can.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = min(_finite(hard), max(_finite(soft), MOST_FILES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return max(1, (most - FILES_TO_SPARE) // 2)
+    return max(1, (most - FILES_TO_SPARE) // FILES_A_CONNECTION)
+
+
+def _address_of(listener: Any) -> str:
+    with socket.socket(fileno=os.dup(listener.get_fd())) as same:
+        host, port = same.getsockname()
+        return f"{host}:{port}"
 
 
 def _finite(files: int) -> int:

@@ -8,6 +8,7 @@ mod body;
 mod cache;
 mod express;
 mod frames;
+mod front;
 mod guard;
 mod ledger;
 mod mask;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cache::register(module)?;
     express::register(module)?;
     frames::register(module)?;
+    front::register(module)?;
     guard::register(module)?;
     ledger::register(module)?;
     mask::register(module)?;

@@ -95,9 +95,11 @@ impl Growing {
 }
 
 /// Gives back what more was held for a stream that is over.
-pub fn close(py: Python<'_>, ride: &Ride) {
-    let closed = ride.progress.allowance().map(|allowance| allowance.call_method0(py, intern!(py, "close")));
-    if let Some(Err(error)) = closed {
-        error.write_unraisable(py, None);
-    }
+pub fn close(ride: &Ride) {
+    let Some(allowance) = ride.progress.allowance() else { return };
+    Python::attach(|py| {
+        if let Err(error) = allowance.call_method0(py, intern!(py, "close")) {
+            error.write_unraisable(py, None);
+        }
+    });
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dragoman_wire::outcome::Outcome;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use tokio::task::spawn_blocking;
 
 use crate::guard::Sieve;
@@ -24,7 +23,7 @@ pub struct Sieves {
     /// `None`: nobody looks at answers.
     answers: Option<Py<Sieve>>,
     /// The header that tells what came of it where nothing was found.
-    told: Py<PyTuple>,
+    told: (String, String),
 }
 
 /// All guardrails of a pass.
@@ -69,7 +68,7 @@ impl Guards {
     }
 
     /// What answers are told of them by.
-    pub fn told(&self) -> Option<&Py<PyTuple>> {
+    pub fn told(&self) -> Option<&(String, String)> {
         self.sieves.as_ref().map(|sieves| &sieves.told)
     }
 }

@@ -1,10 +1,8 @@
-//! The head of a request: whether it says anything but who sends it, what of the cache, and how long its body is.
+//! The head of a request: whether it says anything but who sends it, and what of the cache.
 
 use std::collections::HashMap;
 
-use pyo3::intern;
-use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use dragoman_wire::front::Head;
 
 use super::traced::Trace;
 
@@ -33,7 +31,6 @@ pub struct Said {
     /// What it says of the cache: a line for each such header, in their order.
     pub wish: String,
     pub trace: Trace,
-    pub length: usize,
 }
 
 impl Headers {
@@ -46,51 +43,29 @@ impl Headers {
     }
 
     /// Reads the head of a request. `None`: it says more than can be known of here.
-    pub fn read(&self, scope: &Bound<'_, PyAny>, path: &str, most: usize) -> PyResult<Option<Said>> {
-        let py = scope.py();
-        if !is(&scope.getattr(intern!(py, "path"))?, path)?
-            || !is(&scope.getattr(intern!(py, "method"))?, "POST")?
-        {
-            return Ok(None);
+    pub fn read(&self, head: &Head, most: usize) -> Option<Said> {
+        let (mut secret, mut wish, mut trace) = (None, String::new(), Trace::default());
+        let fields = head.fields();
+        if fields.len() > most {
+            return None;
         }
-        let pairs = scope.getattr(intern!(py, "headers"))?.call_method0(intern!(py, "items"))?;
-        let pairs = pairs.cast_into::<PyList>()?;
-        if pairs.len() > most {
-            return Ok(None);
-        }
-        let (mut secret, mut length, mut wish, mut trace) = (None, None, String::new(), Trace::default());
-        for pair in &pairs {
-            let pair = pair.cast_into::<PyTuple>()?;
-            let name = pair.get_borrowed_item(0)?;
-            let value = pair.get_borrowed_item(1)?;
-            let (Ok(name), Ok(value)) = (name.extract::<&str>(), value.extract::<&str>()) else {
-                return Ok(None);
-            };
+        for (name, value) in fields {
             match name {
-                "authorization" if secret.is_none() => match bearer(value) {
-                    Some(found) => secret = Some(found.to_owned()),
-                    None => return Ok(None),
-                },
-                "content-length" if length.is_none() => length = value.parse().ok(),
+                "authorization" if secret.is_none() => secret = Some(bearer(value)?.to_owned()),
                 "traceparent" if trace.parent.is_none() => trace.parent = Some(value.to_owned()),
                 "tracestate" if trace.state.is_none() => trace.state = Some(value.to_owned()),
                 // A second one.
-                "authorization" | "content-length" | "traceparent" | "tracestate" => return Ok(None),
+                "authorization" | "traceparent" | "tracestate" => return None,
                 _ => match self.speaking.get(name) {
                     Some(Meaning::Cache) => wish.extend([name, ":", value, "\n"]),
-                    Some(Meaning::Anything) => return Ok(None),
-                    None if name.starts_with(&self.prefix) => return Ok(None),
+                    Some(Meaning::Anything) => return None,
+                    None if name.starts_with(&self.prefix) => return None,
                     None => {}
                 },
             }
         }
-        let length = length.filter(|_| wish.len() <= MOST_WISH_BYTES);
-        Ok(length.map(|length| Said { secret, wish, trace, length }))
+        (wish.len() <= MOST_WISH_BYTES).then_some(Said { secret, wish, trace })
     }
-}
-
-fn is(value: &Bound<'_, PyAny>, expected: &str) -> PyResult<bool> {
-    Ok(value.cast::<PyString>()?.to_str()? == expected)
 }
 
 /// The one key of an `Authorization` header, where it is one.

@@ -1,7 +1,7 @@
-//! Requests that need nothing of Python: taken from the server, sent, answered and noted by Rust alone.
+//! Requests that need nothing of Python: sent, answered and noted by Rust alone.
 //!
-//! What Python does for a request costs several times what it costs to send it, and comes to the same for nearly all
-//! that a key sends to an alias. So the first goes Python's way, which leaves a [`Pass`] for those that are like it.
+//! They come by the front. What Python does for a request costs several times what it costs to send it, and comes to the
+//! same for nearly all that a key sends to an alias. So the first goes Python's way, which leaves a [`Pass`] for those that are like it.
 //! They are recognised by their head and body; whatever else may matter is part of the pass, and passes are forgotten
 //! when any of it changes. A request that turns out to be unlike others, or that does not come to a good end at once,
 //! is handed to Python ([`Adopted`]) with its body and what has been sent, and goes on as if it had been Python's. Where
@@ -9,13 +9,14 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pyo3::intern;
+use bytes::Bytes;
+use dragoman_core::luck::Luck;
+use dragoman_wire::front::{Came, Head, Patience, Serves};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 use self::adopted::Adopted;
 use self::ended::{Ended, Over, Queue};
@@ -23,11 +24,13 @@ use self::growing::Growing;
 use self::head::Headers;
 use self::kept::{CachePass, Given};
 use self::pass::{Asker, Pass, Passes, Way};
-use self::ride::{Come, Origin, Progress, Ride, Waiting};
+use self::ride::{Origin, Progress, Ride};
+use self::traced::Trace;
+use crate::front::handed::Hands;
 use crate::secret::SecretHasher;
 use crate::upstream::conclude::Conclusions;
-use crate::upstream::reply::Reply;
-use crate::upstream::target::Upstream;
+use crate::upstream::reply::{Back, Slowness, To};
+use crate::upstream::target::{Upstream, seconds};
 use crate::words::Words;
 
 mod adopted;
@@ -49,16 +52,15 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<CachePass>()?;
     module.add_class::<Ended>()?;
     module.add_class::<Growing>()?;
-    module.add_class::<Given>()?;
-    module.add_class::<Waiting>()
+    module.add_class::<Given>()
 }
 
-/// A client is watched only once its request has lasted a while: watching costs more than most requests do.
-const WATCH_AFTER: Duration = Duration::from_millis(300);
+/// A body up to this size is read for whoever sends it; a longer one only for those that are known.
+const ONE_PIECE_BYTES: usize = 64 * 1024;
 
 /// What all requests share.
 pub struct Shared {
-    come: Come,
+    hands: Hands,
     conclusions: Conclusions,
     event_loop: Py<PyAny>,
     hasher: Py<SecretHasher>,
@@ -68,7 +70,13 @@ pub struct Shared {
     /// Words that do, wherever they stand.
     words: Words,
     passes: Mutex<Passes>,
-    rules: Mutex<Option<Arc<Rules>>>,
+    rules: Mutex<Arc<Rules>>,
+    /// Requests go this way.
+    is_open: AtomicBool,
+    /// The process is to end.
+    is_stopping: AtomicBool,
+    /// Requests in flight that have come by no front.
+    beside: AtomicUsize,
     rides: Mutex<HashMap<u64, Arc<Ride>>>,
     ended: Queue,
     /// Whom requests are handed to.
@@ -94,6 +102,8 @@ pub struct Rules {
     body_min_bytes_s: f64,
     /// Others are asked before a deployment is probed.
     shares_probes: bool,
+    /// How paths begin of which nothing is for the front.
+    elsewhere: String,
 }
 
 /// What lets requests pass.
@@ -148,32 +158,35 @@ impl Shared {
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
-struct Express {
-    shared: Arc<Shared>,
+pub struct Express {
+    pub shared: Arc<Shared>,
 }
 
 #[pymethods]
 impl Express {
     #[new]
-    #[pyo3(signature = (upstream, hasher, *, headers, fields, words))]
+    #[pyo3(signature = (upstream, hasher, *, headers, fields, words, rules))]
     fn new(
-        py: Python<'_>,
         upstream: &Upstream,
         hasher: Py<SecretHasher>,
         headers: (Vec<String>, Vec<String>, String),
         fields: Vec<String>,
         words: Vec<Vec<u8>>,
+        rules: Rules,
     ) -> PyResult<Self> {
         let shared = Shared {
-            come: ride::start(&upstream.runtime),
+            hands: Hands::start()?,
             conclusions: upstream.conclusions.clone(),
-            event_loop: upstream.event_loop.clone_ref(py),
+            event_loop: Python::attach(|py| upstream.event_loop.clone_ref(py)),
             hasher,
             headers: Headers::new(headers.0, headers.1, headers.2),
             fields,
             words: Words::new(words)?,
             passes: Mutex::default(),
-            rules: Mutex::default(),
+            rules: Mutex::new(Arc::new(rules)),
+            is_open: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+            beside: AtomicUsize::new(0),
             rides: Mutex::default(),
             ended: Queue::default(),
             adopt: Mutex::default(),
@@ -183,12 +196,17 @@ impl Express {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Takes requests from now on, under these rules; `None`: takes no more.
-    fn open(&self, rules: Option<Rules>) {
-        *lock(&self.shared.rules) = rules.map(Arc::new);
+    /// Goes by these rules from now on.
+    fn rule(&self, rules: Rules) {
+        *lock(&self.shared.rules) = Arc::new(rules);
     }
 
-    /// `callback` gets the requests that are not as usual.
+    /// Whether requests go this way; all are Python's otherwise.
+    fn open(&self, is_open: bool) {
+        self.shared.is_open.store(is_open, Ordering::Release);
+    }
+
+    /// `callback` gets the requests that are Python's.
     fn on_adopted(&self, callback: Py<PyAny>) {
         *lock(&self.shared.adopt) = Some(callback);
     }
@@ -222,85 +240,25 @@ impl Express {
         drop(gone);
     }
 
-    /// Takes a request, if it is one for here.
-    fn take(
-        &self,
-        scope: &Bound<'_, PyAny>,
-        proto: &Bound<'_, PyAny>,
-        watcher: &Bound<'_, PyAny>,
-        in_flight: usize,
-    ) -> PyResult<bool> {
-        let py = scope.py();
-        let Some(rules) = lock(&self.shared.rules).clone() else { return Ok(false) };
-        let Some(said) = self.shared.headers.read(scope, &rules.path, rules.max_headers)? else {
-            return Ok(false);
-        };
-        let presented = said.secret.map(|secret| self.shared.hasher.get().digest(&secret));
-        let found = lock(&self.shared.passes).asker(presented, said.wish);
-        let Some((asker, may_be_kept, luck)) = found else { return Ok(false) };
-        let has_room = in_flight + lock(&self.shared.rides).len() < rules.max_concurrent;
-        let fits = (1..=rules.max_body_bytes).contains(&said.length);
-        if !has_room || !fits || !luck.is_tried() {
-            return Ok(false);
-        }
-        let number = self.shared.numbers.fetch_add(1, Ordering::Relaxed);
-        let started_at_ms = now_ms();
-        let client: String = scope.getattr(intern!(py, "client"))?.cast::<PyString>()?.to_str()?.to_owned();
-        let (outstanding, patience) = (rules.outstanding_bytes, rules.write_timeout_s);
-        let reply = Reply::new(proto.clone().unbind(), &client, outstanding, patience);
-        let ride = Arc::new(Ride {
-            number,
-            id: self.shared.id(number, started_at_ms),
-            shared: self.shared.clone(),
-            rules,
-            started_at_ms,
-            arrived: Instant::now(),
-            origin: Origin { asker, luck, may_be_kept, client, trace: said.trace, length: said.length },
-            scope: scope.clone().unbind(),
-            proto: proto.clone().unbind(),
-            watcher: watcher.clone().unbind(),
-            reply: Arc::new(Py::new(py, reply)?),
-            progress: Progress::default(),
-        });
-        let reading = proto.call0()?;
-        lock(&self.shared.rides).insert(number, ride.clone());
-        if let Err(error) = ride.read(&reading) {
-            error.write_unraisable(py, None);
-            ride.adopt(py, None, None, "failed");
-        }
-        Ok(true)
-    }
-
     /// How many are on their way.
     #[getter]
     fn in_flight(&self) -> usize {
         lock(&self.shared.rides).len()
     }
 
-    /// Gives up bodies that are late, and has those clients watched whose requests have lasted a while.
-    fn look_after(&self, py: Python<'_>) -> PyResult<()> {
-        let rides: Vec<_> = lock(&self.shared.rides).values().cloned().collect();
-        for ride in rides {
-            let age = ride.arrived.elapsed();
-            if ride.progress.is_reading() {
-                if age.as_secs_f64() > ride.rules.longest_body_s(ride.origin.length) {
-                    ride.progress.give_up(py)?;
-                }
-            } else if age > WATCH_AFTER && !ride.progress.is_watched.swap(true, Ordering::AcqRel) {
-                ride.watch(py)?;
-            }
-        }
-        Ok(())
+    /// How many others are in flight that have come by no front.
+    fn beside(&self, count: usize) {
+        self.shared.beside.store(count, Ordering::Release);
     }
 
     /// Ends all that are on their way.
-    fn abort(&self, py: Python<'_>) -> PyResult<()> {
+    fn abort(&self) {
+        self.shared.is_stopping.store(true, Ordering::Release);
         let rides: Vec<_> = lock(&self.shared.rides).values().cloned().collect();
         for ride in rides {
             ride.progress.is_stopping.store(true, Ordering::Release);
-            ride.progress.give_up(py)?;
+            ride.progress.cancel();
         }
-        Ok(())
     }
 
     /// Those that are over, oldest first, once.
@@ -324,9 +282,94 @@ impl Express {
 }
 
 impl Rules {
-    /// How long a body of that length may take to come.
-    fn longest_body_s(&self, length: usize) -> f64 {
-        let earned_s = self.body_grace_s + length as f64 / self.body_min_bytes_s;
-        earned_s.min(self.body_timeout_s)
+    /// How long a body may take to come.
+    fn patience(&self) -> Patience {
+        Patience {
+            most: seconds(self.body_timeout_s),
+            grace: seconds(self.body_grace_s),
+            a_byte: Duration::from_secs_f64(1.0 / self.body_min_bytes_s.max(1e-3)),
+        }
+    }
+
+    fn slowness(&self) -> Slowness {
+        (self.outstanding_bytes, self.write_timeout_s)
+    }
+}
+
+impl Serves for Shared {
+    fn admits(&self, head: &Head) -> Option<Patience> {
+        let rules = self.rules();
+        let is_here = rules.elsewhere.is_empty() || !head.path().starts_with(&rules.elsewhere);
+        let fits = head.length <= rules.max_body_bytes
+            && (head.length <= ONE_PIECE_BYTES || self.asker(&rules, head).is_some());
+        (is_here && fits).then(|| rules.patience())
+    }
+
+    fn serve(self: &Arc<Self>, came: Came) {
+        match self.take(came) {
+            Ok((ride, body)) => drop(tokio::spawn(ride.run(body))),
+            Err(came) => self.hand(*came),
+        }
+    }
+}
+
+/// A request that goes the express way, and its body.
+type Taken = (Arc<Ride>, Bytes);
+
+impl Shared {
+    fn rules(&self) -> Arc<Rules> {
+        lock(&self.rules).clone()
+    }
+
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes a request, if it is one for here.
+    fn take(self: &Arc<Self>, came: Came) -> Result<Taken, Box<Came>> {
+        let rules = self.rules();
+        let is_room = self.hands.counted() + self.beside.load(Ordering::Acquire) + lock(&self.rides).len()
+            < rules.max_concurrent;
+        if !self.is_open.load(Ordering::Acquire) || !is_room {
+            return Err(Box::new(came));
+        }
+        let length = came.head.length;
+        let asker = self.asker(&rules, &came.head).filter(|_| (1..=ONE_PIECE_BYTES).contains(&length));
+        let Some((asker, luck, trace)) = asker.filter(|(_, luck, _)| luck.is_tried()) else {
+            return Err(Box::new(came));
+        };
+        let Came { head, body, peer, arrived, door } = came;
+        let body = match body {
+            Ok(body) => body,
+            Err(trouble) => return Err(Box::new(Came { head, body: Err(trouble), peer, arrived, door })),
+        };
+        let (number, started_at_ms) = (self.number(), now_ms());
+        let back = Back::new(To::Front(door.clone()), Some(peer), arrived.into(), rules.slowness());
+        let ride = Arc::new(Ride {
+            number,
+            id: self.id(number, started_at_ms),
+            shared: self.clone(),
+            rules,
+            started_at_ms,
+            arrived,
+            origin: Origin { asker, luck, client: peer.to_string(), trace },
+            head,
+            door,
+            back: Arc::new(back),
+            progress: Progress::default(),
+        });
+        lock(&self.rides).insert(number, ride.clone());
+        Ok((ride, body))
+    }
+
+    /// Who asks, where it is one that is known, and the trace that the request belongs to.
+    fn asker(&self, rules: &Rules, head: &Head) -> Option<(Asker, Arc<Luck>, Trace)> {
+        if head.path() != rules.path || head.method() != "POST" {
+            return None;
+        }
+        let said = self.headers.read(head, rules.max_headers)?;
+        let presented = said.secret.map(|secret| self.hasher.get().digest(&secret));
+        let (asker, luck) = lock(&self.passes).asker(presented, said.wish)?;
+        Some((asker, luck, said.trace))
     }
 }

@@ -9,7 +9,6 @@ use dragoman_core::price::Kinds;
 use dragoman_core::tokens::Model;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::guards::{Guards, Sieves};
 use super::kept::Recall;
@@ -67,7 +66,7 @@ pub struct Known {
     pub typical: Py<Typical>,
     pub guards: Guards,
     /// Headers of every answer, but those that say who gave it.
-    pub headers: Vec<Py<PyTuple>>,
+    pub headers: Vec<(String, String)>,
     pub deadline: Duration,
     /// Whether the tier is the only one.
     pub is_alone: bool,
@@ -96,7 +95,7 @@ struct Told {
     fares: Vec<ToldFare>,
     typical: Py<Typical>,
     guards: Option<Sieves>,
-    headers: Vec<Py<PyTuple>>,
+    headers: Vec<(String, String)>,
     deadline_s: f64,
     is_alone: bool,
     keeps_bodies: bool,
@@ -175,8 +174,6 @@ pub struct Passes {
 #[derive(Default)]
 pub struct Ways {
     by_alias: HashMap<String, Way>,
-    /// One of them is that of what is kept.
-    may_be_kept: bool,
     luck: Arc<Luck>,
 }
 
@@ -187,16 +184,16 @@ type Forgotten = HashMap<Asker, Ways>;
 const MOST: usize = 4096;
 
 impl Passes {
-    /// Whom a request is looked up as, by the hash of what it presents, where there is any pass for that one;
-    /// whether it may be answered with what is kept, and what became of those before it.
-    pub fn asker(&self, presented: Option<Digest>, wish: String) -> Option<(Asker, bool, Arc<Luck>)> {
+    /// Whom a request is looked up as, by the hash of what it presents, where there is any pass for that one; and what
+    /// became of those before it.
+    pub fn asker(&self, presented: Option<Digest>, wish: String) -> Option<(Asker, Arc<Luck>)> {
         let mut asker = Asker { key: ANYBODY, wish };
         let mut ways = self.by_asker.get(&asker);
         if let (None, Some(key)) = (ways, presented) {
             asker.key = key;
             ways = self.by_asker.get(&asker);
         }
-        ways.map(|ways| (asker, ways.may_be_kept, ways.luck.clone()))
+        ways.map(|ways| (asker, ways.luck.clone()))
     }
 
     pub fn find(&self, asker: &Asker, alias: &str) -> Option<Way> {
@@ -207,7 +204,6 @@ impl Passes {
     pub fn add(&mut self, asker: Asker, alias: String, way: Way) -> (Forgotten, Option<Way>) {
         let forgotten = if self.count >= MOST { self.forget() } else { Forgotten::default() };
         let ways = self.by_asker.entry(asker).or_default();
-        ways.may_be_kept |= matches!(way, Way::Kept(_));
         let replaced = ways.by_alias.insert(alias, way);
         self.count += usize::from(replaced.is_none());
         (forgotten, replaced)

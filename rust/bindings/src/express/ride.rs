@@ -1,7 +1,7 @@
 //! A request on its way: its body, its one attempt, its answer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,15 +10,11 @@ use dragoman_core::frames::answer::Usage;
 use dragoman_core::luck::Luck;
 use dragoman_core::price::Kinds;
 use dragoman_wire::attempt::{Limits, attempt};
+use dragoman_wire::front::{self, Door};
 use dragoman_wire::outcome::{self as wire, Outcome};
 use http::Method;
-use pyo3::exceptions::PyStopIteration;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::adopted::Sent;
 use super::cleared::Cleared;
@@ -35,7 +31,7 @@ use crate::tokens::TokenCount;
 use crate::upstream::conclude::{Ready, write, write_held};
 use crate::upstream::launch::Choice;
 use crate::upstream::outcome::{millis, usage_tuple};
-use crate::upstream::reply::{Client, Head, Reply};
+use crate::upstream::reply::{Back, Client, Head};
 
 /// No part of what is counted.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -47,13 +43,9 @@ const COUNT_BYTES: usize = 8 * 1024;
 pub struct Origin {
     pub asker: Asker,
     pub luck: Arc<Luck>,
-    /// It may be one that is answered with what is kept.
-    pub may_be_kept: bool,
     /// Its address.
     pub client: String,
     pub trace: Trace,
-    /// Of its body.
-    pub length: usize,
 }
 
 pub struct Ride {
@@ -64,27 +56,21 @@ pub struct Ride {
     pub started_at_ms: u64,
     pub arrived: Instant,
     pub origin: Origin,
-    pub scope: Py<PyAny>,
-    /// The server's way to the client, and what it wants to be told of the request's end by.
-    pub proto: Py<PyAny>,
-    pub watcher: Py<PyAny>,
-    pub reply: Arc<Py<Reply>>,
+    pub head: front::Head,
+    pub door: Arc<Door>,
+    pub back: Arc<Back>,
     pub progress: Progress,
 }
 
 /// How far a request has come.
 #[derive(Default)]
 pub struct Progress {
-    /// The server's future of the body, while that is waited for.
-    reading: Mutex<Option<Py<PyAny>>>,
     /// Notified when the attempt is to end.
     cancel: Arc<Notify>,
     /// The client has left.
     pub is_gone: AtomicBool,
     /// The process is to end.
     pub is_stopping: AtomicBool,
-    /// The client's leaving is noticed.
-    pub is_watched: AtomicBool,
     /// What more Python holds for a stream that may become longer than was held for.
     allowance: Mutex<Option<Py<PyAny>>>,
 }
@@ -92,10 +78,6 @@ pub struct Progress {
 impl Progress {
     pub fn is_wanted(&self) -> bool {
         !self.is_gone.load(Ordering::Acquire) && !self.is_stopping.load(Ordering::Acquire)
-    }
-
-    pub fn is_reading(&self) -> bool {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Ends the attempt.
@@ -115,58 +97,6 @@ impl Progress {
     pub fn allowance(&self) -> Option<Py<PyAny>> {
         lock(&self.allowance).take()
     }
-
-    /// Ends what the request is waiting for.
-    pub fn give_up(&self, py: Python<'_>) -> PyResult<()> {
-        self.cancel.notify_one();
-        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
-        reading.map_or(Ok(()), |future| future.call_method0(py, intern!(py, "cancel")).map(drop))
-    }
-}
-
-/// A request as the server calls back for it.
-#[pyclass(frozen, module = "dragoman._core")]
-pub struct Waiting {
-    ride: Arc<Ride>,
-}
-
-#[pymethods]
-impl Waiting {
-    /// The body has come, or will not.
-    fn came(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
-        if future.call_method0(intern!(future.py(), "cancelled"))?.is_truthy()? {
-            self.ride.adopt(future.py(), None, None, "late");
-            return Ok(());
-        }
-        self.ride.read(future)
-    }
-
-    /// The client has left.
-    fn left(&self, future: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.ride.progress.is_gone.store(true, Ordering::Release);
-        self.ride.progress.give_up(future.py())
-    }
-}
-
-/// Requests whose bodies have come, on their way to the client's thread.
-pub type Come = UnboundedSender<(Arc<Ride>, Bytes)>;
-
-/// Starts the task that sends them.
-///
-/// To start a task from another thread wakes that one each time. What is put into a channel does so only once, until
-/// somebody has looked there, and threads that wake each other at every request cost more than the request.
-pub fn start(runtime: &Handle) -> Come {
-    let (sender, mut receiver) = unbounded_channel::<(Arc<Ride>, Bytes)>();
-    runtime.spawn(async move {
-        while let Some((ride, body)) = receiver.recv().await {
-            tokio::spawn(async move {
-                let mut going = Going(Some(ride.clone()));
-                ride.go(body).await;
-                going.0 = None;
-            });
-        }
-    });
-    sender
 }
 
 /// Hands a request to Python that has come to no end: what served it has panicked.
@@ -176,59 +106,33 @@ impl Drop for Going {
     fn drop(&mut self) {
         if let Some(ride) = self.0.take() {
             let conclusions = ride.shared.conclusions.clone();
-            let _ = conclusions.send(Ready::Then(Box::new(move |py| ride.adopt(py, None, None, "failed"))));
+            let _ = conclusions.send(Ready::Then(Box::new(move |py| ride.adopt(py, None, None))));
         }
     }
 }
 
 impl Ride {
-    /// Goes on with the body once it has come.
-    pub fn read(self: &Arc<Self>, future: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = future.py();
-        let Err(ended) = future.call_method0(intern!(py, "__await__"))?.call_method0(intern!(py, "__next__"))
-        else {
-            *self.progress.reading.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(future.clone().unbind());
-            return self.call_back(py, future, intern!(py, "came"));
-        };
-        self.progress.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if !ended.is_instance_of::<PyStopIteration>(py) {
-            self.adopt(py, None, None, "broken");
-            return Ok(());
-        }
-        let body = ended.value(py).getattr(intern!(py, "value"))?.cast_into::<PyBytes>()?;
-        if body.as_bytes().len() != self.origin.length {
-            self.adopt(py, None, None, "broken");
-            return Ok(());
-        }
-        if self.origin.may_be_kept && self.recall(&body) {
-            return Ok(());
-        }
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        // Refused only when the runtime is going down, and nobody waits any more.
-        let _ = self.shared.come.send((self.clone(), body));
-        Ok(())
-    }
-
-    /// Has the server say when the client leaves.
-    pub fn watch(self: &Arc<Self>, py: Python<'_>) -> PyResult<()> {
-        let leaves = self.proto.call_method0(py, intern!(py, "client_disconnect"))?;
-        self.call_back(py, leaves.bind(py), intern!(py, "left"))
-    }
-
-    fn call_back(
-        self: &Arc<Self>,
-        py: Python<'_>,
-        future: &Bound<'_, PyAny>,
-        name: &Bound<'_, pyo3::types::PyString>,
-    ) -> PyResult<()> {
-        let waiting = Bound::new(py, Waiting { ride: self.clone() })?;
-        future.call_method1(intern!(py, "add_done_callback"), (waiting.getattr(name)?,)).map(drop)
+    /// Goes to its end.
+    pub async fn run(self: Arc<Self>, body: Bytes) {
+        let left = Arc::downgrade(&self);
+        self.door.when_left(move || {
+            if let Some(ride) = left.upgrade() {
+                ride.progress.is_gone.store(true, Ordering::Release);
+                ride.progress.cancel();
+            }
+        });
+        let mut going = Going(Some(self.clone()));
+        self.go(body).await;
+        going.0 = None;
     }
 
     /// Sends the request and follows its answer, without the GIL.
     async fn go(self: Arc<Self>, body: Bytes) {
-        let Some((Way::Sent(pass), read)) = self.known(&body) else { return self.hand_over(body, None) };
+        let (pass, read) = match self.known(&body) {
+            Some((Way::Sent(pass), read)) => (pass, read),
+            Some((Way::Kept(pass), read)) => return self.recall(pass, read, body),
+            None => return self.hand_over(body, None),
+        };
         if !pass.guards.let_in(&body, read.stream).await {
             return self.hand_over(body, None);
         }
@@ -249,7 +153,7 @@ impl Ride {
         );
         let left = held.as_ref().map(|held| held.hold.left);
         let head = self.head(&pass, ticket.index, estimate, left);
-        let mut client = Client::alone(self.reply.clone(), head, &self.shared.conclusions);
+        let mut client = Client::alone(self.back.clone(), head, &self.shared.conclusions);
         self.watch_length(&pass, held.as_ref(), &client, ticket.index);
         let cancel = self.progress.cancel.clone();
         let ended = attempt(target.pool(), &call, &limits, lane, &mut client, cancel).await;
@@ -269,9 +173,7 @@ impl Ride {
             record.ms,
             u32::try_from(usage.output).unwrap_or(u32::MAX),
         );
-        let conclusions = self.shared.conclusions.clone();
-        // Refused only when the runtime is going down, and nobody waits any more.
-        let _ = conclusions.send(Ready::Then(Box::new(move |py| self.finish(py, ended, client, record))));
+        self.finish(ended, &client, record);
     }
 
     /// What is put on record of the request, but what it cost.
@@ -320,43 +222,38 @@ impl Ride {
     /// The headers of the answer, as far as they are known.
     fn head(&self, pass: &Arc<Known>, index: usize, estimate: Option<i64>, left: Option<Lefts>) -> Head {
         let (pass, id) = (pass.clone(), self.id.clone());
-        Head::Made(Box::new(move |py| {
-            let headers = PyList::empty(py);
-            headers.append((intern!(py, "x-request-id"), &id))?;
-            let told = pass.launcher.get().told(index);
-            for header in pass.headers.iter().chain(told).chain(pass.guards.told()) {
-                headers.append(header)?;
+        Head::Said(Box::new(move |add| {
+            add("x-request-id", &id);
+            let said = pass.launcher.get().said(index);
+            for (name, value) in pass.headers.iter().chain(said).chain(pass.guards.told()) {
+                add(name, value);
             }
             if let Some(nanousd) = estimate {
-                headers.append((intern!(py, "x-dragoman-cost-estimate"), usd(nanousd)))?;
+                add("x-dragoman-cost-estimate", &usd(nanousd));
             }
-            for header in left.unwrap_or_default().headers(py)? {
-                headers.append(header)?;
+            for (name, value) in left.unwrap_or_default().headers() {
+                add(name, &value);
             }
-            Ok(headers.unbind())
         }))
     }
 
     /// Writes what is not written of the answer, and lets the request go.
-    fn finish(&self, py: Python<'_>, mut ended: Outcome, client: Client, mut record: Ended) {
+    fn finish(&self, mut ended: Outcome, client: &Client, mut record: Ended) {
         if record.pass.guards.hold_answers() {
-            write_held(py, &mut ended, &client, record.cost_nanousd);
+            write_held(&mut ended, client, record.cost_nanousd);
         } else {
-            write(py, &mut ended, &client, true);
+            write(&mut ended, client, true);
         }
-        close(py, self);
-        (record.overhead_ms, record.upstream_ms) = self.reply.get().times_ms();
-        self.over(py, Over::Sent(record));
+        close(self);
+        (record.overhead_ms, record.upstream_ms) = self.back.times_ms();
+        self.over(Over::Sent(record));
     }
 
     /// Puts a request on record that has been answered, and lets it go.
-    pub fn over(&self, py: Python<'_>, over: Over) {
+    pub fn over(&self, over: Over) {
         self.shared.let_go(self.number);
         self.origin.luck.served();
         self.shared.ended.push(over);
-        if let Err(error) = self.watcher.call_method0(py, intern!(py, "done")) {
-            error.write_unraisable(py, None);
-        }
     }
 
     /// Has a stream followed whose length is limited, if it comes to that.
@@ -367,9 +264,15 @@ impl Ride {
         }
     }
 
-    fn hand_over(self: Arc<Self>, body: Bytes, sent: Option<Box<Sent>>) {
+    /// Hands the request to Python: on the client's thread if it has been sent, as any other if not.
+    pub fn hand_over(self: Arc<Self>, body: Bytes, sent: Option<Box<Sent>>) {
+        if sent.is_none() {
+            let hands = self.shared.hands.clone();
+            return hands.give(move |py| self.adopt(py, Some(body), None));
+        }
         let conclusions = self.shared.conclusions.clone();
-        let _ = conclusions.send(Ready::Then(Box::new(move |py| self.adopt(py, Some(body), sent, ""))));
+        // Refused only when the runtime is going down, and nobody waits any more.
+        let _ = conclusions.send(Ready::Then(Box::new(move |py| self.adopt(py, Some(body), sent))));
     }
 }
 

@@ -10,7 +10,6 @@ use dragoman_core::ledger::{self, Amounts, Figure, Measure, Period, Reserved, Ru
 use dragoman_wire::shared;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use self::remote::Remote;
 use self::told::Lefts;
@@ -461,8 +460,8 @@ impl Hold {
         self.left.tokens
     }
 
-    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
-        self.left.headers(py)
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        self.left.headers()
     }
 
     #[getter]

@@ -68,12 +68,12 @@ fn call(py: Python<'_>, callback: &Py<PyAny>, argument: Py<PyAny>) {
 /// Writes a whole answer, unless that is left to the caller, and hands the outcome on.
 pub fn conclude(py: Python<'_>, concluded: Concluded) {
     let Concluded { mut ended, client, terms, exchange } = concluded;
-    let (reply, terms) = (client.reply(), terms.get());
+    let (back, terms) = (client.back(), terms.get());
     if !matches!(terms.lane, Lane::Events { .. } | Lane::Json) {
-        write(py, &mut ended, &client, !terms.limits.hold);
+        write(&mut ended, &client, !terms.limits.hold);
     } else if !client.has_begun() {
         // Whoever reads it has not begun to answer, or finds yet that it is no answer.
-        reply.add_upstream_time(ended.progress.ended.saturating_duration_since(ended.progress.started));
+        back.add_upstream_time(ended.progress.ended.saturating_duration_since(ended.progress.started));
     }
     let exchange = exchange.bind(py);
     let given = Py::new(py, Outcome::from(ended)).and_then(|outcome| Exchange::complete(exchange, outcome));
@@ -83,37 +83,33 @@ pub fn conclude(py: Python<'_>, concluded: Concluded) {
 }
 
 /// Writes an answer that came whole, unless that is left to the caller.
-pub fn write(py: Python<'_>, ended: &mut Ended, client: &Client, at_once: bool) {
+pub fn write(ended: &mut Ended, client: &Client, at_once: bool) {
     let progress = &mut ended.progress;
     if progress.written != Written::Nothing {
         return;
     }
-    let reply = client.reply();
-    reply.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
+    let back = client.back();
+    back.add_upstream_time(progress.ended.saturating_duration_since(progress.started));
     if ended.failure.is_some() {
         return;
     }
-    if !reply.take() {
+    if !back.take() {
         ended.failure = Some(Failure::Beaten);
         return;
     }
-    let answered =
-        at_once.then(|| client.head.list(py).and_then(|headers| reply.answer(py, progress, &headers)));
+    let answered = at_once.then(|| back.answer(progress, &client.head));
     if matches!(answered, Some(Ok(()))) {
         progress.written = Written::Whole;
     }
 }
 
 /// Writes a whole answer that was held until it had been looked at, with what it cost.
-pub fn write_held(py: Python<'_>, ended: &mut Ended, client: &Client, cost_nanousd: Option<i64>) {
-    write(py, ended, client, false);
+pub fn write_held(ended: &mut Ended, client: &Client, cost_nanousd: Option<i64>) {
+    write(ended, client, false);
     if ended.failure.is_some() {
         return;
     }
-    let headers = client.head.list(py);
-    let written =
-        headers.and_then(|headers| client.reply().answer_held(py, &ended.progress, &headers, cost_nanousd));
-    if let Err(error) = written {
-        error.write_unraisable(py, None);
+    if let Err(error) = client.back().answer_held(&ended.progress, &client.head, cost_nanousd) {
+        Python::attach(|py| error.write_unraisable(py, None));
     }
 }

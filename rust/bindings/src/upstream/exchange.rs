@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::alarm::{Alarm, calling};
 use super::batch::{Batch, Events};
 use super::outcome::Outcome;
-use super::reply::Reply;
+use super::reply::{Head, Reply};
 
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Exchange {
@@ -144,12 +144,12 @@ impl Exchange {
     /// Begins to answer with a stream of that type. False: another attempt has, or the provider has not answered.
     fn begin(&self, py: Python<'_>, content_type: &str) -> PyResult<bool> {
         let Some((headers, started)) = self.events.head() else { return Ok(false) };
-        let reply = self.reply.get();
-        if !reply.take() {
+        let back = &self.reply.get().back;
+        if !back.take() {
             return Ok(false);
         }
-        reply.add_upstream_time(started.elapsed());
-        reply.begin(py, &headers, &self.answer_headers, content_type)?;
+        back.add_upstream_time(started.elapsed());
+        back.begin(&headers, &Head::Given(self.answer_headers.clone_ref(py)), content_type)?;
         Ok(true)
     }
 

@@ -41,7 +41,8 @@ pub struct Seat {
     /// Whether streams are asked to end with their usage.
     asks_usage: bool,
     /// Headers of the answer that say who gave it.
-    pub told: Vec<Py<PyTuple>>,
+    told: Vec<Py<PyTuple>>,
+    said: Vec<(String, String)>,
     first_byte: Duration,
     idle: Duration,
     total: Duration,
@@ -69,6 +70,9 @@ impl Seating {
             target: self.target,
             model: self.model,
             asks_usage: self.asks_usage,
+            said: Python::attach(|py| {
+                self.told.iter().map(|header| header.extract(py)).collect::<PyResult<_>>()
+            })?,
             told: self.told,
             first_byte: seconds(self.first_byte_s),
             idle: seconds(self.idle_s),
@@ -164,8 +168,8 @@ impl Launcher {
     }
 
     /// Headers of an answer that say that a member gave it.
-    pub fn told(&self, index: usize) -> &[Py<PyTuple>] {
-        self.seats.get(&index).map_or(&[], |seat| &seat.told)
+    pub fn said(&self, index: usize) -> &[(String, String)] {
+        self.seats.get(&index).map_or(&[], |seat| &seat.said)
     }
 
     /// What bounds an attempt that may take so long.

@@ -1,6 +1,6 @@
-//! The way back to the client, through the server's protocol object.
+//! The way back to the client: through the front, which needs no Python, or through a server's protocol object.
 //!
-//! The server takes a response from any thread: its methods only put the data into a channel. So the tokio thread
+//! A server takes a response from any thread: its methods only put the data into a channel. So the tokio thread
 //! writes, and the event loop need not wake for it.
 
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dragoman_core::frames::Cut;
 use dragoman_wire::batches::Feed;
+use dragoman_wire::front::{Door, Lines, Pieces};
 use dragoman_wire::outcome::Progress;
 use dragoman_wire::relay::{self, Begun};
 use dragoman_wire::slow_reader::ClientSocket;
@@ -19,7 +20,7 @@ use http::header::CONTENT_TYPE;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 use tokio::time::{Instant, sleep};
 
 use super::alarm::Alarm;
@@ -27,6 +28,7 @@ use super::batch::Events;
 use super::conclude::{Conclusions, Ready};
 use super::outcome::millis;
 use super::recording::Recording;
+use crate::front::door::Door as DoorObject;
 use crate::price::usd;
 
 /// A response is looked at for a slow reader once it has grown by this much.
@@ -35,16 +37,16 @@ const PROBE_EVERY: Duration = Duration::from_millis(20);
 /// Headers of the provider that the client gets to see.
 const PASSED_ON: [&str; 4] = ["openai-processing-ms", "openai-version", "retry-after", "retry-after-ms"];
 
-#[pyclass(frozen, module = "dragoman._core")]
-pub struct Reply {
-    proto: Py<PyAny>,
+/// The way back to one client.
+pub struct Back {
+    to: To,
     peer: Option<SocketAddr>,
     arrived: Instant,
     /// Time spent in attempts that are over.
     upstream_us: AtomicU64,
     /// An attempt has begun to answer; a second one may not.
     taken: AtomicBool,
-    transport: Mutex<Option<Py<PyAny>>>,
+    transport: Mutex<Option<Transport>>,
     /// Bytes of a stream given to the server.
     sent: AtomicU64,
     outstanding_limit: u64,
@@ -53,7 +55,39 @@ pub struct Reply {
     recording: OnceLock<Py<Recording>>,
 }
 
-impl Reply {
+/// Who writes to the client.
+pub enum To {
+    /// The protocol object of a server, or whatever takes its place.
+    Server(Py<PyAny>),
+    Front(Arc<Door>),
+}
+
+/// What takes the pieces of a stream.
+enum Transport {
+    // Shared, since nobody may wait for the GIL while holding the lock.
+    Server(Arc<Py<PyAny>>),
+    Front(Pieces),
+}
+
+/// What bounds streams to a client that does not read: bytes outstanding, and seconds.
+pub type Slowness = (u64, f64);
+
+impl Back {
+    pub fn new(to: To, peer: Option<SocketAddr>, arrived: Instant, (bytes, seconds): Slowness) -> Self {
+        Self {
+            to,
+            peer,
+            arrived,
+            upstream_us: AtomicU64::new(0),
+            taken: AtomicBool::new(false),
+            transport: Mutex::new(None),
+            sent: AtomicU64::new(0),
+            outstanding_limit: bytes,
+            write_timeout: Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
+            recording: OnceLock::new(),
+        }
+    }
+
     pub fn add_upstream_time(&self, spent: Duration) {
         self.upstream_us.fetch_add(u64::try_from(spent.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -68,117 +102,155 @@ impl Reply {
         !self.taken.swap(true, Ordering::AcqRel)
     }
 
+    /// Milliseconds since the request arrived: the gateway's own, and the provider's.
+    pub fn times_ms(&self) -> (f64, f64) {
+        let all = self.arrived.elapsed();
+        let upstream = Duration::from_micros(self.upstream_us.load(Ordering::Relaxed));
+        (millis(all.saturating_sub(upstream)), millis(upstream))
+    }
+
     /// Writes a whole answer.
-    pub fn answer(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
-        let headers = self.head(headers.bind(py), &progress.headers, None)?;
-        let body = PyBytes::new(py, &progress.body);
-        self.proto.call_method1(py, intern!(py, "response_bytes"), (progress.status, headers, body))?;
-        Ok(())
+    pub fn answer(&self, progress: &Progress, head: &Head) -> PyResult<()> {
+        self.write(progress.status, self.lines(head, &progress.headers, None)?, progress.body.clone())
     }
 
     /// Writes a whole answer that was held until it had been looked at, as the gateway writes those of its own.
-    pub fn answer_held(
-        &self,
-        py: Python<'_>,
-        progress: &Progress,
-        given: &Py<PyList>,
-        cost_nanousd: Option<i64>,
-    ) -> PyResult<()> {
-        let given = given.bind(py);
-        let headers = PyList::new(py, [(intern!(py, "content-type"), "application/json")])?;
-        for header in given {
-            headers.append(header)?;
-        }
-        self.add_known_now(&headers, given, &progress.headers, &[])?;
+    pub fn answer_held(&self, progress: &Progress, head: &Head, cost_nanousd: Option<i64>) -> PyResult<()> {
+        let mut lines = Lines::default();
+        lines.add("content-type", "application/json");
+        let is_limited = add_given(&mut lines, head)?;
+        self.add_known_now(&mut lines, is_limited, &progress.headers, &[]);
         if let Some(nanousd) = cost_nanousd {
-            headers.append((intern!(py, "x-dragoman-cost"), usd(nanousd)))?;
+            lines.add("x-dragoman-cost", &usd(nanousd));
         }
-        let body = PyBytes::new(py, &progress.body);
-        self.proto.call_method1(py, intern!(py, "response_bytes"), (progress.status, headers, body))?;
-        Ok(())
+        self.write(progress.status, lines, progress.body.clone())
     }
 
-    fn start(&self, py: Python<'_>, progress: &Progress, headers: &Py<PyList>) -> PyResult<()> {
-        let headers = self.head(headers.bind(py), &progress.headers, None)?;
-        self.open(py, progress.status, headers, theirs(&progress.headers))
+    /// Writes an answer that is there as a whole.
+    pub fn write(&self, status: u16, lines: Lines, body: Bytes) -> PyResult<()> {
+        match &self.to {
+            To::Front(door) => {
+                // A client that is gone needs no answer.
+                door.answer(status, lines, body);
+                Ok(())
+            }
+            To::Server(proto) => Python::attach(|py| {
+                let answer = (status, listed(py, &lines)?, PyBytes::new(py, &body));
+                proto.call_method1(py, intern!(py, "response_bytes"), answer).map(drop)
+            }),
+        }
+    }
+
+    fn start(&self, progress: &Progress, head: &Head) -> PyResult<()> {
+        let lines = self.lines(head, &progress.headers, None)?;
+        self.open(progress.status, lines, theirs(&progress.headers))
     }
 
     /// Begins a stream of a type of the caller's (empty: the provider's), in answer to a provider's headers.
-    pub fn begin(
-        &self,
-        py: Python<'_>,
-        upstream: &HeaderMap,
-        headers: &Py<PyList>,
-        content_type: &str,
-    ) -> PyResult<()> {
-        let headers = self.head(headers.bind(py), upstream, Some(content_type))?;
+    pub fn begin(&self, upstream: &HeaderMap, head: &Head, content_type: &str) -> PyResult<()> {
+        let lines = self.lines(head, upstream, Some(content_type))?;
         let content_type = Some(content_type).filter(|given| !given.is_empty());
-        self.open(py, 200, headers, content_type.or_else(|| theirs(upstream)))
+        self.open(200, lines, content_type.or_else(|| theirs(upstream)))
     }
 
-    fn open(
-        &self,
-        py: Python<'_>,
-        status: u16,
-        headers: Bound<'_, PyList>,
-        content_type: Option<&str>,
-    ) -> PyResult<()> {
+    fn open(&self, status: u16, lines: Lines, content_type: Option<&str>) -> PyResult<()> {
         if let Some(recording) = self.recording.get() {
             recording.get().begin(content_type.unwrap_or_default());
         }
-        let transport = self.proto.call_method1(py, intern!(py, "response_stream"), (status, headers))?;
-        *self.transport.lock().map_err(poisoned)? = Some(transport);
+        let transport = match &self.to {
+            To::Front(door) => door.stream(status, lines).map(Transport::Front),
+            To::Server(proto) => Some(Transport::Server(Arc::new(Python::attach(|py| {
+                let head = (status, listed(py, &lines)?);
+                proto.call_method1(py, intern!(py, "response_stream"), head)
+            })?))),
+        };
+        *self.transport.lock().map_err(poisoned)? = transport;
+        Ok(())
+    }
+
+    /// Sends a piece of a stream that has begun. False: nobody is left to read it.
+    fn send(&self, data: &[u8]) -> PyResult<bool> {
+        if let Some(recording) = self.recording.get() {
+            Python::attach(|py| recording.get().push(py, data));
+        }
+        Ok(self.send_alone(data)? || self.is_followed())
+    }
+
+    /// The same, for this client alone.
+    fn send_alone(&self, data: &[u8]) -> PyResult<bool> {
+        let transport = self.transport.lock().map_err(poisoned)?;
+        let proto = match transport.as_ref() {
+            None => return Ok(false),
+            Some(Transport::Front(pieces)) => {
+                self.sent.fetch_add(data.len() as u64, Ordering::Relaxed);
+                return Ok(pieces.send(Bytes::copy_from_slice(data)).is_ok());
+            }
+            Some(Transport::Server(proto)) => proto.clone(),
+        };
+        drop(transport);
+        self.sent.fetch_add(data.len() as u64, Ordering::Relaxed);
+        Python::attach(|py| {
+            let sent = proto.call_method1(py, intern!(py, "send_bytes"), (PyBytes::new(py, data),))?;
+            // An awaitable that is done already: empty where the data was taken, an error where nobody reads any more.
+            let kind = sent.bind(py).get_type().name()?;
+            Ok(!kind.to_cow()?.contains("Err"))
+        })
+    }
+
+    /// Ends a stream.
+    fn finish(&self) -> PyResult<()> {
+        let ended = self.transport.lock().map_err(poisoned)?.take();
+        match ended {
+            // Dropping it takes the GIL.
+            Some(Transport::Server(proto)) => Python::attach(|_| drop(proto)),
+            other => drop(other),
+        }
         Ok(())
     }
 
     /// The headers given, and those that only now are known.
-    fn head<'py>(
-        &self,
-        given: &Bound<'py, PyList>,
-        upstream: &HeaderMap,
-        content_type: Option<&str>,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let py = given.py();
-        let headers = given.get_slice(0, given.len());
+    fn lines(&self, head: &Head, upstream: &HeaderMap, content_type: Option<&str>) -> PyResult<Lines> {
+        let mut lines = Lines::default();
+        let is_limited = add_given(&mut lines, head)?;
         let content_type = content_type.filter(|given| !given.is_empty()).or_else(|| theirs(upstream));
-        headers.append((intern!(py, "content-type"), content_type.unwrap_or("application/json")))?;
-        self.add_known_now(&headers, given, upstream, &PASSED_ON)?;
-        Ok(headers)
+        lines.add("content-type", content_type.unwrap_or("application/json"));
+        self.add_known_now(&mut lines, is_limited, upstream, &PASSED_ON);
+        Ok(lines)
     }
 
-    /// Adds what is left of limits, what else of the provider's is passed on, and how long it took.
-    fn add_known_now(
-        &self,
-        headers: &Bound<'_, PyList>,
-        given: &Bound<'_, PyList>,
-        upstream: &HeaderMap,
-        passed_on: &[&str],
-    ) -> PyResult<()> {
-        let py = headers.py();
-        let mut limited = None;
+    /// Adds what is left of limits, unless the gateway's own are told, what else of the provider's is passed on, and how
+    /// long it took.
+    fn add_known_now(&self, lines: &mut Lines, is_limited: bool, upstream: &HeaderMap, passed_on: &[&str]) {
         for (name, value) in upstream {
             let name = name.as_str();
-            let is_passed_on = match name.starts_with(LIMITS) {
-                true => !*limited.get_or_insert_with(|| given.iter().any(|header| is_limit(&header))),
-                false => passed_on.contains(&name),
-            };
+            let is_passed_on = if name.starts_with(LIMITS) { !is_limited } else { passed_on.contains(&name) };
             if is_passed_on && let Ok(value) = value.to_str() {
-                headers.append((name, value))?;
+                lines.add(name, value);
             }
         }
         let (overhead_ms, upstream_ms) = self.times_ms();
-        headers.append((intern!(py, "x-dragoman-overhead-ms"), format!("{overhead_ms:.3}")))?;
-        headers.append((intern!(py, "x-dragoman-upstream-ms"), format!("{upstream_ms:.3}")))
+        lines.add("x-dragoman-overhead-ms", &format!("{overhead_ms:.3}"));
+        lines.add("x-dragoman-upstream-ms", &format!("{upstream_ms:.3}"));
     }
+}
+
+/// Adds the headers given. True: they tell of limits of the gateway's own.
+fn add_given(lines: &mut Lines, head: &Head) -> PyResult<bool> {
+    let mut is_limited = false;
+    head.each(&mut |name, value| {
+        is_limited |= name.contains("-ratelimit-");
+        lines.add(name, value);
+    })?;
+    Ok(is_limited)
+}
+
+/// Headers as a server takes them.
+fn listed<'py>(py: Python<'py>, lines: &Lines) -> PyResult<Bound<'py, PyList>> {
+    PyList::new(py, lines.each().collect::<Vec<_>>())
 }
 
 /// Headers that say what is left of a limit. Where they are the gateway's own, a provider's are not for the client.
 const LIMITS: &str = "x-ratelimit-";
-
-fn is_limit(header: &Bound<'_, PyAny>) -> bool {
-    let name = header.get_item(0).ok();
-    name.and_then(|name| name.extract::<String>().ok()).is_some_and(|name| name.contains("-ratelimit-"))
-}
 
 /// A provider's content type.
 fn theirs(upstream: &HeaderMap) -> Option<&str> {
@@ -189,95 +261,105 @@ fn poisoned<T>(_: T) -> PyErr {
     PyRuntimeError::new_err("a lock was poisoned")
 }
 
+#[pyclass(frozen, module = "dragoman._core")]
+pub struct Reply {
+    pub back: Arc<Back>,
+}
+
 #[pymethods]
 impl Reply {
     #[new]
     #[pyo3(signature = (proto, client, outstanding_bytes=262_144, write_timeout_s=60.0))]
-    pub fn new(proto: Py<PyAny>, client: &str, outstanding_bytes: u64, write_timeout_s: f64) -> Self {
-        Self {
-            proto,
-            peer: client.parse().ok(),
-            arrived: Instant::now(),
-            upstream_us: AtomicU64::new(0),
-            taken: AtomicBool::new(false),
-            transport: Mutex::new(None),
-            sent: AtomicU64::new(0),
-            outstanding_limit: outstanding_bytes,
-            write_timeout: Duration::try_from_secs_f64(write_timeout_s).unwrap_or(Duration::MAX),
-            recording: OnceLock::new(),
-        }
+    fn new(proto: &Bound<'_, PyAny>, client: &str, outstanding_bytes: u64, write_timeout_s: f64) -> Self {
+        let to = match proto.cast::<DoorObject>() {
+            Ok(door) => To::Front(door.get().door.clone()),
+            Err(_) => To::Server(proto.clone().unbind()),
+        };
+        let slowness = (outstanding_bytes, write_timeout_s);
+        Self { back: Arc::new(Back::new(to, client.parse().ok(), Instant::now(), slowness)) }
     }
 
     /// Keeps what is sent of a stream in a recording as well. Only the first one holds.
     fn record(&self, recording: Py<Recording>) {
-        let _ = self.recording.set(recording);
+        let _ = self.back.recording.set(recording);
     }
 
     fn taken(&self) -> bool {
-        self.taken.load(Ordering::Acquire)
+        self.back.taken.load(Ordering::Acquire)
     }
 
     /// Milliseconds since the request arrived: the gateway's own, and the provider's.
-    pub fn times_ms(&self) -> (f64, f64) {
-        let all = self.arrived.elapsed();
-        let upstream = Duration::from_micros(self.upstream_us.load(Ordering::Relaxed));
-        (millis(all.saturating_sub(upstream)), millis(upstream))
+    fn times_ms(&self) -> (f64, f64) {
+        self.back.times_ms()
     }
 
     /// Begins a stream that is no provider's.
-    fn start_stream(&self, py: Python<'_>, headers: Bound<'_, PyList>) -> PyResult<()> {
-        self.open(py, 200, headers, None)
+    fn start_stream(&self, headers: Py<PyList>) -> PyResult<()> {
+        let mut lines = Lines::default();
+        add_given(&mut lines, &Head::Given(headers))?;
+        self.back.open(200, lines, None)
     }
 
     /// Sends a piece of a stream that has begun. False: nobody is left to read it.
-    fn send(&self, py: Python<'_>, data: &[u8]) -> PyResult<bool> {
-        if let Some(recording) = self.recording.get() {
-            recording.get().push(py, data);
-        }
-        Ok(self.send_alone(py, data)? || self.is_followed())
+    fn send(&self, data: &[u8]) -> PyResult<bool> {
+        self.back.send(data)
     }
 
     /// The same, for this client alone.
-    fn send_alone(&self, py: Python<'_>, data: &[u8]) -> PyResult<bool> {
-        let transport =
-            self.transport.lock().map_err(poisoned)?.as_ref().map(|transport| transport.clone_ref(py));
-        let Some(transport) = transport else { return Ok(false) };
-        self.sent.fetch_add(data.len() as u64, Ordering::Relaxed);
-        let sent = transport.call_method1(py, intern!(py, "send_bytes"), (PyBytes::new(py, data),))?;
-        // An awaitable that is done already: empty where the data was taken, an error where nobody reads any more.
-        let kind = sent.bind(py).get_type().name()?;
-        Ok(!kind.to_cow()?.contains("Err"))
+    fn send_alone(&self, data: &[u8]) -> PyResult<bool> {
+        self.back.send_alone(data)
     }
 
     /// Ends a stream.
     fn finish(&self) -> PyResult<()> {
-        self.transport.lock().map_err(poisoned)?.take();
-        Ok(())
+        self.back.finish()
     }
 }
 
-/// Makes the headers of an answer.
-pub type MakeHeaders = dyn Fn(Python<'_>) -> PyResult<Py<PyList>> + Send + Sync;
+/// Says headers one by one.
+pub type SayHeaders = dyn Fn(&mut dyn FnMut(&str, &str)) + Send + Sync;
 
 /// The headers of an answer, as far as they are known before it comes.
 pub enum Head {
     Given(Py<PyList>),
-    /// Made when they are needed.
-    Made(Box<MakeHeaders>),
+    /// Said when they are needed.
+    Said(Box<SayHeaders>),
 }
 
 impl Head {
-    pub fn list(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+    /// Calls `add(name, value)` for each.
+    ///
+    /// Errors: one that was given is none.
+    fn each(&self, add: &mut dyn FnMut(&str, &str)) -> PyResult<()> {
         match self {
-            Self::Given(list) => Ok(list.clone_ref(py)),
-            Self::Made(make) => make(py),
+            Self::Said(say) => {
+                say(add);
+                Ok(())
+            }
+            Self::Given(list) => Python::attach(|py| {
+                for header in list.bind(py) {
+                    let header = header.cast_into::<PyTuple>()?;
+                    add(header.get_item(0)?.extract::<&str>()?, header.get_item(1)?.extract::<&str>()?);
+                }
+                Ok(())
+            }),
         }
+    }
+
+    /// The same as a list.
+    pub fn list(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+        if let Self::Given(list) = self {
+            return Ok(list.clone_ref(py));
+        }
+        let mut headers = Vec::new();
+        self.each(&mut |name, value| headers.push((name.to_owned(), value.to_owned())))?;
+        Ok(PyList::new(py, headers)?.unbind())
     }
 }
 
-/// A [`Reply`] as the relay uses it.
+/// A [`Back`] as the relay uses it.
 pub struct Client {
-    reply: Arc<Py<Reply>>,
+    back: Arc<Back>,
     pub head: Head,
     probe_at: u64,
     socket: Option<(ClientSocket, Baseline)>,
@@ -294,22 +376,22 @@ struct Baseline {
 
 impl Client {
     pub fn new(
-        reply: Arc<Py<Reply>>,
+        back: Arc<Back>,
         head: Head,
         (events, alarm): (Arc<Events>, Arc<Alarm>),
         conclusions: Conclusions,
     ) -> Self {
-        Self { reply, head, probe_at: PROBE_BYTES, socket: None, events, alarm, conclusions }
+        Self { back, head, probe_at: PROBE_BYTES, socket: None, events, alarm, conclusions }
     }
 
     /// One of an attempt that nobody in Python waits for.
-    pub fn alone(reply: Arc<Py<Reply>>, head: Head, conclusions: &Conclusions) -> Self {
-        Self::new(reply, head, (Arc::default(), Arc::default()), conclusions.clone())
+    pub fn alone(back: Arc<Back>, head: Head, conclusions: &Conclusions) -> Self {
+        Self::new(back, head, (Arc::default(), Arc::default()), conclusions.clone())
     }
 
     /// Whether a stream has begun.
     pub fn has_begun(&self) -> bool {
-        self.reply().taken.load(Ordering::Acquire)
+        self.back.taken.load(Ordering::Acquire)
     }
 
     /// Goes off when the stream has generated so much.
@@ -318,17 +400,17 @@ impl Client {
     }
 
     fn sent(&self) -> u64 {
-        self.reply().sent.load(Ordering::Relaxed)
+        self.back.sent.load(Ordering::Relaxed)
     }
 
-    pub fn reply(&self) -> &Reply {
-        self.reply.get()
+    pub fn back(&self) -> &Back {
+        &self.back
     }
 
     /// Bytes under way to the client, counting all that was sent before the first look as such.
     fn outstanding(&mut self) -> Option<u64> {
         if self.socket.is_none() {
-            let socket = ClientSocket::find(self.reply.get().peer?)?;
+            let socket = ClientSocket::find(self.back.peer?)?;
             let acked = socket.bytes_acked()?;
             self.socket = Some((socket, Baseline { sent: self.sent(), acked }));
         }
@@ -341,24 +423,22 @@ impl Client {
 
 impl relay::Reply for Client {
     fn start(&mut self, progress: &Progress) -> Begun {
-        let reply = self.reply.get();
-        if !reply.take() {
+        if !self.back.take() {
             return Begun::Beaten;
         }
-        reply.add_upstream_time(progress.started.elapsed());
-        let started = Python::attach(|py| reply.start(py, progress, &self.head.list(py)?));
-        if started.is_ok() { Begun::Yes } else { Begun::Gone }
+        self.back.add_upstream_time(progress.started.elapsed());
+        if self.back.start(progress, &self.head).is_ok() { Begun::Yes } else { Begun::Gone }
     }
 
     fn send(&mut self, data: &[u8]) -> bool {
-        Python::attach(|py| self.reply.get().send(py, data).unwrap_or(false))
+        self.back.send(data).unwrap_or(false)
     }
 
     async fn ready(&mut self) -> bool {
-        if self.sent() < self.probe_at || self.reply.get().is_followed() {
+        if self.sent() < self.probe_at || self.back.is_followed() {
             return true;
         }
-        let (limit, patience) = (self.reply.get().outstanding_limit, self.reply.get().write_timeout);
+        let (limit, patience) = (self.back.outstanding_limit, self.back.write_timeout);
         let (mut least, mut since) = (u64::MAX, Instant::now());
         while let Some(outstanding) = self.outstanding().filter(|outstanding| *outstanding > limit) {
             if outstanding < least {
@@ -377,7 +457,7 @@ impl relay::Reply for Client {
     }
 
     fn finish(&mut self) {
-        Python::attach(|_| self.reply.get().finish().unwrap_or(()));
+        self.back.finish().unwrap_or(());
     }
 
     fn generated(&mut self, bytes: u64, text: &str) {

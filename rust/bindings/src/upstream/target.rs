@@ -1,6 +1,5 @@
 //! Where requests are sent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -255,7 +254,7 @@ impl Target {
         let (pool, conclusions, result) =
             (self.pool.clone(), self.conclusions.clone(), exchange.clone_ref(py));
         let mut client = Client::new(
-            Arc::new(reply.clone().unbind()),
+            reply.get().back.clone(),
             Head::Given(answer_headers),
             (events, alarm),
             conclusions.clone(),
