@@ -88,7 +88,7 @@ class Desk:
         self.upstream.reply(*steps)
 
     def rows(self, count: int) -> list[dict[str, Any]]:
-        """This test's usage rows, exactly so many, in the order in which their requests came."""
+        """This test's usage rows, exactly so many."""
         until_s = time.monotonic() + PATIENCE_S
         while len(rows := self._rows()) < count and time.monotonic() < until_s:
             time.sleep(0.02)
@@ -96,8 +96,7 @@ class Desk:
         return rows
 
     def _rows(self) -> list[dict[str, Any]]:
-        rows = [row for row in self.gateway.rows(0) if row["started_at_ms"] > self.since_ms]
-        return sorted(rows, key=lambda row: row["started_at_ms"])
+        return [row for row in self.gateway.rows(0) if row["started_at_ms"] > self.since_ms]
 
     def requests(self) -> list[Any]:
         """What the provider was sent in this test."""

@@ -35,7 +35,8 @@ impl Rates {
 
 /// Nano-dollars as headers have them.
 pub fn usd(nanousd: i64) -> String {
-    format!("{:.9}", nanousd as f64 / 1e9)
+    let (sign, amount) = (if nanousd < 0 { "-" } else { "" }, nanousd.unsigned_abs());
+    format!("{sign}{}.{:09}", amount / 1_000_000_000, amount % 1_000_000_000)
 }
 
 fn rate_of(fields: RateFields) -> Rate {

@@ -13,7 +13,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use dragoman_core::frames::Framing;
 use dragoman_core::frames::answer::{Answer, read_answer};
-use http::{HeaderMap, Response, header};
+use http::response::Parts;
+use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio::sync::Notify;
@@ -62,7 +63,7 @@ pub enum Lane {
 /// Sends `call` and follows the answer. `cancel` is notified when the client is gone.
 pub async fn attempt(
     client: &Client,
-    call: &Call,
+    call: Call,
     limits: &Limits,
     lane: Lane,
     reply: &mut (impl Reply + Feed),
@@ -88,22 +89,24 @@ pub async fn attempt(
 
 async fn follow(
     (client, connection): (&Client, &mut Connection),
-    call: &Call,
+    call: Call,
     limits: &Limits,
     lane: Lane,
     (progress, reply): (&mut Progress, &mut (impl Reply + Feed)),
 ) -> Result<(), Failure> {
     let response = client.send(call, limits.first_byte, connection).await?;
-    let response = accept_head(response, lane, progress)?;
     let (head, body) = response.into_parts();
+    let is_success = head.status.is_success();
+    accept_head(head, lane, progress)?;
     let mut body = Body { ahead: None, rest: body };
-    if !head.status.is_success() {
-        progress.body = collect(&head.headers, body, ERROR_BODY_BYTES, limits.idle).await.unwrap_or_default();
+    if !is_success {
+        progress.body =
+            collect(&progress.headers, body, ERROR_BODY_BYTES, limits.idle).await.unwrap_or_default();
         return Err(Failure::Status);
     }
     let is_stream = match lane {
         Lane::Whole | Lane::Vectors { .. } | Lane::Json => false,
-        Lane::Events { framing, keep_raw } if !is_json(&head.headers) || framing == Framing::Lines => {
+        Lane::Events { framing, keep_raw } if !is_json(&progress.headers) || framing == Framing::Lines => {
             return batches::events(body, limits, (framing, keep_raw), progress, reply).await;
         }
         Lane::Events { framing, keep_raw } => {
@@ -111,19 +114,21 @@ async fn follow(
             if framing == Framing::Sse && body.begins_with_event(limits.idle).await? {
                 return batches::events(body, limits, (framing, keep_raw), progress, reply).await;
             }
-            progress.body = collect(&head.headers, body, limits.answer_bytes, limits.idle).await?;
+            progress.body = collect(&progress.headers, body, limits.answer_bytes, limits.idle).await?;
             return Err(not_a_stream(progress));
         }
-        Lane::Raw => is_event_stream(&head.headers),
-        Lane::Stream { .. } => is_event_stream(&head.headers) || body.begins_with_event(limits.idle).await?,
+        Lane::Raw => is_event_stream(&progress.headers),
+        Lane::Stream { .. } => {
+            is_event_stream(&progress.headers) || body.begins_with_event(limits.idle).await?
+        }
     };
     if is_stream {
         return relay::events(body, limits, lane, progress, reply).await;
     }
-    if lane == Lane::Raw && !is_json(&head.headers) && !body.rest.is_end_stream() {
+    if lane == Lane::Raw && !is_json(&progress.headers) && !body.rest.is_end_stream() {
         return relay::bytes(body, limits, progress, reply).await;
     }
-    progress.body = collect(&head.headers, body, limits.answer_bytes, limits.idle).await?;
+    progress.body = collect(&progress.headers, body, limits.answer_bytes, limits.idle).await?;
     match lane {
         Lane::Json if progress.body.is_empty() => Err(Failure::Protocol("an empty answer".into())),
         Lane::Json => Ok(()),
@@ -192,15 +197,11 @@ async fn next_piece(body: &mut Body, idle: Duration) -> Result<Option<Bytes>, Fa
 }
 
 /// Notes the head of an answer and refuses what cannot be the head of one.
-fn accept_head(
-    response: Response<Incoming>,
-    lane: Lane,
-    progress: &mut Progress,
-) -> Result<Response<Incoming>, Failure> {
+fn accept_head(head: Parts, lane: Lane, progress: &mut Progress) -> Result<(), Failure> {
     progress.first_byte = Some(Instant::now());
-    progress.status = response.status().as_u16();
-    progress.headers.clone_from(response.headers());
-    let headers = response.headers();
+    progress.status = head.status.as_u16();
+    progress.headers = head.headers;
+    let headers = &progress.headers;
     if let Some(encoding) = headers.get(header::TRANSFER_ENCODING) {
         if headers.contains_key(header::CONTENT_LENGTH) {
             return Err(Failure::Protocol("both Content-Length and Transfer-Encoding".into()));
@@ -209,11 +210,11 @@ fn accept_head(
             return Err(Failure::Protocol(format!("unknown transfer encoding {encoding:?}")));
         }
     }
-    match response.status().as_u16() {
-        204 | 205 if lane == Lane::Raw => Ok(response),
+    match progress.status {
+        204 | 205 if lane == Lane::Raw => Ok(()),
         204 | 205 | 304 => Err(Failure::Protocol(format!("status {} has no answer", progress.status))),
         300..=399 => Err(Failure::Protocol(format!("redirect ({}) not followed", progress.status))),
-        _ => Ok(response),
+        _ => Ok(()),
     }
 }
 

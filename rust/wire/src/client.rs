@@ -76,15 +76,16 @@ impl Client {
     /// [`Failure::Timeout`] of the first byte.
     pub async fn send(
         &self,
-        call: &Call,
+        call: Call,
         first_byte: Duration,
         connection: &mut Connection,
     ) -> Result<Response<Incoming>, Failure> {
-        let mut request = Request::new(Full::new(call.body.clone()));
-        *request.method_mut() = call.method.clone();
-        *request.uri_mut() = call.uri.clone();
-        *request.headers_mut() = call.headers.clone();
-        if let Some(authorization) = self.connector.proxy_authorization(&call.uri) {
+        let mut request = Request::new(Full::new(call.body));
+        let authorization = self.connector.proxy_authorization(&call.uri);
+        *request.method_mut() = call.method;
+        *request.uri_mut() = call.uri;
+        *request.headers_mut() = call.headers;
+        if let Some(authorization) = authorization {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
         let interim = Arc::new(AtomicU32::new(0));

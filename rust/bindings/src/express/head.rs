@@ -10,6 +10,8 @@ use super::traced::Trace;
 pub struct Headers {
     /// Names that mean something.
     speaking: HashMap<String, Meaning>,
+    /// The lengths that they have, as bits: most names have another.
+    lengths: u64,
     /// How names begin that Python has to read as well.
     prefix: String,
 }
@@ -39,7 +41,13 @@ impl Headers {
     pub fn new(speaking: Vec<String>, wishing: Vec<String>, prefix: String) -> Self {
         let speaking = speaking.into_iter().map(|name| (name, Meaning::Anything));
         let wishing = wishing.into_iter().map(|name| (name, Meaning::Cache));
-        Self { speaking: speaking.chain(wishing).collect(), prefix }
+        let speaking: HashMap<_, _> = speaking.chain(wishing).collect();
+        let lengths = speaking.keys().fold(0, |lengths, name| lengths | length_bit(name));
+        Self { speaking, lengths, prefix }
+    }
+
+    fn meaning(&self, name: &str) -> Option<&Meaning> {
+        (self.lengths & length_bit(name) != 0).then(|| self.speaking.get(name)).flatten()
     }
 
     /// Reads the head of a request. `None`: it says more than can be known of here.
@@ -56,7 +64,7 @@ impl Headers {
                 "tracestate" if trace.state.is_none() => trace.state = Some(value.to_owned()),
                 // A second one.
                 "authorization" | "traceparent" | "tracestate" => return None,
-                _ => match self.speaking.get(name) {
+                _ => match self.meaning(name) {
                     Some(Meaning::Cache) => wish.extend([name, ":", value, "\n"]),
                     Some(Meaning::Anything) => return None,
                     None if name.starts_with(&self.prefix) => return None,
@@ -66,6 +74,11 @@ impl Headers {
         }
         (wish.len() <= MOST_WISH_BYTES).then_some(Said { secret, wish, trace })
     }
+}
+
+/// A bit for the length of a name; one for all that are very long.
+fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 /// The one key of an `Authorization` header, where it is one.

@@ -148,9 +148,7 @@ impl Ride {
             lines.add(name, value);
         }
         lines.add("age", &(hit.age_ms / 1000).to_string());
-        let (overhead_ms, _) = self.back.times_ms();
-        lines.add("x-dragoman-overhead-ms", &format!("{overhead_ms:.3}"));
-        lines.add("x-dragoman-upstream-ms", "0.000");
+        self.back.add_times(&mut lines);
         lines.add("x-dragoman-cost", "0.000000000");
         // A client that is gone needs no answer.
         self.door.answer(200, lines, Bytes::from_owner(hit.entry.body.clone()));

@@ -307,7 +307,8 @@ impl Serves for Shared {
 
     fn serve(self: &Arc<Self>, came: Came) {
         match self.take(came) {
-            Ok((ride, body)) => drop(tokio::spawn(ride.run(body))),
+            // Boxed: what it is of is large, and a task is copied twice.
+            Ok((ride, body)) => drop(tokio::spawn(Box::pin(ride.run(body)))),
             Err(came) => self.hand(*came),
         }
     }

@@ -156,7 +156,7 @@ impl Ride {
         let mut client = Client::alone(self.back.clone(), head, &self.shared.conclusions);
         self.watch_length(&pass, held.as_ref(), &client, ticket.index);
         let cancel = self.progress.cancel.clone();
-        let ended = attempt(target.pool(), &call, &limits, lane, &mut client, cancel).await;
+        let ended = attempt(target.pool(), call, &limits, lane, &mut client, cancel).await;
         let is_let_out = pass.guards.let_out(&ended, &body).await;
         let usage = ended.progress.usage.as_ref().filter(|usage| is_let_out && !usage.suspect);
         let (None, Some(usage), Some(fare)) = (&ended.failure, usage, pass.fares.get(&ticket.index)) else {

@@ -102,11 +102,25 @@ impl Back {
         !self.taken.swap(true, Ordering::AcqRel)
     }
 
-    /// Milliseconds since the request arrived: the gateway's own, and the provider's.
-    pub fn times_ms(&self) -> (f64, f64) {
-        let all = self.arrived.elapsed();
+    /// Time since the request arrived: the gateway's own, and the provider's.
+    fn times(&self) -> (Duration, Duration) {
         let upstream = Duration::from_micros(self.upstream_us.load(Ordering::Relaxed));
-        (millis(all.saturating_sub(upstream)), millis(upstream))
+        (self.arrived.elapsed().saturating_sub(upstream), upstream)
+    }
+
+    /// The same in milliseconds.
+    pub fn times_ms(&self) -> (f64, f64) {
+        let (own, upstream) = self.times();
+        (millis(own), millis(upstream))
+    }
+
+    /// Adds headers that say how long it took.
+    pub fn add_times(&self, lines: &mut Lines) {
+        let (own, upstream) = self.times();
+        for (name, time) in [("x-dragoman-overhead-ms", own), ("x-dragoman-upstream-ms", upstream)] {
+            let us = time.as_micros();
+            lines.add(name, &format!("{}.{:03}", us / 1000, us % 1000));
+        }
     }
 
     /// Writes a whole answer.
@@ -228,9 +242,7 @@ impl Back {
                 lines.add(name, value);
             }
         }
-        let (overhead_ms, upstream_ms) = self.times_ms();
-        lines.add("x-dragoman-overhead-ms", &format!("{overhead_ms:.3}"));
-        lines.add("x-dragoman-upstream-ms", &format!("{upstream_ms:.3}"));
+        self.add_times(lines);
     }
 }
 

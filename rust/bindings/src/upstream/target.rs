@@ -261,7 +261,7 @@ impl Target {
         );
         self.runtime.spawn(async move {
             let Terms { limits, lane, .. } = terms.get();
-            let ended = attempt(&pool, &call, limits, *lane, &mut client, cancel).await;
+            let ended = attempt(&pool, call, limits, *lane, &mut client, cancel).await;
             // Refused only when the runtime is going down, and nobody waits any more.
             let concluded = Concluded { ended, client, terms, exchange: result };
             let _ = conclusions.send(Ready::Attempt(Box::new(concluded)));

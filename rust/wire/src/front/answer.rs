@@ -1,7 +1,8 @@
 //! What answers look like on the wire.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{BufMut, BytesMut};
 use http::StatusCode;
@@ -13,11 +14,20 @@ mod tests;
 const FRAMING: [&str; 4] = ["connection", "content-length", "date", "transfer-encoding"];
 
 /// The fields of an answer's head, as they go out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Lines {
     text: Vec<u8>,
     /// The length that whoever answers has declared.
     declared: Option<u64>,
+}
+
+/// Of most heads.
+const LINES_BYTES: usize = 768;
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { text: Vec::with_capacity(LINES_BYTES), declared: None }
+    }
 }
 
 impl Lines {
@@ -89,7 +99,24 @@ pub(super) fn head(out: &mut BytesMut, (status, lines): (u16, &Lines), framing: 
     if closes {
         out.put_slice(b"connection: close\r\n");
     }
-    let _ = write!(out, "date: {}\r\n\r\n", httpdate::HttpDate::from(SystemTime::now()));
+    out.put_slice(b"date: ");
+    put_date(out);
+    out.put_slice(b"\r\n\r\n");
+}
+
+/// Writes the time, which is the same for all answers of a second.
+fn put_date(out: &mut BytesMut) {
+    thread_local! {
+        static LAST: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+    }
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    LAST.with_borrow_mut(|(of, text)| {
+        if *of != second {
+            (*of, *text) = (second, httpdate::fmt_http_date(now));
+        }
+        out.put_slice(text.as_bytes());
+    });
 }
 
 /// Writes a piece of a stream.

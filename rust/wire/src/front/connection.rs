@@ -22,7 +22,8 @@ use super::{Answer, Came, Door, Front, Head, Lines, Patience, Serves, Stage, Tro
 #[cfg(test)]
 mod tests;
 
-/// Room for a head and a short body.
+/// Room for a head and a short body, and what is taken at once: for some of these.
+const SHORT_BYTES: usize = 2 * 1024;
 const READ_BYTES: usize = 8 * 1024;
 /// Room is made for a body as it comes.
 const MORE_BYTES: usize = 64 * 1024;
@@ -101,9 +102,10 @@ impl<S: Serves> Connection<'_, S> {
     async fn wakes(&mut self) -> io::Result<bool> {
         let (idle, mut stage) = (self.front.bounds.idle, self.stage.clone());
         let wakes = async {
-            // While idle it has no buffer. What is told to be readable may have nothing to read.
+            // One that has never sent anything needs no room. What is told to be readable may have nothing to read.
             self.reader.readable().await?;
-            self.read(READ_BYTES).await
+            let spare = self.buffer.capacity() - self.buffer.len();
+            self.read(if spare < SHORT_BYTES { READ_BYTES } else { 1 }).await
         };
         tokio::select! {
             wakes = timeout(idle, wakes) => wakes.unwrap_or(Ok(false)),

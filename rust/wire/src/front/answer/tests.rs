@@ -21,6 +21,16 @@ fn a_head_says_how_its_body_ends() {
 }
 
 #[test]
+fn a_head_says_when_it_was_written() {
+    let mut out = BytesMut::new();
+    head(&mut out, (200, &Lines::default()), Framing::None, false);
+    let text = String::from_utf8(out.to_vec()).unwrap();
+    let date = text.lines().find_map(|line| line.strip_prefix("date: ")).unwrap();
+    let age = SystemTime::now().duration_since(httpdate::parse_http_date(date).unwrap()).unwrap();
+    assert!(age.as_secs() < 60, "{date}");
+}
+
+#[test]
 fn what_frames_an_answer_is_not_for_others_to_say() {
     let mut lines = Lines::default();
     for name in ["Connection", "date", "Transfer-Encoding", "content-length"] {
