@@ -20,7 +20,7 @@ from dragoman.server.app import App
 # How an answer is framed is not its matter.
 FRAMING = {"connection", "content-length", "date", "transfer-encoding"}
 NOWHERE = "127.0.0.1:1"
-BOUNDS = {"connections": 1000, "idle_s": 60.0, "head_bytes": 65536, "write_s": 60.0}
+BOUNDS = {"connections": 1000, "idle_s": 60.0, "head_bytes": 65536, "bodies_bytes": 1 << 20, "write_s": 60.0}
 
 
 class Wire(Protocol):

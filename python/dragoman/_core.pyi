@@ -678,7 +678,8 @@ class Front:
     :param listener: the descriptor of a socket that listens; it is duplicated.
     :param behind: the address of the server behind, ``host:port``.
     :param bounds: how many ``connections`` there may be; ``idle_s``, how long one may be idle; ``head_bytes``, how long
-        a head may be that is read here; ``write_s``, how long a client may read nothing of an answer.
+        a head may be that is read here; ``bodies_bytes``, how much there may be of all long bodies that are on their
+        way together (more are relayed); ``write_s``, how long a client may read nothing of an answer.
 
     Raises:
         ValueError: ``behind`` is no address.

@@ -16,7 +16,7 @@ from dragoman.core import Adopted, Express, Front, SecretHasher, Upstream
 
 PATIENCE_S = 10.0
 NOWHERE = "127.0.0.1:1"
-BOUNDS = {"connections": 10, "idle_s": PATIENCE_S, "head_bytes": 8192, "write_s": PATIENCE_S}
+BOUNDS = {"connections": 10, "idle_s": PATIENCE_S, "head_bytes": 8192, "bodies_bytes": 90_000, "write_s": PATIENCE_S}
 RULES: dict[str, str | float] = {
     "path": "/v1/chat/completions",
     "max_headers": 100,

@@ -64,6 +64,8 @@ MOST_FILES = 1 << 17
 FILES_TO_SPARE = 64
 # Its own, the two ends of its relay to granian, and one at a provider.
 FILES_A_CONNECTION = 4
+# Of all long bodies that the front reads at once, whoever sends them.
+BODIES_BYTES = 64 << 20
 # Where granian listens behind the front.
 BEHIND = "127.0.0.1"
 LOOK_EVERY_S = 0.02
@@ -177,6 +179,7 @@ class Worker:
             "connections": min(limits.max_connections, _affordable_connections()),
             "idle_s": limits.header_timeout_s,
             "head_bytes": limits.max_header_bytes,
+            "bodies_bytes": BODIES_BYTES,
             "write_s": limits.write_timeout_s,
         }
         with socket.socket(fileno=public.get_fd()) as listener:  # of which the front has one of its own then

@@ -55,8 +55,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Given>()
 }
 
-/// A body up to this size is read for whoever sends it; a longer one only for those that are known.
-const ONE_PIECE_BYTES: usize = 64 * 1024;
+/// What longer bodies ask for would hold up all else that is on its way here.
+const SHORT_BYTES: usize = 64 * 1024;
 
 /// What all requests share.
 pub struct Shared {
@@ -300,9 +300,7 @@ impl Serves for Shared {
     fn admits(&self, head: &Head) -> Option<Patience> {
         let rules = self.rules();
         let is_here = rules.elsewhere.is_empty() || !head.path().starts_with(&rules.elsewhere);
-        let fits = head.length <= rules.max_body_bytes
-            && (head.length <= ONE_PIECE_BYTES || self.asker(&rules, head).is_some());
-        (is_here && fits).then(|| rules.patience())
+        (is_here && head.length <= rules.max_body_bytes).then(|| rules.patience())
     }
 
     fn serve(self: &Arc<Self>, came: Came) {
@@ -331,12 +329,13 @@ impl Shared {
         let rules = self.rules();
         let is_room = self.hands.counted() + self.beside.load(Ordering::Acquire) + lock(&self.rides).len()
             < rules.max_concurrent;
-        if !self.is_open.load(Ordering::Acquire) || !is_room {
+        let is_short = (1..=SHORT_BYTES).contains(&came.head.length);
+        if !self.is_open.load(Ordering::Acquire) || !is_room || !is_short {
             return Err(Box::new(came));
         }
-        let length = came.head.length;
-        let asker = self.asker(&rules, &came.head).filter(|_| (1..=ONE_PIECE_BYTES).contains(&length));
-        let Some((asker, luck, trace)) = asker.filter(|(_, luck, _)| luck.is_tried()) else {
+        let Some((asker, luck, trace)) =
+            self.asker(&rules, &came.head).filter(|(_, luck, _)| luck.is_tried())
+        else {
             return Err(Box::new(came));
         };
         let Came { head, body, peer, arrived, door } = came;

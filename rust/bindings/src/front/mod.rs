@@ -32,6 +32,7 @@ struct ToldBounds {
     connections: usize,
     idle_s: f64,
     head_bytes: usize,
+    bodies_bytes: usize,
     write_s: f64,
 }
 
@@ -56,6 +57,7 @@ impl Front {
             connections: bounds.connections,
             idle: seconds(bounds.idle_s),
             head_bytes: bounds.head_bytes,
+            bodies_bytes: bounds.bodies_bytes,
             write: seconds(bounds.write_s),
         };
         let behind =

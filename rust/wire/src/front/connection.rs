@@ -17,7 +17,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::answer::{Framing, LAST_CHUNK, chunk, head};
 use super::relay::{linger, relay};
-use super::{Answer, Came, Door, Front, Head, Lines, Patience, Serves, Stage, Trouble};
+use super::{Answer, Came, Door, Front, Head, Lines, Patience, Room, Serves, Stage, Trouble};
 
 #[cfg(test)]
 mod tests;
@@ -75,15 +75,16 @@ struct Connection<'a, S> {
     buffer: BytesMut,
 }
 
-impl<S: Serves> Connection<'_, S> {
+impl<'a, S: Serves> Connection<'a, S> {
     /// Serves the next request.
     async fn next(&mut self) -> io::Result<Next> {
         if self.buffer.is_empty() && !self.wakes().await? {
             return Ok(Next::Nothing);
         }
         let arrived = Instant::now();
-        let Some((head, patience)) = self.head() else { return Ok(Next::Relay) };
+        let Some((head, (patience, room))) = self.head() else { return Ok(Next::Relay) };
         let body = self.body(head.length, &patience, arrived).await;
+        drop(room);
         let is_whole = body.is_ok();
         let (door, mut answer) = Door::new();
         // Whoever lets go of it has nothing to answer.
@@ -120,9 +121,11 @@ impl<S: Serves> Connection<'_, S> {
     }
 
     /// The head of a request that is for here.
-    fn head(&mut self) -> Option<(Head, Patience)> {
-        let serves = &self.front.serves;
-        Head::take(&mut self.buffer, self.front.bounds.head_bytes, |head| serves.admits(head))
+    fn head(&mut self) -> Option<(Head, (Patience, Room<'a>))> {
+        let front = self.front;
+        Head::take(&mut self.buffer, front.bounds.head_bytes, |head| {
+            front.serves.admits(head).zip(front.room(head.length))
+        })
     }
 
     async fn body(&mut self, length: usize, patience: &Patience, arrived: Instant) -> Result<Bytes, Trouble> {

@@ -83,6 +83,8 @@ pub struct Bounds {
     /// How long one may be idle, or a head may take to come.
     pub idle: Duration,
     pub head_bytes: usize,
+    /// Of all long bodies that are on their way together; what is more is relayed, and waits in the sockets.
+    pub bodies_bytes: usize,
     /// How long a client may read nothing of an answer.
     pub write: Duration,
 }
@@ -107,6 +109,8 @@ pub struct Front<S> {
     relayed: Mutex<HashMap<SocketAddr, SocketAddr>>,
     stage: watch::Sender<Stage>,
     connections: AtomicUsize,
+    /// Bytes of long bodies that are on their way.
+    coming: AtomicUsize,
 }
 
 impl<S: Serves> Front<S> {
@@ -130,6 +134,7 @@ impl<S: Serves> Front<S> {
             relayed: Mutex::default(),
             stage: watch::Sender::new(Stage::Open),
             connections: AtomicUsize::new(0),
+            coming: AtomicUsize::new(0),
         });
         runtime.spawn(front.clone().take_all(listener));
         Ok(front)
@@ -199,6 +204,31 @@ async fn accept(listener: &tokio::net::TcpListener, room: &Arc<Semaphore>) -> Op
     let (stream, peer) = listener.accept().await.ok()?;
     stream.set_nodelay(true).ok()?;
     Some((stream, peer, permit))
+}
+
+/// A body up to this size is not long.
+const SHORT_BODY_BYTES: usize = 64 * 1024;
+
+/// Room for a body, until that has come.
+struct Room<'a> {
+    coming: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl<S> Front<S> {
+    /// Room for a body of that length. `None`: there is none.
+    fn room(&self, length: usize) -> Option<Room<'_>> {
+        let (coming, bytes) = (&self.coming, if length > SHORT_BODY_BYTES { length } else { 0 });
+        let fits = |now: usize| now.checked_add(bytes).filter(|all| *all <= self.bounds.bodies_bytes);
+        coming.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
+        Some(Room { coming, bytes })
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.coming.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
 }
 
 /// A connection, while it is open.

@@ -1,4 +1,5 @@
 use std::net::TcpListener;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ async fn place(connections: usize, idle: Duration) -> Place {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let behind = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bounds = Bounds { connections, idle, head_bytes: 4096, write: LONG };
+    let bounds = Bounds { connections, idle, head_bytes: 4096, bodies_bytes: 300_000, write: LONG };
     let there = behind.local_addr().unwrap();
     let front = Front::start(&Handle::current(), listener, desk.clone(), bounds, there).unwrap();
     Place { front, address, came, desk, behind }
@@ -116,6 +117,27 @@ async fn a_body_may_come_in_pieces_but_not_too_late() {
     assert!(answer(&came, "late"));
     let text = rest(&mut late).await;
     assert!(text.contains("connection: close\r\n") && text.ends_with("late"), "{text}");
+}
+
+#[tokio::test]
+async fn long_bodies_are_relayed_that_there_is_no_room_for() {
+    let mut place = place(10, LONG).await;
+    let long = request("/a", &"x".repeat(200_000));
+    let (head, body) = long.split_at(long.len() - 200_000);
+    let mut first = place.connect().await;
+    first.write_all(head.as_bytes()).await.unwrap();
+    while place.front.coming.load(Ordering::Acquire) < 200_000 {
+        tokio::task::yield_now().await;
+    }
+    let mut second = place.connect().await;
+    second.write_all(head.as_bytes()).await.unwrap();
+    let (mut behind, _) = place.behind.accept().await.unwrap();
+    assert!(until(&mut behind, "\r\n\r\n").await.eq_ignore_ascii_case(head));
+    place.connect().await.write_all(request("/short", "body").as_bytes()).await.unwrap();
+    assert_eq!(place.came.recv().await.unwrap().head.path(), "/short");
+    first.write_all(body.as_bytes()).await.unwrap();
+    assert_eq!(place.came.recv().await.unwrap().body.unwrap().len(), 200_000);
+    assert_eq!(place.front.coming.load(Ordering::Acquire), 0);
 }
 
 #[tokio::test]
