@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,7 +55,12 @@ def gateway(request: Any, sessions: Sessions, tmp_path_factory: pytest.TempPathF
         talking, chatting = configuration(sessions.base_url), config_for(upstream.base_url)
         parts = {part: talking[part] | chatting[part] for part in ("providers", "deployments", "routes")}
         keys = [{"name": "sdk", "secret": KEY}, {"name": "near", "secret": NEAR, "ip_ranges": [f"{HERE}/32"]}]
-        more = {"keys": keys, "server": {"http2": request.param}, "audit": {"mode": "strict"}}
+        more = {
+            "keys": keys,
+            "server": {"http2": request.param},
+            "audit": {"mode": "strict"},
+            "admin": {"enabled": False},
+        }
         with Gateway(parts | more, tmp_path_factory.mktemp("protocols")) as running:
             yield running
 
@@ -252,3 +259,29 @@ def test_what_only_begins_like_http2_is_http1(gateway: Gateway) -> None:
                 client.send(f"{method} /nowhere HTTP/1.1\r\nhost: x\r\n\r\n".encode()[place : place + 3])
             client.send(f"{method} /nowhere HTTP/1.1\r\nhost: x\r\n\r\n".encode()[12:])
             assert 400 <= client.read().status < 500
+
+
+# The port behind.
+
+
+def ports(pid: int) -> set[int]:
+    """Where a process listens."""
+    sockets = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.exists() or link.is_symlink()}
+    lines = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    listening = [fields for fields in lines if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets]
+    return {int(fields[1].rpartition(":")[2], 16) for fields in listening}
+
+
+def test_nobody_else_is_served_at_the_port_behind(gateway: Gateway) -> None:
+    """Whose addresses would be taken for those of clients: it is the front's alone."""
+    worker = gateway.processes[-1]
+    [behind] = ports(worker) - {gateway.port}
+    for kind in KINDS.values():
+        with Client(behind) as client:
+            asking = kind(**bearer(KEY))
+            client.send(asking.data)
+            response = client.read()
+            assert (response.status, response.json["error"]["code"]) == (403, "forbidden")
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"ws://{HERE}:{behind}/v1/realtime?model=talk", additional_headers=bearer(KEY)).close()
+    assert refused.value.response.status_code == 403
