@@ -165,7 +165,7 @@ class Worker:
             self._serve_at(self.app, public)
         else:
             behind = granian.ListenerSpec(BEHIND, 0, BACKLOG).build()
-            self.app.front = self._front(public, _address_of(behind))
+            self.app.front = self._front(public, _listening(behind))
             self._serve_at(self.app, behind)
         self.signals[0].add_cb(lambda: self.loop.call_soon_threadsafe(self.served.set))
         if self.spec.admin_port:
@@ -317,8 +317,10 @@ def _affordable_connections() -> int:
     return max(1, (most - FILES_TO_SPARE) // FILES_A_CONNECTION)
 
 
-def _address_of(listener: Any) -> str:
+def _listening(listener: Any) -> str:
+    """The address of a listener at which connections wait from now on, until they are taken."""
     with socket.socket(fileno=os.dup(listener.get_fd())) as same:
+        same.listen(BACKLOG)
         host, port = same.getsockname()
         return f"{host}:{port}"
 
