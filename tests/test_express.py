@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import astuple
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect, hold, reset, stream
 from tests.served import Protocol, Serve, Served, chat_body
 
 from dragoman.access.secret import create_secret
+from dragoman.routing.run import AttemptNote
+from dragoman.usage.row import FIELDS
 
 pytestmark = pytest.mark.fronted
 
@@ -77,6 +81,28 @@ def test_what_passes_goes_as_by_the_pipeline(
     one, other, *_ = upstream.requests
     assert (one.path, one.headers, one.body) == (other.path, other.headers, other.body)
     assert json.loads(one.body)["model"] == "gpt-4o"
+
+
+def test_each_of_those_put_on_record_together_has_a_row_as_by_the_pipeline(serve: Serve, upstream: Upstream) -> None:
+    served = begin(serve, upstream)
+    warm(served, upstream)
+    answers = []
+    for number in range(12):
+        upstream.reply(expect, stream() if number % 2 else answer())
+        answers.append(served.chat(user=f"u{number}", stream=number % 2 == 1))
+    served.gateway.express.forget()
+    answers.append(served.chat(user="u", stream=True))
+    assert passed(served) == 12
+    rows = [astuple(served.row(answer)) for answer in answers]
+    odd = {name for name, *cells in zip(FIELDS, *rows, strict=True) if len(set(map(type, cells))) > 1}
+    assert odd == {"first_token_ms"}  # only streams have
+    streams = [*rows[1:12:2], rows[12]]
+    assert len({tuple(map(type, row)) for row in streams}) == 1
+    at = {name: FIELDS.index(name) for name in ("end_user", "stream", "attempt_log")}
+    assert [row[at["end_user"]] for row in rows] == [*(f"u{number}" for number in range(12)), "u"]
+    assert [row[at["stream"]] for row in rows] == [*(number % 2 == 1 for number in range(12)), True]
+    for log in (row[at["attempt_log"]] for row in rows):
+        assert log == msgspec.json.encode(msgspec.json.decode(log, type=list[AttemptNote])).decode()
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -508,8 +508,8 @@ class Express:
     :param hasher: of keys' secrets.
     :param headers: names that mean something, so that Python has to read them; of these, those that say how the answer
         is to be cached: it need not, where requests pass that say the same; and how other names begin that it has to.
-    :param fields: of bodies, that do.
-    :param words: of bodies, wherever they stand, that do.
+    :param body: fields of bodies that do, and words, wherever they stand.
+    :param row: the names of a row's values: those of ``usage.row.UsageRow``.
     :param rules: the ``path`` that they come to, how large they may be (``max_headers``, ``max_body_bytes``,
         ``max_json_depth``) and how many there may be at once (``max_concurrent``), those of Python among them; what a
         :class:`Reply` is made with (``outstanding_bytes``, ``write_timeout_s``); a body may take ``body_grace_s`` and,
@@ -524,8 +524,8 @@ class Express:
         hasher: SecretHasher,
         *,
         headers: tuple[list[str], list[str], str],
-        fields: list[str],
-        words: list[bytes],
+        body: tuple[list[str], list[bytes]],
+        row: tuple[str, ...],
         rules: Mapping[str, str | float],
     ) -> Self: ...
     def rule(self, rules: Mapping[str, str | float]) -> None:
@@ -557,7 +557,7 @@ class Express:
     def abort(self) -> None:
         """End all that are on their way: Python is given them."""
     def take_ended(self) -> list[Ended | Given]:
-        """Those that have been served since they were last taken, oldest first."""
+        """Those that have been served since they were last taken, those together that are alike."""
     def wait_ended(self) -> bool:
         """Wait until there is one. False: none comes any more, since ``close`` was called."""
     def close(self) -> None:
@@ -597,32 +597,23 @@ class CachePass:
 
 @final
 class Given:
-    """A request that :class:`Express` has answered with what was kept."""
+    """Requests that :class:`Express` has answered with the same that was kept, for one pass; oldest first."""
 
     @property
     def told(self) -> object:
-        """Of its pass."""
-    @property
-    def id(self) -> str: ...
-    @property
-    def started_at_ms(self) -> int: ...
-    @property
-    def client(self) -> str:
-        """Its address."""
-    @property
-    def overhead_ms(self) -> float: ...
-    @property
-    def stream(self) -> bool: ...
-    @property
-    def end_user(self) -> str: ...
-    @property
-    def trace_id(self) -> str: ...
+        """Of their pass."""
     @property
     def note(self) -> bytes:
         """Of the answer, as it was kept."""
-    @property
-    def body(self) -> bytes:
-        """As it was sent; empty where the pass does not keep it."""
+    def rows(self, common: tuple[object, ...]) -> list[tuple[object, ...]]:
+        """Their rows of usage.
+
+        :param common: one such row. Each request's own are id, times, end user, trace, and whether it is a stream.
+        """
+    def heard(self) -> list[tuple[int, str, bytes]]:
+        """Of each its place among all that were taken, oldest first; its client's address; and its body as it was sent,
+        empty where the pass does not keep it."""
+    def __len__(self) -> int: ...
 
 @final
 class Adopted:
@@ -796,52 +787,24 @@ class Growing:
 
 @final
 class Ended:
-    """A request that :class:`Express` has served."""
+    """Requests that :class:`Express` has sent to one member, for one pass, and that got one status; oldest first."""
 
     @property
     def told(self) -> object:
-        """Of its pass."""
-    @property
-    def id(self) -> str: ...
-    @property
-    def started_at_ms(self) -> int: ...
-    @property
-    def client(self) -> str:
-        """Its address."""
-    @property
-    def status(self) -> int:
-        """The answer's."""
+        """Of their pass."""
     @property
     def index(self) -> int:
         """The member that answered."""
-    @property
-    def why(self) -> str:
-        """It was chosen."""
-    @property
-    def ms(self) -> float:
-        """What the attempt took."""
-    @property
-    def first_token_ms(self) -> float | None: ...
-    @property
-    def overhead_ms(self) -> float: ...
-    @property
-    def upstream_ms(self) -> float: ...
-    @property
-    def stream(self) -> bool: ...
-    @property
-    def end_user(self) -> str: ...
-    @property
-    def trace_id(self) -> str: ...
-    @property
-    def finish_reason(self) -> str: ...
-    @property
-    def tokens(self) -> tuple[int, int, int, int, int, int, int]:
-        """As :attr:`Outcome.usage` has them."""
-    @property
-    def cost_nanousd(self) -> int | None: ...
-    @property
-    def body(self) -> bytes:
-        """As it was sent; empty where the pass does not keep it."""
+    def rows(self, common: tuple[object, ...], log: tuple[str, str, str]) -> list[tuple[object, ...]]:
+        """Their rows of usage.
+
+        :param common: one such row. Beside what :meth:`Given.rows` has, a request's own are the status, the log, why
+            the answer ended, tokens and what they cost.
+        :param log: of an attempt, in three parts: why it was made and how long it took stand between them.
+        """
+    def heard(self) -> list[tuple[int, str, bytes]]:
+        """As :meth:`Given.heard`."""
+    def __len__(self) -> int: ...
 
 @final
 class Reply:

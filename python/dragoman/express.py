@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from dragoman.access.cache_knobs import HEADERS as CACHE_HEADERS
 from dragoman.access.credentials import HEADERS as KEY_HEADERS
@@ -23,7 +24,7 @@ from dragoman.access.credentials import secret_of
 from dragoman.access.knobs import PROPERTY_PREFIX, TABLE, read_knobs
 from dragoman.access.principal import ANONYMOUS
 from dragoman.cache.serve import is_looked_for
-from dragoman.core import Ended, Express, Given, Pass
+from dragoman.core import Express, Given, Pass
 from dragoman.guardrails.prompts.build import NO_RULES
 from dragoman.ledger.book import Asker
 from dragoman.ledger.bound import Bound
@@ -33,11 +34,12 @@ from dragoman.routing.launch import ENDPOINT, PATH, is_plain
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import SEALED_WORDS
 from dragoman.server.request import GRACE_S
-from dragoman.usage.row import Tokens, UsageRow
+from dragoman.usage.count import count
+from dragoman.usage.row import UsageRow
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
-    from dragoman.core import CachePass, Growing
+    from dragoman.core import CachePass, Ended, Growing
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.sieve import Sifting
@@ -47,6 +49,12 @@ if TYPE_CHECKING:
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Member, Plan
     from dragoman.routing.run import Run
+    from dragoman.usage.row import Cells
+
+    # The log of an attempt, but for why it was made and what it took: these stand between the parts.
+    Log = tuple[str, str, str]
+    # Which it was of those that are over, its row, whose it was, the client's address, the body.
+    Heard = tuple[int, Cells, Principal, str, bytes]
 
 log = logging.getLogger("dragoman.express")
 
@@ -72,6 +80,7 @@ class Passing(Struct, frozen=True):
     plan: Plan
     members: dict[int, Member]
     row: UsageRow  # as far as it is the same for all of them
+    common: dict[int, tuple[Cells, Log]]  # and for those that a member answers
     holds: Holds
 
     def follow(self, growing: Growing) -> Allowance:
@@ -95,8 +104,8 @@ class ExpressWay:
             gateway.upstream,
             gateway.keys.hasher,
             headers=([*TABLE, *KEY_HEADERS[1:], *SPEAKING], list(CACHE_HEADERS), PROPERTY_PREFIX),
-            fields=list(FIELDS),
-            words=[*RECALLING_WORDS, *SEALED_WORDS],
+            body=(list(FIELDS), [*RECALLING_WORDS, *SEALED_WORDS]),
+            row=UsageRow.__struct_fields__,
             rules=self._rules(),
         )
         self._is_paused = False
@@ -229,12 +238,15 @@ class ExpressWay:
     def settle(self) -> None:
         """Put on record what is over."""
         with self._settling:
+            heard: list[Heard] = []
             for ended in self.core.take_ended():
-                self.served += 1
+                self.served += len(ended)
                 try:
-                    self._record(ended)
+                    heard += self._record(ended)
                 except Exception:  # the others are to be kept
-                    log.exception("request %s cannot be put on record", ended.id)
+                    log.exception("%d requests cannot be put on record", len(ended))
+            for _, row, principal, client, body in sorted(heard, key=itemgetter(0)):
+                self._gateway.auditor.passed(row, principal, client, body)
 
     def _settle_often(self) -> None:
         while self.core.wait_ended():
@@ -265,19 +277,25 @@ class ExpressWay:
             alias=plan.alias,
             guardrails=guardrails,
         )
-        return Passing(snapshot, principal, plan, plan.tiers[0].members, row, self._gateway.holds)
+        members = plan.tiers[0].members
+        common = {index: (astuple(_common(row, member)), _log(member)) for index, member in members.items()}
+        return Passing(snapshot, principal, plan, members, row, common, self._gateway.holds)
 
-    def _record(self, ended: Ended | Given) -> None:
+    def _record(self, ended: Ended | Given) -> list[Heard]:
+        """Put on record requests that are alike, and say what the audit log is to be told of them, if it is kept."""
         gateway, told = self._gateway, cast("Passing", ended.told)
         if isinstance(ended, Given):
-            given.record(gateway, ended)
-            return
-        member = told.members[ended.index]
-        row = _row(ended, told, member)
+            rows, known_as = given.rows_of(ended)
+        else:
+            rows = ended.rows(*told.common[ended.index])
+            known_as = told.members[ended.index].deployment.known_as
         gateway.keys.note_used(told.principal)
-        gateway.writer.put(row)
-        gateway.auditor.passed(row, told.principal, ended.client, ended.body)
-        gateway.metrics.count(row, member.deployment.known_as)
+        gateway.writer.put_all(rows)
+        count(gateway.metrics, rows, known_as)
+        if not gateway.auditor.trail.is_on:
+            return []
+        heard = zip(ended.heard(), rows, strict=True)
+        return [(number, row, told.principal, client, body) for (number, client, body), row in heard]
 
 
 def _is_sent_as_it_came(call: Call, plan: Plan, run: Run) -> bool:
@@ -302,36 +320,23 @@ def _guards(sifting: Sifting) -> dict[str, object]:
     return {"requests": sifting.requests, "answers": sifting.answers, "told": told}
 
 
-def _row(ended: Ended, told: Passing, member: Member) -> UsageRow:
-    deployment, tokens = member.deployment, Tokens(*ended.tokens)
-    overhead_ms, upstream_ms = ended.overhead_ms, ended.upstream_ms
-    note = AttemptNote(deployment.name, member.credential, ended.why, "ok", ended.ms)
+def _common(row: UsageRow, member: Member) -> UsageRow:
+    deployment = member.deployment
     return replace(
-        told.row,
-        request_id=ended.id,
-        started_at_ms=ended.started_at_ms,
-        status=ended.status,
-        end_user=ended.end_user,
-        trace_id=ended.trace_id,
+        row,
         provider=deployment.provider,
         model=deployment.model,
         deployment=deployment.name,
         credential=member.credential,
-        stream=ended.stream,
         attempts=1,
-        attempt_log=_encode([note]).decode(),
-        finish_reason=ended.finish_reason,
-        input_tokens=tokens.input,
-        output_tokens=tokens.output,
-        cached_input_tokens=tokens.cached_input,
-        cache_write_tokens=tokens.cache_write,
-        reasoning_tokens=tokens.reasoning,
-        audio_input_tokens=tokens.audio_input,
-        audio_output_tokens=tokens.audio_output,
         usage_source="provider",
-        cost_nanousd=ended.cost_nanousd,
-        total_ms=overhead_ms + upstream_ms,
-        upstream_ms=upstream_ms,
-        overhead_ms=overhead_ms,
-        first_token_ms=ended.first_token_ms,
     )
+
+
+def _log(member: Member) -> Log:
+    """What :meth:`Ended.rows` writes logs of."""
+    note = AttemptNote(member.deployment.name, member.credential, "", "ok", 0.0)
+    # No text has quotes in it that are not escaped.
+    before, why, after = _encode([note]).decode().partition('"why":"')
+    between, ms, _ = after.partition('"ms":')
+    return before + why, between + ms, "}]"

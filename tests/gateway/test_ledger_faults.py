@@ -29,6 +29,8 @@ from tests.gateway.upstream import (
 from tests.served import Serve, Served
 from tests.store.valkey import new_prefix
 
+from dragoman.usage.row import Cells, row_of
+
 pytestmark = pytest.mark.fronted
 
 SCRIPTS = 100
@@ -102,13 +104,13 @@ def shared(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def note_rows(served: Served, rows: list[Any]) -> None:
-    put = served.gateway.writer.put
+    put = served.gateway.writer.put_all
 
-    def note(row: Any) -> None:
-        rows.append(row)
-        put(row)
+    def note(some: list[Cells]) -> None:
+        rows.extend(map(row_of, some))
+        put(some)
 
-    served.gateway.writer.put = note  # type: ignore[method-assign]
+    served.gateway.writer.put_all = note  # type: ignore[method-assign]
 
 
 def ask_at_once(served: Served, chance: random.Random) -> int:

@@ -11,19 +11,19 @@ from tests.gateway.upstream import Upstream, answer, chat_answer, expect, stream
 from tests.served import Serve, Served
 
 from dragoman.routing.apart import Nobody
-from dragoman.usage.row import UsageRow
+from dragoman.usage.row import Cells, UsageRow, row_of
 
 
 def rows_of(served: Served) -> list[UsageRow]:
     """The rows of requests that were made by the gateway itself."""
     seen: list[UsageRow] = []
-    put = served.gateway.writer.put
+    put = served.gateway.writer.put_all
 
-    def note(row: UsageRow) -> None:
-        seen.append(row)
-        put(row)
+    def note(rows: list[Cells]) -> None:
+        seen.extend(map(row_of, rows))
+        put(rows)
 
-    served.gateway.writer.put = note  # type: ignore[method-assign]
+    served.gateway.writer.put_all = note  # type: ignore[method-assign]
     return seen
 
 

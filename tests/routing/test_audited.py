@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, stream
 from tests.served import Protocol, Serve, Served, chat_body
@@ -86,7 +87,7 @@ def test_a_record_says_of_each_field_what_the_row_does(serve: Serve, upstream: U
     fields |= {"status": 1, "attempts": 2, "input_tokens": 3, "output_tokens": 4, "snapshot": 5, "cost_nanousd": 6}
     row = UsageRow(request_id="r", started_at_ms=7, error_code="some code", **fields)
     eve = auditor.subjects.of("acme", "eve")
-    assert auditor._record((row, "::1", "acme", "eve", b"{}", "refused", "some rule", "full")) == AuditRecord(
+    assert auditor._record((astuple(row), "::1", "acme", "eve", b"{}", "refused", "some rule", "full")) == AuditRecord(
         kind="request",
         at_ms=7,
         id="r",

@@ -21,8 +21,9 @@ from dragoman.errors import ClientGone, InvalidRequest, RequestError, UpstreamCu
 from dragoman.routing.run import AttemptNote, Run
 from dragoman.routing.settle import BILLED_FAILURES, cost_of, settle, tokens_of
 from dragoman.server.request import Request
+from dragoman.telemetry.metrics import Figures
 from dragoman.usage.price import rates_of
-from dragoman.usage.row import Tokens, UsageRow
+from dragoman.usage.row import Cells, Tokens, UsageRow, row_of
 
 COUNTER = TokenCounter()
 COUNTS = st.integers(0, 2**40)
@@ -32,12 +33,12 @@ class Kept:
     """What of a gateway is settled with: rows and figures are kept."""
 
     def __init__(self) -> None:
-        self.rows: list[UsageRow] = []
-        self.counted: list[UsageRow] = []
+        self.rows: list[Cells] = []
+        self.counted: list[Figures] = []
         self.learnt: Counter[str] = Counter()
-        self.writer = SimpleNamespace(put=self.rows.append)
-        self.metrics = SimpleNamespace(count=lambda row, deployment: self.counted.append(row))
-        self.recorded: list[UsageRow] = []
+        self.writer = SimpleNamespace(put_all=self.rows.extend)
+        self.metrics = SimpleNamespace(count=lambda key, requests, cache: self.counted.extend(requests))
+        self.recorded: list[Cells] = []
         self.auditor = SimpleNamespace(request=lambda run, row: self.recorded.append(row))
 
     def learn_output(self, deployment: str, tokens: int) -> None:
@@ -78,9 +79,9 @@ def made(ended: Any = None, *, counted: int | None = None, exact: bool = True, p
 def settled(run: Run) -> UsageRow:
     kept: Any = Kept()
     settle(kept, run)
-    (row,) = kept.rows
-    assert kept.counted == [row]
-    return row  # type: ignore[no-any-return]
+    (row,) = map(row_of, kept.rows)
+    assert [figures[4:6] for figures in kept.counted] == [(row.input_tokens, row.output_tokens)]
+    return row
 
 
 def test_the_provider_s_own_figures_count() -> None:

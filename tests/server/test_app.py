@@ -28,6 +28,7 @@ from tests.served import Protocol, Scope, Serve, Served, chat_body
 from dragoman.access.secret import create_secret
 from dragoman.driver import Driver
 from dragoman.server import app as app_module
+from dragoman.usage.row import row_of
 
 CHAT = "/v1/chat/completions"
 
@@ -195,7 +196,7 @@ def test_a_client_that_leaves_a_stream(served: Served, upstream: Upstream) -> No
         request.leave()
         assert upstream.closed() is not None
     request.wait()
-    (row,) = served.gateway.writer._recent.values()
+    (row,) = map(row_of, served.gateway.writer._recent.values())
     assert (row.status, row.error_code, row.usage_source, row.output_tokens) == (
         499,
         "client_closed_request",

@@ -34,7 +34,7 @@ class Worker:
         """Requests that took so long."""
         for one in seconds:
             self.requests += 1
-            self.times.observe(one)
+            self.times.observe([one * 1000])
 
     def gathered(self) -> dict[tuple[str, str], float]:
         """What a scrape of it says."""

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from dragoman.usage.batch import FIELDS, batch_of
+from dragoman.usage.batch import batch_of
 from dragoman.usage.cells import Alike
-from dragoman.usage.row import UsageRow
+from dragoman.usage.row import FIELDS, UsageRow
 
 
 def test_rows_are_read_in_the_order_of_the_table(make_row: Callable[..., UsageRow]) -> None:

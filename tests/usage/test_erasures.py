@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import astuple
 from sqlalchemy import Engine, select
 from tests.usage.conftest import MakeRow
 
@@ -14,7 +15,7 @@ from dragoman.usage.batch import batch_of
 from dragoman.usage.erasures import KEPT_MS, Erasures, tenant_of, tenants_within
 from dragoman.usage.insert import RowInsert
 from dragoman.usage.rollup import be_alone
-from dragoman.usage.row import UsageRow
+from dragoman.usage.row import UsageRow, row_of
 from dragoman.usage.spool import Spool
 from dragoman.usage.write import UsageWriter
 
@@ -32,7 +33,7 @@ def order(engine: Engine, *tenants: str, name: str = "eve", at_ms: int = THEN_MS
 def applied(engine: Engine, *rows: UsageRow) -> list[tuple[str, str]]:
     with engine.begin() as connection:
         be_alone(connection)
-        return [(row.end_user, row.metadata) for row in KEPT.applied(connection, list(rows))]
+        return [(row.end_user, row.metadata) for row in map(row_of, KEPT.applied(connection, list(map(astuple, rows))))]
 
 
 @pytest.mark.parametrize("place", [{"organisation": "acme", "team": "x"}, {"team": "acme"}, {"key_id": "acme"}])

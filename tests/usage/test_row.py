@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dragoman.usage.row import Tokens, UsageRow
+from msgspec.structs import astuple
+
+from dragoman.usage.row import Tokens, UsageRow, reader, row_of
 
 
 def test_a_row_needs_only_what_every_request_has() -> None:
@@ -12,3 +14,10 @@ def test_a_row_needs_only_what_every_request_has() -> None:
 
 def test_each_kind_of_token_has_its_column() -> None:
     assert {f"{kind}_tokens" for kind in Tokens.__struct_fields__} <= set(UsageRow.__struct_fields__)
+
+
+def test_a_row_is_made_of_its_cells() -> None:
+    row = UsageRow(request_id="r", started_at_ms=1, snapshot=2, endpoint="chat", status=200, run="last")
+    assert row_of(astuple(row)) == row
+    assert reader("status")(astuple(row)) == 200
+    assert reader("run", "request_id")(astuple(row)) == ("last", "r")

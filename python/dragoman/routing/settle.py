@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import astuple
 
 from dragoman.core import read_answer
 from dragoman.errors import Internal
 from dragoman.ledger.hold import close
 from dragoman.routing.translation import TEXT_CHARS
+from dragoman.usage.count import count
 from dragoman.usage.row import Tokens, UsageRow
 
 if TYPE_CHECKING:
@@ -39,11 +41,11 @@ def settle(gateway: Gateway, run: Run) -> None:
         deployment.counter.learn(deployment.model, run.counted, tokens.input)
     if run.hold is not None:
         close(run, run.hold, tokens, cost_nanousd, gateway.snapshot.config.ledger)
-    row = _row(run, tokens, source, cost_nanousd)
-    gateway.writer.put(row)
+    row = astuple(_row(run, tokens, source, cost_nanousd))
+    gateway.writer.put_all([row])
     gateway.auditor.request(run, row)
     by = run.kept or deployment
-    gateway.metrics.count(row, "" if by is None else by.known_as)
+    count(gateway.metrics, [row], "" if by is None else by.known_as)
 
 
 def spent_by(run: Run) -> tuple[Tokens, UsageSource, int | None]:

@@ -9,12 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from dragoman.usage.row import UsageRow
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 OVERHEAD_SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
@@ -22,12 +19,17 @@ MAX_SERIES = 4096
 PREFIX = "dragoman_"
 Labels = tuple[tuple[str, str], ...]
 Sample = tuple[str, Labels, float]
+Key = tuple[str, str, str, int, str]
+"""What requests are told apart by: endpoint, provider, deployment, status, error."""
+Figures = tuple[float, float, float | None, int, int, int, int | None, int]
+"""Of a request: milliseconds in all, in the gateway, until the first token; attempts; input and output tokens;
+nano-dollars spent, and saved."""
 Over = Literal["sum", "max", "each"]
 """What several workers' figures come to: their sum, the highest, or each by itself, labelled."""
 
 
 class Histogram:
-    """Observations by upper bound."""
+    """Times by upper bound, in seconds."""
 
     __slots__ = ("bounds", "buckets", "total")
 
@@ -36,10 +38,13 @@ class Histogram:
         self.buckets = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
-        """Count one observation."""
-        self.buckets[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def observe(self, times_ms: Iterable[float | None]) -> None:
+        """Count those that there are."""
+        bounds, buckets = self.bounds, self.buckets
+        for time_ms in times_ms:
+            if time_ms is not None:
+                buckets[bisect_left(bounds, time_ms / 1000)] += 1
+                self.total += time_ms / 1000
 
     def samples(self, name: str, labels: Labels) -> Iterator[Sample]:
         """The series of the histogram."""
@@ -85,30 +90,30 @@ class Metrics:
         self.internal_errors = 0
         self.gather: Callable[[], None] = lambda: None  # has those counted that are over
         self._lock = Lock()
-        self._series: dict[tuple[str, str, str, int, str], Series] = {}
+        self._series: dict[Key, Series] = {}
         self._by_cache: dict[str, int] = {}
         self._saved_nanousd = 0
 
-    def count(self, row: UsageRow, deployment: str) -> None:
-        """Count a request that is over; ``deployment`` is the label, where clients' own names are few."""
-        key = (row.endpoint, row.provider, deployment, row.status, row.error_code)
+    def count(self, key: Key, requests: Iterable[Figures], cache: str = "") -> None:
+        """Count requests of one kind that are over, one at least; ``cache`` is what it did for each, if asked."""
+        total, overhead, first_token, *sums = zip(*requests, strict=True)
+        attempts, input_tokens, output_tokens, cost_nanousd, saved_nanousd = (sum(filter(None, each)) for each in sums)
         with self._lock:
             series = self._series.get(key)
             if series is None:
                 if len(self._series) >= MAX_SERIES:
-                    key = ("other", "", "", row.status, row.error_code)
+                    key = ("other", "", "", *key[3:])
                 series = self._series.setdefault(key, Series())
-            series.total.observe(row.total_ms / 1000)
-            series.overhead.observe(row.overhead_ms / 1000)
-            if row.first_token_ms is not None:
-                series.first_token.observe(row.first_token_ms / 1000)
-            series.attempts += row.attempts
-            series.input_tokens += row.input_tokens
-            series.output_tokens += row.output_tokens
-            series.cost_nanousd += row.cost_nanousd or 0
-            if row.cache:
-                self._by_cache[row.cache] = self._by_cache.get(row.cache, 0) + 1
-                self._saved_nanousd += row.saved_nanousd
+            series.total.observe(total)
+            series.overhead.observe(overhead)
+            series.first_token.observe(first_token)
+            series.attempts += attempts
+            series.input_tokens += input_tokens
+            series.output_tokens += output_tokens
+            series.cost_nanousd += cost_nanousd
+            if cache:
+                self._by_cache[cache] = self._by_cache.get(cache, 0) + len(total)
+                self._saved_nanousd += saved_nanousd
 
     def families(self) -> list[Family]:
         """Everything counted per request."""
@@ -133,7 +138,7 @@ class Metrics:
         ]
 
 
-def _labels(key: tuple[str, str, str, int, str]) -> Labels:
+def _labels(key: Key) -> Labels:
     endpoint, provider, deployment, status, code = key
     named = (("endpoint", endpoint), ("provider", provider), ("deployment", deployment))
     return (*named, ("status", str(status)), ("error", code))

@@ -10,16 +10,17 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 from sqlalchemy import Case, Connection, FromClause, Select, case, delete, func, insert, select
 
 from dragoman.store import driver
 from dragoman.store.tables import erasures, keys
-from dragoman.usage.row import UsageRow
+from dragoman.usage.row import Cells, reader, row_of
 
 # No row waits for longer.
 KEPT_MS = 400 * 86_400_000
 _LATEST = str(select(func.max(erasures.c.at_ms)))
+_started_of = reader("started_at_ms")
 
 
 class Erasures:
@@ -44,20 +45,21 @@ class Erasures:
         """What stands for a person."""
         return hmac.digest(self._key, f"{tenant}\0{name}".encode("utf-8", "surrogatepass"), "sha256")
 
-    def applied(self, connection: Connection, rows: list[UsageRow]) -> list[UsageRow]:
+    def applied(self, connection: Connection, rows: list[Cells]) -> list[Cells]:
         """The rows as they may be written."""
         ((latest_ms,),) = driver.execute(connection, _LATEST)
-        if latest_ms is None or all(row.started_at_ms > latest_ms for row in rows):
+        if latest_ms is None or all(_started_of(row) > latest_ms for row in rows):
             return rows
         orders = self.orders(connection)
         return [self._applied(row, orders) for row in rows]
 
-    def _applied(self, row: UsageRow, orders: dict[bytes, int]) -> UsageRow:
+    def _applied(self, cells: Cells, orders: dict[bytes, int]) -> Cells:
+        row = row_of(cells)
         if not row.end_user:
-            return row
+            return cells
         tenant = row.organisation or row.team or row.key_id
         is_ordered = row.started_at_ms <= orders.get(self.digest(tenant, row.end_user), 0)
-        return replace(row, end_user="", metadata="") if is_ordered else row
+        return astuple(replace(row, end_user="", metadata="")) if is_ordered else cells
 
 
 def tenant_of(table: FromClause) -> Case[str]:

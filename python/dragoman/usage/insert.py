@@ -18,8 +18,7 @@ from sqlalchemy import Connection, Dialect
 from dragoman.core import UsageBatch
 from dragoman.store import driver
 from dragoman.store.tables import usage
-from dragoman.usage.batch import FIELDS
-from dragoman.usage.row import UsageRow
+from dragoman.usage.row import FIELDS, Cells, UsageRow
 
 ROWS_A_STATEMENT = (64, 32, 16, 8, 4, 2, 1)  # of 49 values at most: SQLite takes 32,766 parameters
 BATCHES_REMEMBERED = 10_000
@@ -79,15 +78,15 @@ def _into(quote: Callable[[str], str], places: Iterable[int]) -> str:
     return f"{quote(usage.name)} ({', '.join(quote(FIELDS[at]) for at in places)})"
 
 
-def storable(row: UsageRow) -> UsageRow | None:
+def storable(cells: Cells) -> Cells | None:
     """The row with what no database takes replaced: lone surrogates, NUL characters, integers over 64 bits.
 
     Such values come from clients (an end user's name, say). To lose the row for them would be to let a client choose
     not to be billed. None: a field is of another type than it should be, and nothing can be done.
     """
-    fields = {name: _storable(value) for name, value in structs.asdict(row).items()}
+    fields = {name: _storable(value) for name, value in zip(FIELDS, cells, strict=True)}
     try:
-        return convert(fields, UsageRow)
+        return structs.astuple(convert(fields, UsageRow))
     except ValidationError:
         return None
 

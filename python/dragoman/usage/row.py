@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -77,3 +79,18 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
     prompt: str = ""  # the template that was called, and its version: support@2
     saved_nanousd: int = 0  # what the answer had cost that was given again
     run: str = ""  # of an agent, or a conversation: what the client calls its session
+
+
+FIELDS = UsageRow.__struct_fields__
+Cells = tuple[Any, ...]
+"""The values of a row in the order of its fields: as a database is given it, and as rows go there."""
+
+
+def row_of(cells: Cells) -> UsageRow:
+    """The row for whoever reads it."""
+    return UsageRow(**dict(zip(FIELDS, cells, strict=True)))
+
+
+def reader(*names: str) -> Callable[[Cells], Any]:
+    """What reads a field of a row, or several."""
+    return itemgetter(*map(FIELDS.index, names))

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
@@ -30,12 +30,12 @@ from dragoman.errors import StoreError, Uncertain
 from dragoman.store.meta import read_meta, write_meta
 from dragoman.store.tables import meta, usage
 from dragoman.store.transaction import in_transaction
-from dragoman.usage.batch import batch_of
+from dragoman.usage.batch import batch_of_cells
 from dragoman.usage.erasures import Erasures
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
 from dragoman.usage.rollup import Rollup, be_alone, prune, prune_minutes
-from dragoman.usage.row import UsageRow
+from dragoman.usage.row import FIELDS, Cells, UsageRow, reader, row_of
 from dragoman.usage.spool import Spool
 
 BATCH_ROWS = 1024
@@ -50,6 +50,7 @@ _BAD_VALUES = (
     *(AttributeError, TypeError),  # where SQLite took what cannot be added up
 )
 _log = logging.getLogger("dragoman.usage")
+_id_of, _end_user_of = reader("request_id"), reader("end_user")
 
 
 class UsageWriter:
@@ -79,9 +80,9 @@ class UsageWriter:
         self._erasures = erasures
         self._spool = spool if isinstance(spool, Spool) else Spool(spool)
         self._max_queued = settings.usage_queue
-        self._queue: deque[UsageRow] = deque()
+        self._queue: deque[Cells] = deque()
         self._handed = 0
-        self._recent: dict[str, UsageRow] = {}
+        self._recent: dict[str, Cells] = {}
         self._recent_order: deque[str] = deque()
         self._max_recent = recent_rows
         self._retention = Retention(settings.usage_retention_days, wall_s=time.time(), monotonic_s=time.monotonic())
@@ -111,29 +112,35 @@ class UsageWriter:
 
     def put(self, row: UsageRow) -> None:
         """Hand a row over. Never blocks, never raises; a full queue drops the row and counts it."""
-        self._handed += 1
-        self._recent[row.request_id] = row
-        self._recent_order.append(row.request_id)
-        if len(self._recent_order) > self._max_recent:
+        self.put_all([astuple(row)])
+
+    def put_all(self, rows: list[Cells]) -> None:
+        """The same for many."""
+        self._handed += len(rows)
+        ids = list(map(_id_of, rows))
+        self._recent.update(zip(ids, rows, strict=True))
+        self._recent_order.extend(ids)
+        while len(self._recent_order) > self._max_recent:
             self._recent.pop(self._recent_order.popleft(), None)
-        if len(self._queue) >= self._max_queued:
-            self.dropped += 1
-            return
-        self._queue.append(row)
-        if not self._wake.is_set():
+        room = max(0, self._max_queued - len(self._queue))
+        if len(rows) > room:
+            self.dropped += len(rows) - room
+            rows = rows[:room]
+        self._queue.extend(rows)
+        if rows and not self._wake.is_set():
             self._wake.set()
 
     def find(self, request_id: str) -> UsageRow | None:
         """The row of a request, from memory or else the database. Raises ``StoreError`` when that cannot be read."""
         self.gather()
         row = self._recent.get(request_id)
-        return row if row is not None else find_row(self._engine, request_id)
+        return row_of(row) if row is not None else find_row(self._engine, request_id)
 
     def forget_names(self) -> None:
         """Tell no more whose the requests were that are remembered."""
         for request_id, row in list(self._recent.items()):
-            if row.end_user:
-                self._recent[request_id] = replace(row, end_user="", metadata="")
+            if _end_user_of(row):
+                self._recent[request_id] = astuple(replace(row_of(row), end_user="", metadata=""))
 
     def catch_up(self, within_s: float = 1.0) -> None:
         """Wait until the rows handed over so far are written, or that long: for whoever asks what has just happened."""
@@ -183,7 +190,7 @@ class UsageWriter:
                 return False
         return True
 
-    def _write_batch(self, rows: list[UsageRow]) -> bool:
+    def _write_batch(self, rows: list[Cells]) -> bool:
         """Write, or else put the rows back at the head of the queue and say False."""
         try:
             try:
@@ -198,7 +205,7 @@ class UsageWriter:
         self._note_success()
         return True
 
-    def _storable(self, rows: Iterable[UsageRow]) -> list[UsageRow]:
+    def _storable(self, rows: Iterable[Cells]) -> list[Cells]:
         """The rows as the database and the spool take them. Those that cannot be made so are dropped."""
         fixed = [storable(row) for row in rows]
         good = [row for row in fixed if row is not None]
@@ -207,7 +214,7 @@ class UsageWriter:
             _log.error("%d usage rows had fields of a wrong type and are lost", len(fixed) - len(good))
         return good
 
-    def _commit_rows(self, rows: list[UsageRow]) -> None:
+    def _commit_rows(self, rows: list[Cells]) -> None:
         def write(connection: Connection) -> None:
             be_alone(connection)
             self._add(connection, self._unwritten(connection, rows) if self._in_doubt else rows)
@@ -215,25 +222,25 @@ class UsageWriter:
         try:
             in_transaction(self._engine, write)
         except Uncertain:
-            self._in_doubt.update(row.request_id for row in rows)
+            self._in_doubt.update(map(_id_of, rows))
             raise
         if self._in_doubt:
-            self._in_doubt.difference_update(row.request_id for row in rows)
+            self._in_doubt.difference_update(map(_id_of, rows))
         self.written += len(rows)
 
-    def _add(self, connection: Connection, rows: list[UsageRow]) -> None:
+    def _add(self, connection: Connection, rows: list[Cells]) -> None:
         if self._erasures is not None:
             rows = self._erasures.applied(connection, rows)
-        batch = batch_of(rows)
+        batch = batch_of_cells(rows)
         self._insert(connection, batch)
         self._rollup.add(connection, batch)
 
     @staticmethod
-    def _unwritten(connection: Connection, rows: list[UsageRow]) -> list[UsageRow]:
+    def _unwritten(connection: Connection, rows: list[Cells]) -> list[Cells]:
         """Those of the rows that are not there yet; a request has one. Whoever was still committing has ended."""
-        asked = select(usage.c.request_id).where(usage.c.request_id.in_([row.request_id for row in rows]))
+        asked = select(usage.c.request_id).where(usage.c.request_id.in_(list(map(_id_of, rows))))
         written = set(connection.execute(asked).scalars())
-        return [row for row in rows if row.request_id not in written]
+        return [row for row in rows if _id_of(row) not in written]
 
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
@@ -252,7 +259,7 @@ class UsageWriter:
         count = (len(self._queue) + 1) // 2
         rows = self._storable(self._queue.popleft() for _ in range(count))
         try:
-            fitted = self._spool.append(rows)
+            fitted = self._spool.append([row_of(row) for row in rows])
         except OSError as error:
             self.failures += 1
             _log.warning("the usage spool cannot be written: %s", error.strerror)
@@ -292,7 +299,7 @@ class UsageWriter:
             chunk = self._spool.read(int(read_meta(connection, name) or 0), BATCH_ROWS)
             if not chunk.rows and not chunk.unreadable:
                 return False
-            self._add(connection, self._unwritten(connection, chunk.rows))
+            self._add(connection, self._unwritten(connection, [astuple(row) for row in chunk.rows]))
             write_meta(connection, name, str(chunk.end))
         self.written += len(chunk.rows)
         self.unreadable += chunk.unreadable
@@ -331,7 +338,7 @@ def find_row(engine: Engine, request_id: str) -> UsageRow | None:
             found = connection.execute(query).mappings().one_or_none()
     except SQLAlchemyError as error:
         raise StoreError(f"usage cannot be read: {_reason(error)}") from error
-    return None if found is None else UsageRow(**{name: found[name] for name in UsageRow.__struct_fields__})
+    return None if found is None else UsageRow(**{name: found[name] for name in FIELDS})
 
 
 def _reason(error: Exception) -> str:

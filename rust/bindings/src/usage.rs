@@ -53,12 +53,15 @@ struct Places {
     first_token_ms: usize,
 }
 
+/// Where in a row a field is.
+pub fn place_of(fields: &[String], name: &str) -> PyResult<usize> {
+    let found = fields.iter().position(|field| field == name);
+    found.ok_or_else(|| PyValueError::new_err(format!("rows have no field {name}")))
+}
+
 impl Places {
     fn find(fields: &[String]) -> PyResult<Self> {
-        let place = |name: &str| {
-            let found = fields.iter().position(|field| field == name);
-            found.ok_or_else(|| PyValueError::new_err(format!("rows have no field {name}")))
-        };
+        let place = |name| place_of(fields, name);
         let (mut names, mut tokens) = ([0; NAMES], [0; KINDS]);
         for (to, name) in names.iter_mut().zip(NAME_FIELDS).chain(tokens.iter_mut().zip(TOKEN_FIELDS)) {
             *to = place(name)?;

@@ -1,54 +1,63 @@
 //! Requests that are over, waiting to be put on record many at a time.
+//!
+//! Those that are alike are put on record together: what they have in common is found out once for all of them.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
-use super::kept::Given;
+use super::kept::{Given, Recall};
 use super::pass::Known;
+use super::row::{Columns, Log, Rows};
 use crate::upstream::outcome::UsageTuple;
 
-/// A request that went as usual.
+/// What is put on record of every request.
+pub struct Request {
+    pub id: String,
+    pub started_at_ms: u64,
+    pub client: String,
+    pub overhead_ms: f64,
+    pub stream: bool,
+    pub end_user: String,
+    pub trace_id: String,
+    pub body: Option<Bytes>,
+}
+
+/// And of one that was sent.
+pub struct Answered {
+    pub request: Request,
+    pub status: u16,
+    /// The member that answered, and why it was chosen.
+    pub index: usize,
+    pub why: &'static str,
+    pub ms: f64,
+    pub first_token_ms: Option<f64>,
+    pub upstream_ms: f64,
+    pub finish_reason: String,
+    pub tokens: UsageTuple,
+    pub cost_nanousd: Option<i64>,
+}
+
+/// A request that is over.
+pub enum Over {
+    Sent(Arc<Known>, Answered),
+    Given(Arc<Recall>, Arc<[u8]>, Request),
+}
+
+/// Requests that went as usual, to one member for one pass, and came to one status.
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Ended {
-    pub pass: Arc<Known>,
+    pass: Arc<Known>,
     #[pyo3(get)]
-    pub id: String,
-    #[pyo3(get)]
-    pub started_at_ms: u64,
-    #[pyo3(get)]
-    pub client: String,
-    #[pyo3(get)]
-    pub status: u16,
-    #[pyo3(get)]
-    pub index: usize,
-    #[pyo3(get)]
-    pub why: &'static str,
-    #[pyo3(get)]
-    pub ms: f64,
-    #[pyo3(get)]
-    pub first_token_ms: Option<f64>,
-    #[pyo3(get)]
-    pub overhead_ms: f64,
-    #[pyo3(get)]
-    pub upstream_ms: f64,
-    #[pyo3(get)]
-    pub stream: bool,
-    #[pyo3(get)]
-    pub end_user: String,
-    #[pyo3(get)]
-    pub trace_id: String,
-    #[pyo3(get)]
-    pub finish_reason: String,
-    #[pyo3(get)]
-    pub tokens: UsageTuple,
-    #[pyo3(get)]
-    pub cost_nanousd: Option<i64>,
-    pub body: Option<Bytes>,
+    index: usize,
+    columns: Arc<Columns>,
+    requests: Vec<(usize, Answered)>,
 }
 
 #[pymethods]
@@ -59,24 +68,76 @@ impl Ended {
         self.pass.told.clone_ref(py)
     }
 
-    #[getter]
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.body.as_deref().unwrap_or_default())
+    fn rows<'py>(
+        &self,
+        py: Python<'py>,
+        common: &Bound<'py, PyTuple>,
+        log: Log,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let mut rows = Rows::like(&self.columns, common);
+        self.requests.iter().map(|(_, answered)| rows.answered(py, answered, &log)).collect()
+    }
+
+    fn heard<'py>(&self, py: Python<'py>) -> Vec<Heard<'py>> {
+        self.requests.iter().map(|(number, answered)| answered.request.heard(py, *number)).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.requests.len()
     }
 }
 
-/// A request that is over.
+/// A request's place among all that are over, its client and its body.
+pub type Heard<'py> = (usize, String, Bound<'py, PyBytes>);
+
+impl Request {
+    pub fn heard<'py>(&self, py: Python<'py>, number: usize) -> Heard<'py> {
+        (number, self.client.clone(), PyBytes::new(py, self.body.as_deref().unwrap_or_default()))
+    }
+}
+
+/// Requests alike that are over.
 #[derive(IntoPyObject)]
-pub enum Over {
+pub enum Alike {
     Sent(Ended),
     Given(Given),
 }
 
+impl Alike {
+    fn of(over: &Over, columns: &Arc<Columns>) -> Self {
+        let columns = columns.clone();
+        match over {
+            Over::Sent(pass, Answered { index, .. }) => {
+                Self::Sent(Ended { pass: pass.clone(), index: *index, columns, requests: Vec::new() })
+            }
+            Over::Given(pass, note, _) => Self::Given(Given::new(pass.clone(), note.clone(), columns)),
+        }
+    }
+
+    fn add(&mut self, number: usize, over: Over) {
+        match (self, over) {
+            (Self::Sent(ended), Over::Sent(_, answered)) => ended.requests.push((number, answered)),
+            (Self::Given(given), Over::Given(_, _, request)) => given.requests.push((number, request)),
+            _ => {}
+        }
+    }
+}
+
+impl Over {
+    /// What is the same for those that are alike. What the addresses are of is held by them.
+    fn kind(&self) -> (usize, usize, u16) {
+        match self {
+            Self::Sent(pass, answered) => (Arc::as_ptr(pass).addr(), answered.index, answered.status),
+            Self::Given(pass, note, _) => (Arc::as_ptr(pass).addr(), note.as_ptr().addr(), 0),
+        }
+    }
+}
+
 /// Those that wait.
-#[derive(Default)]
 pub struct Queue {
     waiting: Mutex<Waiting>,
     come: Condvar,
+    columns: Arc<Columns>,
 }
 
 #[derive(Default)]
@@ -86,6 +147,10 @@ struct Waiting {
 }
 
 impl Queue {
+    pub fn new(columns: Columns) -> Self {
+        Self { waiting: Mutex::default(), come: Condvar::new(), columns: Arc::new(columns) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,8 +164,22 @@ impl Queue {
     }
 
     /// All of them.
-    pub fn take(&self) -> Vec<Over> {
-        std::mem::take(&mut self.lock().ended)
+    pub fn take(&self) -> Vec<Alike> {
+        let ended = std::mem::take(&mut self.lock().ended);
+        let (mut places, mut found) = (HashMap::new(), Vec::new());
+        for (number, over) in ended.into_iter().enumerate() {
+            let place = match places.entry(over.kind()) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    found.push(Alike::of(&over, &self.columns));
+                    *new.insert(found.len() - 1)
+                }
+            };
+            if let Some(alike) = found.get_mut(place) {
+                alike.add(number, over);
+            }
+        }
+        found
     }
 
     /// Waits until there is one. False: there will be none any more.

@@ -9,12 +9,13 @@ use dragoman_core::body::RequestBody;
 use dragoman_core::cache::{self, Entry, asks_for_one};
 use dragoman_wire::front::Lines;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
-use super::ended::Over;
+use super::ended::{Heard, Over, Request};
 use super::now_ms;
 use super::pass::millis;
-use super::ride::{Ride, end_user_of};
+use super::ride::Ride;
+use super::row::{Columns, Rows};
 use crate::cache::{Answers, Apart, ExactCache};
 
 #[pyclass(frozen, module = "dragoman._core")]
@@ -67,26 +68,19 @@ impl CachePass {
     }
 }
 
-/// A request that was answered with what is kept.
+/// Requests that were answered with the same that is kept, for one pass.
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Given {
     pass: Arc<Recall>,
-    #[pyo3(get)]
-    id: String,
-    #[pyo3(get)]
-    started_at_ms: u64,
-    #[pyo3(get)]
-    client: String,
-    #[pyo3(get)]
-    overhead_ms: f64,
-    #[pyo3(get)]
-    stream: bool,
-    #[pyo3(get)]
-    end_user: String,
-    #[pyo3(get)]
-    trace_id: String,
     note: Arc<[u8]>,
-    body: Option<Bytes>,
+    columns: Arc<Columns>,
+    pub requests: Vec<(usize, Request)>,
+}
+
+impl Given {
+    pub fn new(pass: Arc<Recall>, note: Arc<[u8]>, columns: Arc<Columns>) -> Self {
+        Self { pass, note, columns, requests: Vec::new() }
+    }
 }
 
 #[pymethods]
@@ -102,9 +96,17 @@ impl Given {
         PyBytes::new(py, &self.note)
     }
 
-    #[getter]
-    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.body.as_deref().unwrap_or_default())
+    fn rows<'py>(&self, py: Python<'py>, common: &Bound<'py, PyTuple>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let mut rows = Rows::like(&self.columns, common);
+        self.requests.iter().map(|(_, request)| rows.given(py, request)).collect()
+    }
+
+    fn heard<'py>(&self, py: Python<'py>) -> Vec<Heard<'py>> {
+        self.requests.iter().map(|(number, request)| request.heard(py, *number)).collect()
+    }
+
+    fn __len__(&self) -> usize {
+        self.requests.len()
     }
 }
 
@@ -120,18 +122,8 @@ impl Ride {
         let Some(hit) = pass.look(&read, &body) else { return self.hand_over(body, None) };
         self.write(&pass, &hit);
         let (overhead_ms, _) = self.back.times_ms();
-        self.over(Over::Given(Given {
-            id: self.id.clone(),
-            started_at_ms: self.started_at_ms,
-            client: self.origin.client.clone(),
-            overhead_ms,
-            stream: read.stream,
-            end_user: end_user_of(read),
-            trace_id: self.origin.trace.id().to_owned(),
-            note: hit.entry.note,
-            body: pass.keeps_bodies.then_some(body),
-            pass,
-        }));
+        let request = self.request(read, pass.keeps_bodies.then_some(body), overhead_ms);
+        self.over(Over::Given(pass, hit.entry.note, request));
     }
 
     fn write(&self, pass: &Recall, hit: &Hit) {

@@ -19,12 +19,13 @@ use dragoman_wire::front::{Came, Head, Patience, Serves};
 use pyo3::prelude::*;
 
 use self::adopted::Adopted;
-use self::ended::{Ended, Over, Queue};
+use self::ended::{Alike, Ended, Queue};
 use self::growing::Growing;
 use self::head::Headers;
 use self::kept::{CachePass, Given};
 use self::pass::{Asker, Pass, Passes, Way};
 use self::ride::{Origin, Progress, Ride};
+use self::row::Columns;
 use self::traced::Trace;
 use crate::front::handed::Hands;
 use crate::secret::SecretHasher;
@@ -43,6 +44,7 @@ mod kept;
 mod limited;
 mod pass;
 mod ride;
+mod row;
 mod traced;
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -165,13 +167,13 @@ pub struct Express {
 #[pymethods]
 impl Express {
     #[new]
-    #[pyo3(signature = (upstream, hasher, *, headers, fields, words, rules))]
+    #[pyo3(signature = (upstream, hasher, *, headers, body, row, rules))]
     fn new(
         upstream: &Upstream,
         hasher: Py<SecretHasher>,
         headers: (Vec<String>, Vec<String>, String),
-        fields: Vec<String>,
-        words: Vec<Vec<u8>>,
+        body: (Vec<String>, Vec<Vec<u8>>),
+        row: Vec<String>,
         rules: Rules,
     ) -> PyResult<Self> {
         let shared = Shared {
@@ -180,15 +182,15 @@ impl Express {
             event_loop: Python::attach(|py| upstream.event_loop.clone_ref(py)),
             hasher,
             headers: Headers::new(headers.0, headers.1, headers.2),
-            fields,
-            words: Words::new(words)?,
+            fields: body.0,
+            words: Words::new(body.1)?,
             passes: Mutex::default(),
             rules: Mutex::new(Arc::new(rules)),
             is_open: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
             beside: AtomicUsize::new(0),
             rides: Mutex::default(),
-            ended: Queue::default(),
+            ended: Queue::new(Columns::find(&row)?),
             adopt: Mutex::default(),
             numbers: AtomicU64::new(0),
             dice: RandomState::new(),
@@ -261,8 +263,8 @@ impl Express {
         }
     }
 
-    /// Those that are over, oldest first, once.
-    fn take_ended(&self) -> Vec<Over> {
+    /// Those that are over, once, by what they have in common.
+    fn take_ended(&self) -> Vec<Alike> {
         self.shared.ended.take()
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::adopted::Sent;
 use super::cleared::Cleared;
-use super::ended::{Ended, Over};
+use super::ended::{Answered, Over, Request};
 use super::growing::{Growing, close};
 use super::limited::{Held, settle};
 use super::pass::{Asker, Fare, Known, Way};
@@ -166,44 +166,49 @@ impl Ride {
         learn(&pass, fare, &counted, usage);
         let cost_nanousd = fare.cost(&kinds_of(usage));
         settle(held, usage, cost_nanousd);
-        let record =
-            Ended { cost_nanousd, ..self.came_to(&pass, (read, body), &ended.progress, usage, &ticket) };
+        let body = pass.keeps_bodies.then_some(body);
+        let record = Answered { cost_nanousd, ..self.came_to((read, body), &ended.progress, usage, &ticket) };
         ticket.finish_success(
             record.first_token_ms,
             record.ms,
             u32::try_from(usage.output).unwrap_or(u32::MAX),
         );
-        self.finish(ended, &client, record);
+        self.finish(pass, ended, &client, record);
     }
 
     /// What is put on record of the request, but what it cost.
     fn came_to(
         &self,
-        pass: &Arc<Known>,
-        (read, body): (RequestBody, Bytes),
+        (read, body): (RequestBody, Option<Bytes>),
         progress: &wire::Progress,
         usage: &Usage,
         ticket: &Ticket,
-    ) -> Ended {
-        Ended {
-            id: self.id.clone(),
-            started_at_ms: self.started_at_ms,
-            client: self.origin.client.clone(),
+    ) -> Answered {
+        Answered {
+            request: self.request(read, body, 0.0), // as of its end
             status: progress.status,
             index: ticket.index,
             why: ticket.reason,
             ms: millis(progress.ended.saturating_duration_since(progress.started)),
             first_token_ms: progress.since_start(progress.first_content).map(millis),
-            overhead_ms: 0.0, // as of its end
-            upstream_ms: 0.0,
-            stream: read.stream,
-            end_user: end_user_of(read),
-            trace_id: self.origin.trace.id().to_owned(),
+            upstream_ms: 0.0, // the same
             finish_reason: progress.finish_reason.clone().unwrap_or_default(),
             tokens: usage_tuple(usage),
             cost_nanousd: None,
-            body: pass.keeps_bodies.then_some(body),
-            pass: pass.clone(),
+        }
+    }
+
+    /// What is put on record of every request.
+    pub fn request(&self, read: RequestBody, body: Option<Bytes>, overhead_ms: f64) -> Request {
+        Request {
+            id: self.id.clone(),
+            started_at_ms: self.started_at_ms,
+            client: self.origin.client.clone(),
+            overhead_ms,
+            stream: read.stream,
+            end_user: end_user_of(read),
+            trace_id: self.origin.trace.id().to_owned(),
+            body,
         }
     }
 
@@ -238,15 +243,15 @@ impl Ride {
     }
 
     /// Writes what is not written of the answer, and lets the request go.
-    fn finish(&self, mut ended: Outcome, client: &Client, mut record: Ended) {
-        if record.pass.guards.hold_answers() {
+    fn finish(&self, pass: Arc<Known>, mut ended: Outcome, client: &Client, mut record: Answered) {
+        if pass.guards.hold_answers() {
             write_held(&mut ended, client, record.cost_nanousd);
         } else {
             write(&mut ended, client, true);
         }
         close(self);
-        (record.overhead_ms, record.upstream_ms) = self.back.times_ms();
-        self.over(Over::Sent(record));
+        (record.request.overhead_ms, record.upstream_ms) = self.back.times_ms();
+        self.over(Over::Sent(pass, record));
     }
 
     /// Puts a request on record that has been answered, and lets it go.
@@ -277,7 +282,7 @@ impl Ride {
 }
 
 /// Whom a body names as its end user, as far as that is put on record.
-pub fn end_user_of(read: RequestBody) -> String {
+fn end_user_of(read: RequestBody) -> String {
     read.end_user.map(|name| name.chars().take(END_USER_CHARS).collect()).unwrap_or_default()
 }
 
