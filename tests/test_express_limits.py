@@ -290,6 +290,7 @@ def begin_long(serve: Serve, upstream: Upstream, cost_usd: float, then: Step) ->
     warm(served, upstream, stream=True, max_tokens=10)
     upstream.reply(expect, send(stream_head() + chunk(role_event())), then)
     request = served.begin("POST", CHAT, chat_body(stream=True, max_tokens=10))
+    upstream.received(2)
     assert served.gateway.express.core.in_flight == 1
     return served, request
 

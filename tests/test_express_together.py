@@ -160,7 +160,7 @@ def test_a_client_that_leaves_while_redis_is_waited_for_is_not_sent_for(
         warm(served, upstream)
         own.halt()
         request = served.begin("POST", CHAT, chat_body())
-        assert served.gateway.express.core.in_flight == 1
+        until(lambda: served.gateway.express.core.in_flight == 1)
         request.leave()
         own.go_on()
         request.wait()
