@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from dragoman.core import Adopted, Express, Front, SecretHasher, Upstream
+from dragoman.usage.row import FIELDS
 
 PATIENCE_S = 10.0
 NOWHERE = "127.0.0.1:1"
@@ -40,7 +41,9 @@ class Place:
         self.loop = asyncio.new_event_loop()
         self.upstream = Upstream(self.loop)
         hasher = SecretHasher(b"pepper")
-        self.express = Express(self.upstream, hasher, headers=([], [], "x-"), fields=[], words=[b"@"], rules=RULES)
+        self.express = Express(
+            self.upstream, hasher, headers=([], [], "x-"), body=([], [b"@"]), row=FIELDS, rules=RULES
+        )
         self.adopted: Queue[Adopted] = Queue()
         self.clients: list[http.client.HTTPConnection] = []
         self.express.on_adopted(self.adopted.put)
