@@ -203,6 +203,7 @@ class UsageWriter:
             self._queue.extendleft(reversed(rows))
             return False
         self._note_success()
+        self.written += len(rows)  # last: whoever waits for it finds the writer healthy
         return True
 
     def _storable(self, rows: Iterable[Cells]) -> list[Cells]:
@@ -226,7 +227,6 @@ class UsageWriter:
             raise
         if self._in_doubt:
             self._in_doubt.difference_update(map(_id_of, rows))
-        self.written += len(rows)
 
     def _add(self, connection: Connection, rows: list[Cells]) -> None:
         if self._erasures is not None:
