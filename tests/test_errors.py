@@ -8,8 +8,17 @@ from collections.abc import Iterator
 import pytest
 
 from dragoman import errors
+from dragoman.dialects.canonical import Report
 from dragoman.dialects.openai_errors import error_body
-from dragoman.errors import ConfigError, DragomanError, GuardrailBlocked, RequestError, StoreError, UpstreamRejected
+from dragoman.errors import (
+    ConfigError,
+    DragomanError,
+    GuardrailBlocked,
+    Repeated,
+    RequestError,
+    StoreError,
+    UpstreamRejected,
+)
 
 # Class: status, fault, type, code, retryable.
 TABLE: dict[str, tuple[int, str, str, str, bool]] = {
@@ -29,6 +38,7 @@ TABLE: dict[str, tuple[int, str, str, str, bool]] = {
     "BodyTooLarge": (413, "client", "invalid_request_error", "body_too_large", False),
     "UnsupportedMedia": (415, "client", "invalid_request_error", "unsupported_media_type", False),
     "Quarantined": (422, "client", "invalid_request_error", "request_quarantined", False),
+    "KeyReused": (422, "client", "invalid_request_error", "idempotency_key_reused", False),
     "HeadersTooLarge": (431, "client", "invalid_request_error", "headers_too_large", False),
     "ClientGone": (499, "client", "invalid_request_error", "client_closed_request", False),
     "NotCached": (504, "client", "invalid_request_error", "not_cached", False),
@@ -47,6 +57,7 @@ TABLE: dict[str, tuple[int, str, str, str, bool]] = {
     "UpstreamLimited": (429, "upstream", "rate_limit_error", "rate_limit_exceeded", True),
     "UpstreamTimeout": (504, "upstream", "timeout_error", "upstream_timeout", True),
     "DeadlineExceeded": (504, "upstream", "timeout_error", "deadline_exceeded", False),
+    "Repeated": (502, "upstream", "upstream_error", "upstream_error", False),
     "NoDeployment": (503, "upstream", "overloaded_error", "no_deployment_available", True),
 }
 
@@ -60,6 +71,8 @@ def below(error: type[RequestError]) -> Iterator[type[RequestError]]:
 def made(error: type[RequestError]) -> RequestError:
     if issubclass(error, UpstreamRejected):
         return error("m", status=error.status, body=b"", content_type="")
+    if issubclass(error, Repeated):
+        return error(Report(trouble="server", message="m", status=error.status, type=error.type, code=error.code))
     if issubclass(error, GuardrailBlocked):
         return error("g", "m")
     return error("m")
@@ -89,7 +102,7 @@ def test_every_error_is_drawn_in_the_tree() -> None:
         "StillUsed",
         "RequestError",
     }
-    for name in TABLE.keys() - branches - {"UpstreamRejected"}:
+    for name in TABLE.keys() - branches - {"UpstreamRejected", "Repeated"}:
         assert drawn[name].startswith(str(TABLE[name][0])), name
 
 

@@ -26,6 +26,7 @@
         │   ├── BodyTooLarge        413
         │   ├── UnsupportedMedia    415
         │   ├── Quarantined         422   it has brought down workers
+        │   ├── KeyReused           422   its idempotency key was another request's
         │   ├── HeadersTooLarge     431
         │   ├── ClientGone          499   hung up; nobody reads the answer
         │   └── NotCached           504   only what is kept was wanted, and nothing is
@@ -44,6 +45,7 @@
             ├── UpstreamTimeout     504   no first byte, or silence between bytes
             ├── UpstreamCut         502   a stream that ended before its end
             ├── DeadlineExceeded    504   the request's own deadline
+            ├── Repeated            5xx   what the same request came to before; nobody was asked again
             └── NoDeployment        503   every deployment is cooling down or excluded
 """
 
@@ -254,6 +256,13 @@ class Quarantined(ClientError):
     code = "request_quarantined"
 
 
+class KeyReused(ClientError):
+    """The idempotency key was another request's."""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+
 class HeadersTooLarge(ClientError):
     """Too many header bytes."""
 
@@ -370,6 +379,21 @@ class UpstreamLimited(UpstreamError):
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
+
+
+class Repeated(UpstreamError):
+    """What the same request came to when it was sent before. It may have been carried out, so nobody is asked again."""
+
+    retryable = False
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report.message, code=report.code)
+        self.report = report
+
+    @property
+    def http_status(self) -> int:
+        """The status that it had."""
+        return self.report.status
 
 
 class NoDeployment(UpstreamError):

@@ -60,7 +60,7 @@ log = logging.getLogger("dragoman.express")
 
 ALIAS_PATH = f"/v1{PATH}"
 # Headers that a request's way depends on, beside knobs and the places of keys.
-SPEAKING = ("content-encoding", "expect", "origin", "transfer-encoding")
+SPEAKING = ("content-encoding", "expect", "idempotency-key", "origin", "transfer-encoding")
 # The hash of the key's secret, where everybody is served.
 ANYBODY = bytes(32)
 # The rehearsal may break its answers off, as a server of its own would.

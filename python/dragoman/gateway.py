@@ -28,6 +28,7 @@ from dragoman.audit.signing import SEALING, SIGNING, load_key
 from dragoman.audit.subjects import Subjects
 from dragoman.audit.trail import Trail
 from dragoman.cache.answers import AnswerCache
+from dragoman.cache.once import Once
 from dragoman.cache.persist import CacheFile
 from dragoman.cache.shared import SharedAnswers
 from dragoman.config.check import check_exposure
@@ -53,6 +54,7 @@ from dragoman.store.lastgood import open_last_good
 from dragoman.store.limits import StoredLimits
 from dragoman.store.location import data_dir
 from dragoman.store.prompts import StoredPrompts
+from dragoman.store.replies import Replies
 from dragoman.store.responses import Responses
 from dragoman.store.vault import Vault
 from dragoman.telemetry.metrics import Metrics
@@ -141,6 +143,7 @@ class Gateway:
         self.loads_config: Callable[[str], Config] = lambda _: self.snapshot.config
         self.express = self._express()
         self.turns = Vault(self.store.engine, pepper, config.store.continuity_hours)
+        self.once = Once(Replies(self.store.engine, pepper), pepper, config.store.idempotency_hours)
         self.responses = Responses(self.store.engine, int(config.store.responses_retention_days))
 
     def replace(self, config: Config) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from dragoman.access.knobs import read_knobs
+from dragoman.cache.once import MOST_BYTES
 from dragoman.cache.serve import Provider, is_looked_for, look_of, through_cache
 from dragoman.cache.watch import Watch, agree
 from dragoman.core import Recording, TokenCount
@@ -37,12 +38,14 @@ from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
     from dragoman.cache.kept import Kept
+    from dragoman.config.caching import Cache
     from dragoman.dialects.dialect import Path
     from dragoman.express import Passing
     from dragoman.gateway import Gateway
     from dragoman.guardrails.guarding import Guarding
     from dragoman.guardrails.verdict import Passage
     from dragoman.ledger.allowance import Allowance
+    from dragoman.routing.arrival import Came
     from dragoman.routing.plan import Deployment, Plan
     from dragoman.routing.surface import Surface
     from dragoman.server.request import Request
@@ -74,34 +77,44 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         if came.filled is not None or rules is not NO_RULES or canary:
             came = controlled(came, surface, rules, run, canary)
         run.body = came.raw if came.shown_raw is None else came.shown_raw
-        run.guarding = guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
+        run.guarding = snapshot.guardrails.begin(principal, plan.alias, gateway.pepper)
         call = call_of(gateway, came, surface, plan, run)
         run.stream, run.wants_cost, run.sent_body = call.stream, call.wants_cost, call.raw
-        if guarding is not None:
-            if call.stream:
-                guarding.skip_stream()
-            texts = looked_into(guarding, call)
-            await call_out(gateway, guarding, run, plan, texts, may_wait=surface.translated and not surface.task)
-        admitted = await within_limits(gateway, call, plan, run)
-        await on_record(gateway, run)
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
-        ask = partial(_ask, gateway, admitted or call, plan, run)
-        watches = gateway.answers.semantics.watches
-        look = None if came.goes_on else look_of(call, plan, run, snapshot.config.cache, came.raw, watches)
-        if look is None:
-            await ask()
+        answer = partial(_answer, gateway, came, call, plan, run, snapshot.config.cache)
+        if gateway.once.concerns(run):
+            await gateway.once.through(answer, call, run, recorded(gateway, run))
         else:
-            if guarding is not None:
-                await guarding.settled()
-            embed = partial(ask_embedding, gateway, call, run)
-            provider = Provider(ask, embed, partial(_check, gateway, call, plan, run))
-            await through_cache(gateway.answers, look, call, run, provider)
+            await answer()
         gateway.express.offer(generation, snapshot, call, plan, run)
     except RequestError as error:
         run.fail(error)
         raise
     finally:
         settle(gateway, run)
+
+
+async def _answer(gateway: Gateway, came: Came, call: Call, plan: Plan, run: Run, config: Cache) -> None:
+    """Answer a request that has been read."""
+    guarding, surface = call.guarding, call.surface
+    if guarding is not None:
+        if call.stream:
+            guarding.skip_stream()
+        texts, may_wait = looked_into(guarding, call), surface is not None and surface.translated and not surface.task
+        await call_out(gateway, guarding, run, plan, texts, may_wait=may_wait)
+    admitted = await within_limits(gateway, call, plan, run)
+    await on_record(gateway, run)
+    ask = partial(_ask, gateway, admitted or call, plan, run)
+    watches = gateway.answers.semantics.watches
+    look = None if came.goes_on else look_of(call, plan, run, config, came.raw, watches)
+    if look is None:
+        await ask()
+        return
+    if guarding is not None:
+        await guarding.settled()
+    embed = partial(ask_embedding, gateway, call, run)
+    provider = Provider(ask, embed, partial(_check, gateway, call, plan, run))
+    await through_cache(gateway.answers, look, call, run, provider)
 
 
 async def resume(gateway: Gateway, request: Request, surface: Surface, at: Path, passing: Passing) -> None:
@@ -142,9 +155,14 @@ async def on_record(gateway: Gateway, run: Run) -> None:
     """
     auditor = gateway.auditor
     if auditor.keeps_answers and run.stream:
-        run.request.recording = Recording(auditor.settings.max_content_bytes)
-        run.request.reply.record(run.request.recording)
+        recorded(gateway, run)
     await auditor.before(run)
+
+
+def recorded(gateway: Gateway, run: Run) -> Recording:
+    """The recording of a request's answer, which is as long as any may be who want it."""
+    most = max(gateway.auditor.settings.max_content_bytes, gateway.snapshot.config.cache.max_entry_bytes, MOST_BYTES)
+    return run.request.record(Recording(most))
 
 
 async def within_limits(gateway: Gateway, call: Call, plan: Plan, run: Run) -> Admitted | None:

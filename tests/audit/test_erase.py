@@ -12,6 +12,7 @@ from dragoman.config.schema import Store as Settings
 from dragoman.errors import StoreError
 from dragoman.store.engine import Store
 from dragoman.store.meta import read_meta
+from dragoman.store.replies import GENERATED, Replies
 from dragoman.store.responses import Responses
 from dragoman.store.tables import usage, usage_rollups
 from dragoman.usage.batch import batch_of
@@ -80,6 +81,16 @@ def test_what_was_stored_for_them_is_gone(store: Store, subjects: Subjects, cont
     assert kept.find("acme", "resp_2") is not None
     assert kept.find("other", "resp_3") is not None
     kept.close()
+
+
+def test_answers_that_were_kept_for_a_second_asking_are_gone(store: Store, subjects: Subjects, eraser: Eraser) -> None:
+    subjects.of("acme", "eve")
+    kept = Replies(store.engine, PEPPER)
+    kept.begin(f"{GENERATED}1", "asked", now_ms=NOW_MS)
+    kept.end(f"{GENERATED}1", 200, b"words", now_ms=NOW_MS)
+    eraser.erase(EVE, now_ms=NOW_MS)
+    left = kept.begin(f"{GENERATED}1", "asked", now_ms=NOW_MS)
+    assert left is not None and (left.status, left.body) == (200, b"")
 
 
 def test_a_legal_hold_is_stronger(store: Store, subjects: Subjects, contents: Contents, eraser: Eraser) -> None:

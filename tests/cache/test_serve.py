@@ -92,6 +92,15 @@ def test_a_stream_is_replayed_byte_by_byte(served: Served, upstream: Upstream) -
     assert served.row(second).stream is True
 
 
+def test_a_stream_is_kept_whole_where_the_audit_log_keeps_it_too(serve: Serve, upstream: Upstream) -> None:
+    served = serve(config_for(upstream.base_url, cache={"mode": "on"}, audit={"content": "full"}))
+    upstream.reply(expect, stream())
+    first, second = served.chat(stream=True), served.chat(stream=True)
+    assert (asked(upstream), second.headers["x-dragoman-cache"]) == (1, "hit")
+    assert second.body == first.body
+    assert second.body.endswith(DONE)
+
+
 def test_what_it_costs_is_said_in_the_answer_too(served: Served, upstream: Upstream) -> None:
     asks = {"x_dragoman_include_cost": "true"}
     upstream.reply(expect, answer())

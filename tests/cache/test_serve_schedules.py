@@ -154,7 +154,7 @@ class Scene:
     def lead(self, of: Run) -> None:
         """The provider is asked: for one at a time, but for those of whom nothing can be had."""
         for other in self.leading:
-            assert other.request.is_abandoned or other.recording is None or other.recording.dropped
+            assert other.request.is_abandoned or (recording := other.request.recording) is None or recording.dropped
         self.asked += 1
         self.leading.append(of)
 

@@ -1,4 +1,4 @@
-"""What the gateway makes of what a client sends: C8 to C19 and C23, but for idempotency keys (C20).
+"""What the gateway makes of what a client sends: C8 to C19 and C23.
 
 Each test is named after its row in the catalogue of faults and runs on real sockets. What is refused leaves an error in
 OpenAI's shape and a usage row, and the provider sees nothing of it.

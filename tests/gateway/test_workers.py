@@ -271,6 +271,21 @@ def test_a_budget_is_exact_on_the_express_way_of_two_nodes(
     say(f"a budget for 200 chats over 2 nodes: 200 of 600 admitted, {sum(went):.0f} of them on the express way")
 
 
+def test_an_idempotency_key_is_taken_once_by_all_workers_of_two_nodes(place: Place) -> None:
+    gate, key = threading.Event(), {"idempotency-key": "once"}
+    with Upstream() as upstream:
+        upstream.reply(expect, until_set(gate), answer())
+        ports = [place.start({}, 2, **config_for(upstream.base_url)).port for _ in range(2)]
+        opener = threading.Timer(1.0, gate.set)  # while most are refused
+        opener.start()
+        asks: list[Callable[[], int]] = [lambda port=port: chat(port, headers=key).status for port in ports * 30]  # type: ignore[misc]
+        assert set(together(asks, 16)) <= {200, 409}
+        for port in ports * 4:
+            until(lambda port=port: chat(port, headers=key).status == 200)  # type: ignore[misc]
+        assert len(upstream.requests) == 1
+    until(lambda: place.ask("SELECT count(*) FROM usage WHERE cost_nanousd > 0") == 1)
+
+
 def place_calls(place: Place) -> list[int]:
     return list(range(place.ask("SELECT count(*) FROM usage")))
 

@@ -373,6 +373,8 @@ def test_many_who_ask_the_same_share_one_call(serve: Serve, upstream: Upstream, 
     gate = threading.Event()
     upstream.reply(expect, until(gate), stream() if streamed else answer())
     begun = [served.begin("POST", CHAT, chat_body(stream=streamed, seed=1)) for _ in range(64)]
+    while sum(flight.recording.followers for flight in list(served.gateway.answers.flights.values())) < 63:
+        time.sleep(0.005)
     gate.set()
     answers = [one.wait() for one in begun]
     assert (cached(*answers), len(upstream.requests)) == (["miss"] + ["shared"] * 63, 2)

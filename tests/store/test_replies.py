@@ -3,7 +3,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from dragoman.store.engine import Store
-from dragoman.store.replies import KEPT_MS, UNDERWAY, UNDERWAY_MS, Replies
+from dragoman.store.replies import GENERATED, KEPT_MS, UNDERWAY, UNDERWAY_MS, Replies, forget_generated
 from dragoman.store.tables import replies
 
 PEPPER = bytes(range(32))
@@ -48,3 +48,24 @@ def test_another_pepper_opens_nothing(store: Store) -> None:
     Replies(store.engine, PEPPER).end("id", 200, b"secret", now_ms=0)
     again = Replies(store.engine, bytes(32)).begin("id", "asked", now_ms=1)
     assert again is not None and again.body == b""
+
+
+def test_how_long_a_key_is_taken_and_an_answer_kept_is_up_to_who_asks(store: Store) -> None:
+    kept = Replies(store.engine, PEPPER)
+    kept.begin("id", "asked", now_ms=0, underway_ms=5)
+    assert kept.begin("id", "asked", now_ms=4) is not None
+    assert kept.begin("id", "asked", now_ms=5) is None
+    kept.end("id", 200, b"x", now_ms=5, kept_ms=10)
+    assert kept.begin("id", "asked", now_ms=14) is not None
+    assert kept.begin("id", "asked", now_ms=15) is None
+
+
+def test_of_what_a_model_said_no_more_may_be_kept_than_that_it_did(store: Store) -> None:
+    kept = Replies(store.engine, PEPPER)
+    for reply_id in (f"{GENERATED}a", "onceXb"):
+        kept.begin(reply_id, "asked", now_ms=0)
+        kept.end(reply_id, 200, b"said", now_ms=0)
+    with store.engine.begin() as connection:
+        forget_generated(connection)
+    found = [kept.begin(reply_id, "asked", now_ms=1) for reply_id in (f"{GENERATED}a", "onceXb")]
+    assert [(reply.status, reply.body) for reply in found if reply is not None] == [(200, b""), (200, b"said")]

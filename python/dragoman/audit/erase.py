@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dragoman.errors import StoreError
 from dragoman.store.generation import count_up
+from dragoman.store.replies import forget_generated
 from dragoman.store.tables import continuity, keys, usage
 from dragoman.store.tables import responses as stored
 from dragoman.usage.erasures import Erasures, tenant_of, tenants_within
@@ -104,6 +105,7 @@ class Eraser:
         gone = connection.execute(delete(stored).where(stored.c.end_user == name, within)).rowcount
         # Of these it is not known whose they are, only which tenant's; they last a day.
         connection.execute(delete(continuity).where(continuity.c.tenant == tenant))
+        forget_generated(connection)  # and of these nothing at all; so do they
         forget_end_user(connection, tenants, name)
         self._erasures.order(connection, tenants, name, at_ms=now_ms)
         count_up(connection, GENERATION)

@@ -27,17 +27,15 @@ class Flight:
     """The call."""
 
     def __init__(self, run: Run, max_bytes: int) -> None:
-        """:param max_bytes: of the answer, as far as it is recorded."""
+        """:param max_bytes: of the answer, as far as it is recorded for this alone."""
         self.run = run
-        self.recording = Recording(max_bytes)
+        self.recording = run.request.recording or Recording(max_bytes)
         self.error: RequestError | None = None
         self.kept: Kept | None = None
 
     def lead(self) -> None:
         """Record what the leader's client gets."""
-        self.run.recording = self.recording
-        self.run.request.recording = self.recording
-        self.run.request.reply.record(self.recording)
+        self.run.request.record(self.recording)
 
     @property
     def is_open(self) -> bool:

@@ -8,9 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from dragoman.routing.plan import told_of
+from dragoman.routing.settle import cost_of, finish_reason_of, text_of, tokens_of
 from dragoman.usage.row import Tokens
 
 if TYPE_CHECKING:
+    from dragoman.core import Recording
     from dragoman.routing.run import Run
 
 # How they end where a tool is to be called: whole, and no answer to any other question.
@@ -50,6 +52,32 @@ class Kept(Struct, frozen=True, kw_only=True, array_like=True):
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Kept).decode
+
+
+def kept_of(run: Run, recording: Recording, *, text_chars: int = 0) -> Kept | None:
+    """What is noted of a provider's answer, which is in the recording then; ``None``: there was none.
+
+    :param text_chars: of its text, at most.
+    """
+    outcome, deployment = run.outcome, run.deployment
+    if outcome is None or deployment is None or run.status != 200:
+        return None
+    if recording.content_type is None:
+        recording.write(outcome.header("content-type") or "application/json", outcome.body)
+    tokens, _ = tokens_of(run)
+    return Kept(
+        provider=deployment.provider,
+        model=deployment.model,
+        name=deployment.name,
+        known_as=deployment.known_as,
+        content_type=recording.content_type or "",
+        finish_reason=finish_reason_of(run),
+        tokens=tokens,
+        cost_nanousd=cost_of(run, tokens),
+        request_id=run.request.id,
+        lossy=run.lossy,
+        text=text_of(run, outcome)[0][:text_chars] if text_chars else "",
+    )
 
 
 def is_whole(run: Run, finish_reason: str) -> bool:

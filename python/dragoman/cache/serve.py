@@ -11,10 +11,9 @@ from msgspec.structs import replace
 
 from dragoman.cache.flight import Flight, Follower
 from dragoman.cache.identity import apart_of, is_one_answer
-from dragoman.cache.kept import CALLS, Kept, is_whole
+from dragoman.cache.kept import CALLS, is_whole, kept_of
 from dragoman.cache.semantic import Question, question_of
 from dragoman.errors import ClientGone, NotCached, RequestError, ShuttingDown
-from dragoman.routing.settle import cost_of, finish_reason_of, text_of, tokens_of
 from dragoman.routing.with_cost import write_kept
 
 if TYPE_CHECKING:
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from dragoman.access.knobs import Knobs
     from dragoman.cache.answers import AnswerCache
     from dragoman.cache.embedders import Meaning
+    from dragoman.cache.kept import Kept
     from dragoman.cache.watch import Watch, Watches
     from dragoman.config.caching import Cache
-    from dragoman.core import Outcome
     from dragoman.routing.call import Call
     from dragoman.routing.plan import Plan
     from dragoman.routing.run import Run
@@ -213,33 +212,16 @@ def _landed(cache: AnswerCache, look: Look, flight: Flight) -> None:
 def _keep(cache: AnswerCache, look: Look, flight: Flight) -> None:
     """Note what an answer came to, and keep it if there is nothing wrong with it."""
     run, recording = flight.run, flight.recording
-    outcome, deployment = run.outcome, run.deployment
-    if outcome is None or deployment is None or run.status != 200:
+    kept = kept_of(run, recording, text_chars=0 if look.question is None else TEXT_CHARS)
+    if kept is None:
         return
-    if recording.content_type is None:
-        recording.write(_content_type(outcome), outcome.body)
-    tokens, _ = tokens_of(run)
-    flight.kept = Kept(
-        provider=deployment.provider,
-        model=deployment.model,
-        name=deployment.name,
-        known_as=deployment.known_as,
-        content_type=recording.content_type or "",
-        finish_reason=finish_reason_of(run),
-        tokens=tokens,
-        cost_nanousd=cost_of(run, tokens),
-        request_id=run.request.id,
-        lossy=run.lossy,
-        text="" if look.question is None else text_of(run, outcome)[0][:TEXT_CHARS],
-    )
-    wish = look.wish
-    if not wish.no_store and not recording.dropped and is_whole(run, flight.kept.finish_reason):
+    flight.kept, wish = kept, look.wish
+    if wish.no_store or recording.dropped or not is_whole(run, kept.finish_reason):
+        return
+    body = recording.body
+    if len(body) <= look.config.max_entry_bytes:
         ttl_s = min(wish.ttl_s or wish.max_age_s or look.config.ttl_s, look.config.max_ttl_s)
-        cache.keep(look.key, recording.body, flight.kept, labels_of(run, wish.namespace), ttl_s)
+        cache.keep(look.key, body, kept, labels_of(run, wish.namespace), ttl_s)
         if look.question is not None and flight.kept.finish_reason not in CALLS:
             cache.semantics.add(look.question, look.key, look.meaning)
             cache.semantics.sweep(cache)
-
-
-def _content_type(outcome: Outcome) -> str:
-    return outcome.header("content-type") or "application/json"

@@ -279,6 +279,9 @@ class Store(Part, frozen=True, kw_only=True):
     continuity_hours: Annotated[
         NotNegative, "what models proved of their turns is kept for clients that do not; 0: none"
     ] = 24.0
+    idempotency_hours: Annotated[
+        NotNegative, "answers to requests with an Idempotency-Key are kept so long; 0: none"
+    ] = 24.0
     responses_retention_days: Annotated[NotNegative, "stored responses (store: true) are kept so long; 0: none"] = 30
 
 

@@ -13,6 +13,7 @@ from dragoman.errors import (
     NoDeployment,
     NotFound,
     Overloaded,
+    Repeated,
     RequestError,
     RequestTimeout,
     ShuttingDown,
@@ -43,7 +44,7 @@ TROUBLES: tuple[tuple[type[RequestError], Trouble], ...] = (
 
 def report_of(error: RequestError) -> Report:
     """An error of the gateway's, or a provider's that the gateway passes on, as any dialect can tell it."""
-    if isinstance(error, UpstreamRejected) and error.report is not None:
+    if isinstance(error, UpstreamRejected | Repeated) and error.report is not None:
         return error.report
     trouble: Trouble = "server" if error.http_status >= 500 else "invalid"
     for kind, known in TROUBLES:

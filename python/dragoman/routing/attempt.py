@@ -15,6 +15,7 @@ from dragoman.errors import (
     ShuttingDown,
     UpstreamAuth,
     UpstreamLimited,
+    UpstreamRejected,
     UpstreamTimeout,
 )
 from dragoman.guardrails.passages import of_answer, said_by
@@ -163,6 +164,7 @@ class Attempt:
         error = self._error(outcome)
         said = "ok" if error is None else error.error_code
         run.note(AttemptNote(deployment.name, self.member.credential, self.ticket.reason, said, outcome.total_ms))
+        run.maybe_done |= outcome.sent and not isinstance(error, UpstreamAuth | UpstreamLimited | UpstreamRejected)
         run.outcome = outcome
         run.translation = self.translation
         run.last_error = error

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dragoman.access.knobs import Knobs
     from dragoman.access.principal import Principal
     from dragoman.cache.kept import Kept
-    from dragoman.core import Outcome, Recording, TokenCount
+    from dragoman.core import Outcome, TokenCount
     from dragoman.errors import RequestError
     from dragoman.guardrails.guarding import Guarding
     from dragoman.ledger.allowance import Allowance
@@ -69,6 +69,7 @@ class Run:
         "last_error",
         "limits",
         "lossy",
+        "maybe_done",
         "member",
         "metered",
         "metered_stop",
@@ -76,7 +77,6 @@ class Run:
         "outcome",
         "principal",
         "prompt",
-        "recording",
         "request",
         "score",
         "sent_body",
@@ -112,6 +112,7 @@ class Run:
         self.metered: Tokens | None = None  # of a turn of a session, which has no answer of its own
         self.metered_stop = ""
         self.notes: list[AttemptNote] = []
+        self.maybe_done = False  # a provider may have carried it out
         self.outcome: Outcome | None = None
         self.translation: Translation | None = None  # of the attempt that the outcome is of
         self.before_end: Callable[[Run], None] = _nothing  # before the last of a translated answer leaves
@@ -122,11 +123,11 @@ class Run:
         self.limits: list[tuple[str, str]] = []  # headers that say how much of them is left
         self.prompt = ""  # the template that was called, and its version
         self.adjusted = ""  # parameters that are not as they were asked
-        self.cache = ""  # what it did: hit, semantic, shared, miss, refresh, bypass, check; empty: it is not asked
+        # What it did: hit, semantic, shared, miss, refresh, bypass, check, replay; empty: it is not asked.
+        self.cache = ""
         self.sent_headers: list[tuple[str, str]] = []  # of the answer, which others begin with
         self.score: float | None = None  # how sure it is that a question in other words is the same
         self.kept: Kept | None = None  # the answer, where no provider was asked for it
-        self.recording: Recording | None = None
         self.spent: tuple[Tokens, UsageSource, int | None] | None = None  # by an answer that has come to its end
         self.error: RequestError | None = None
         self.last_error: RequestError | None = None
@@ -237,6 +238,8 @@ class Run:
         headers = []
         if self.cache:
             headers.append(("x-dragoman-cache", self._cache_told))
+        if self.cache == "replay":
+            headers.append(("x-idempotent-replayed", "true"))
         if self.kept is not None:
             headers.append(("x-dragoman-cache-id", self.kept.request_id))
         if self.prompt:

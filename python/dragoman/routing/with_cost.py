@@ -43,8 +43,8 @@ def end_answer(run: Run, outcome: Outcome) -> None:
     if translation is not None:
         translation.last = body
         run.before_end(run)
-    if run.recording is not None:
-        run.recording.write(_content_type(run, outcome), body)
+    if run.request.recording is not None:
+        run.request.recording.write(_content_type(run, outcome), body)
     _write(run, outcome, cost_nanousd, _with_usage(body, cost) if run.wants_cost else body)
 
 
@@ -54,6 +54,8 @@ def write_kept(run: Run, kept: Kept, body: bytes, *, stream: bool, begun: bool =
     :param begun: all of it has been sent.
     """
     request = run.request
+    if request.recording is not None and not begun:
+        request.recording.write(kept.content_type, body)
     if run.wants_cost:
         cost = {"cost": 0.0, "cost_nanousd": 0}
         body = body + _cost_event(run, {**_usage(kept.tokens), **cost}) if stream else _with_usage(body, cost)

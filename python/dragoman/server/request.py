@@ -12,7 +12,7 @@ from random import getrandbits
 from time import monotonic, time_ns
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from dragoman.core import Reply
+from dragoman.core import Recording, Reply
 from dragoman.errors import (
     BodyTooLarge,
     ClientGone,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
 
     from dragoman.config.schema import Limits
-    from dragoman.core import Adopted, Exchange, Recording
+    from dragoman.core import Adopted, Exchange
     from dragoman.express import Passing
 
 
@@ -128,6 +128,17 @@ class Request:
         part = Request(new_id(now_ms), proto, Reply(proto, ""), now_ms)
         part.client = self.client
         return part
+
+    def record(self, recording: Recording) -> Recording:
+        """Record the answer, unless it is recorded already: there is one recording for all who want it.
+
+        Returns:
+            What it is recorded in.
+        """
+        if self.recording is None:
+            self.recording = recording
+            self.reply.record(recording)
+        return self.recording
 
     def begin_reading(self) -> None:
         """Ask for a small body before anything else is done with the request, so that it comes meanwhile.

@@ -1,6 +1,6 @@
-"""Answers of the admin API, kept for whoever asks the same again with the same ``Idempotency-Key``.
+"""Answers that are kept for whoever asks the same again with the same ``Idempotency-Key``.
 
-They are sealed: the answer to the making of a key holds its secret.
+They are sealed: the answer to the making of a key holds its secret, and others what somebody asked a model.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from msgspec import Struct
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from dragoman.core import Sealer
@@ -19,6 +19,8 @@ KEPT_MS = 86_400_000
 # An answer that has not come by then will not: whoever was to give it has died.
 UNDERWAY_MS = 60_000
 UNDERWAY = 0
+# How the ids of answers begin that a model gave.
+GENERATED = "once:"
 
 
 class Reply(Struct, frozen=True):
@@ -36,8 +38,10 @@ class Replies:
         self._engine = engine
         self._sealer = Sealer(sha256(b"dragoman replies\0" + pepper).digest())
 
-    def begin(self, reply_id: str, request: str, *, now_ms: int) -> Reply | None:
+    def begin(self, reply_id: str, request: str, *, now_ms: int, underway_ms: int = UNDERWAY_MS) -> Reply | None:
         """Take a key for a request; what it was taken for before, if it was.
+
+        :param underway_ms: how long it may take; then the key is free again.
 
         Raises:
             StoreError: the database does not take it.
@@ -47,7 +51,7 @@ class Replies:
             with self._engine.begin() as connection:
                 connection.execute(delete(replies).where(replies.c.expires_at_ms <= now_ms))
             with self._engine.begin() as connection:
-                connection.execute(insert(replies).values(row | {"expires_at_ms": now_ms + UNDERWAY_MS}))
+                connection.execute(insert(replies).values(row | {"expires_at_ms": now_ms + underway_ms}))
         except IntegrityError:
             return self._find(reply_id)
         except DBAPIError as error:
@@ -66,10 +70,10 @@ class Replies:
         body = self._sealer.open(bytes(row.body), reply_id.encode()) if row.status != UNDERWAY else b""
         return Reply(row.request, row.status, body or b"")
 
-    def end(self, reply_id: str, status: int, body: bytes, *, now_ms: int) -> None:
+    def end(self, reply_id: str, status: int, body: bytes, *, now_ms: int, kept_ms: int = KEPT_MS) -> None:
         """Keep an answer. Raises ``StoreError``."""
         sealed = self._sealer.seal(body, reply_id.encode())
-        change = {"status": status, "body": sealed, "expires_at_ms": now_ms + KEPT_MS}
+        change = {"status": status, "body": sealed, "expires_at_ms": now_ms + kept_ms}
         self._execute(update(replies).where(replies.c.id == reply_id).values(change))
 
     def forget(self, reply_id: str) -> None:
@@ -82,3 +86,9 @@ class Replies:
                 connection.execute(statement)  # type: ignore[call-overload]
         except SQLAlchemyError as error:
             raise StoreError("the idempotency key cannot be written") from error
+
+
+def forget_generated(connection: Connection) -> None:
+    """Keep no more of the answers that a model gave than that there was one."""
+    generated = replies.c.id.startswith(GENERATED, autoescape=True)
+    connection.execute(update(replies).where(generated).values(body=b""))
