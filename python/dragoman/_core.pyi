@@ -605,10 +605,13 @@ class Given:
     @property
     def note(self) -> bytes:
         """Of the answer, as it was kept."""
-    def rows(self, common: tuple[object, ...]) -> list[tuple[object, ...]]:
+    def rows(
+        self, common: tuple[object, ...], places: list[int], values: tuple[object, ...]
+    ) -> list[tuple[object, ...]]:
         """Their rows of usage.
 
         :param common: one such row. Each request's own are id, times, end user, trace, and whether it is a stream.
+        :param places: of fields that are of what was kept; ``values``, what they have.
         """
     def heard(self) -> list[tuple[int, str, bytes]]:
         """Of each its place among all that were taken, oldest first; its client's address; and its body as it was sent,

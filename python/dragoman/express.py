@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple, replace
+from msgspec.structs import astuple
 
 from dragoman.access.cache_knobs import HEADERS as CACHE_HEADERS
 from dragoman.access.credentials import HEADERS as KEY_HEADERS
@@ -34,8 +34,9 @@ from dragoman.routing.launch import ENDPOINT, PATH, is_plain
 from dragoman.routing.run import AttemptNote
 from dragoman.routing.sending import SEALED_WORDS
 from dragoman.server.request import GRACE_S
-from dragoman.usage.count import count
-from dragoman.usage.row import UsageRow
+from dragoman.usage.count import count, kind_of
+from dragoman.usage.row import FIELDS as COLUMNS
+from dragoman.usage.row import UsageRow, changed
 
 if TYPE_CHECKING:
     from dragoman.access.principal import Principal
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
 
     # The log of an attempt, but for why it was made and what it took: these stand between the parts.
     Log = tuple[str, str, str]
-    # Which it was of those that are over, its row, whose it was, the client's address, the body.
-    Heard = tuple[int, Cells, Principal, str, bytes]
+    # Requests that are alike, their rows, and what the deployment is known as that answered.
+    Recorded = tuple[Ended | Given, list[Cells], str]
 
 log = logging.getLogger("dragoman.express")
 
@@ -79,7 +80,7 @@ class Passing(Struct, frozen=True):
     principal: Principal
     plan: Plan
     members: dict[int, Member]
-    row: UsageRow  # as far as it is the same for all of them
+    row: Cells  # as far as it is the same for all of them
     common: dict[int, tuple[Cells, Log]]  # and for those that a member answers
     holds: Holds
 
@@ -105,7 +106,7 @@ class ExpressWay:
             gateway.keys.hasher,
             headers=([*TABLE, *KEY_HEADERS[1:], *SPEAKING], list(CACHE_HEADERS), PROPERTY_PREFIX),
             body=(list(FIELDS), [*RECALLING_WORDS, *SEALED_WORDS]),
-            row=UsageRow.__struct_fields__,
+            row=COLUMNS,
             rules=self._rules(),
         )
         self._is_paused = False
@@ -238,15 +239,17 @@ class ExpressWay:
     def settle(self) -> None:
         """Put on record what is over."""
         with self._settling:
-            heard: list[Heard] = []
+            over: list[Recorded] = []
             for ended in self.core.take_ended():
                 self.served += len(ended)
                 try:
-                    heard += self._record(ended)
+                    over.append((ended, *self._rows(ended)))
                 except Exception:  # the others are to be kept
                     log.exception("%d requests cannot be put on record", len(ended))
-            for _, row, principal, client, body in sorted(heard, key=itemgetter(0)):
-                self._gateway.auditor.passed(row, principal, client, body)
+            try:
+                self._record(over)
+            except Exception:  # those to come are to be
+                log.exception("not all that is over is on record")
 
     def _settle_often(self) -> None:
         while self.core.wait_ended():
@@ -262,40 +265,56 @@ class ExpressWay:
         self.settle()
 
     def _passing(self, snapshot: Snapshot, principal: Principal, plan: Plan, guardrails: str = "") -> Passing:
-        row = UsageRow(
-            request_id="",
-            started_at_ms=0,
-            snapshot=snapshot.number,
-            endpoint=ENDPOINT,
-            status=200,
-            key_id=principal.key_id,
-            organisation=principal.organisation,
-            team=principal.team,
-            user=principal.user,
-            app=principal.app,
-            tags=",".join(sorted(set(principal.tags))),
-            alias=plan.alias,
-            guardrails=guardrails,
+        row = astuple(
+            UsageRow(
+                request_id="",
+                started_at_ms=0,
+                snapshot=snapshot.number,
+                endpoint=ENDPOINT,
+                status=200,
+                key_id=principal.key_id,
+                organisation=principal.organisation,
+                team=principal.team,
+                user=principal.user,
+                app=principal.app,
+                tags=",".join(sorted(set(principal.tags))),
+                alias=plan.alias,
+                guardrails=guardrails,
+            )
         )
         members = plan.tiers[0].members
-        common = {index: (astuple(_common(row, member)), _log(member)) for index, member in members.items()}
+        common = {index: (_common(row, member), _log(member)) for index, member in members.items()}
         return Passing(snapshot, principal, plan, members, row, common, self._gateway.holds)
 
-    def _record(self, ended: Ended | Given) -> list[Heard]:
-        """Put on record requests that are alike, and say what the audit log is to be told of them, if it is kept."""
-        gateway, told = self._gateway, cast("Passing", ended.told)
+    def _rows(self, ended: Ended | Given) -> tuple[list[Cells], str]:
+        """The rows of requests that are alike, and what the deployment is known as that answered."""
         if isinstance(ended, Given):
-            rows, known_as = given.rows_of(ended)
-        else:
-            rows = ended.rows(*told.common[ended.index])
-            known_as = told.members[ended.index].deployment.known_as
-        gateway.keys.note_used(told.principal)
-        gateway.writer.put_all(rows)
-        count(gateway.metrics, rows, known_as)
-        if not gateway.auditor.trail.is_on:
-            return []
-        heard = zip(ended.heard(), rows, strict=True)
-        return [(number, row, told.principal, client, body) for (number, client, body), row in heard]
+            return given.rows_of(ended)
+        told = cast("Passing", ended.told)
+        rows = ended.rows(*told.common[ended.index])
+        return rows, told.members[ended.index].deployment.known_as
+
+    def _record(self, over: list[Recorded]) -> None:
+        gateway = self._gateway
+        counted: dict[tuple[object, str], list[Cells]] = {}
+        gateway.writer.put_all([row for _, rows, _ in over for row in rows])
+        for ended, rows, known_as in over:
+            gateway.keys.note_used(cast("Passing", ended.told).principal)
+            counted.setdefault((kind_of(rows[0]), known_as), []).extend(rows)
+        for (_, known_as), rows in counted.items():
+            count(gateway.metrics, rows, known_as)
+        if gateway.auditor.trail.is_on:
+            self._tell(over)
+
+    def _tell(self, over: list[Recorded]) -> None:
+        """Tell the audit log of requests, in the order in which they have ended."""
+        heard: list[tuple[int, Cells, Principal, str, bytes]] = []
+        for ended, rows, _ in over:
+            principal = cast("Passing", ended.told).principal
+            those = zip(ended.heard(), rows, strict=True)
+            heard += ((number, row, principal, client, body) for (number, client, body), row in those)
+        for _, row, principal, client, body in sorted(heard, key=itemgetter(0)):
+            self._gateway.auditor.passed(row, principal, client, body)
 
 
 def _is_sent_as_it_came(call: Call, plan: Plan, run: Run) -> bool:
@@ -320,9 +339,9 @@ def _guards(sifting: Sifting) -> dict[str, object]:
     return {"requests": sifting.requests, "answers": sifting.answers, "told": told}
 
 
-def _common(row: UsageRow, member: Member) -> UsageRow:
+def _common(row: Cells, member: Member) -> Cells:
     deployment = member.deployment
-    return replace(
+    return changed(
         row,
         provider=deployment.provider,
         model=deployment.model,

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
-from dragoman.usage.row import Tokens, UsageRow, reader, row_of
+from dragoman.usage.row import Tokens, UsageRow, changed, reader, row_of
 
 
 def test_a_row_needs_only_what_every_request_has() -> None:
@@ -21,3 +21,8 @@ def test_a_row_is_made_of_its_cells() -> None:
     assert row_of(astuple(row)) == row
     assert reader("status")(astuple(row)) == 200
     assert reader("run", "request_id")(astuple(row)) == ("last", "r")
+
+
+def test_a_row_is_changed_in_the_fields_that_are_named() -> None:
+    row = UsageRow(request_id="r", started_at_ms=1, snapshot=2, endpoint="chat", status=200)
+    assert changed(astuple(row), run="last", status=404) == astuple(replace(row, run="last", status=404))

@@ -6,23 +6,35 @@ Nothing of them is sent, so it does not matter how their route is tried, nor wha
 from __future__ import annotations
 
 from math import ceil, inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from dragoman.access.cache_knobs import HEADERS
 from dragoman.cache import kept as notes
 from dragoman.cache.identity import apart_of
 from dragoman.core import CachePass
+from dragoman.usage.row import FIELDS, Tokens, changed
 
 if TYPE_CHECKING:
-    from dragoman.cache.kept import Kept
     from dragoman.core import Given
     from dragoman.express import Passing
     from dragoman.gateway import Gateway
     from dragoman.routing.call import Call
     from dragoman.routing.run import Run
-    from dragoman.usage.row import Cells, UsageRow
+    from dragoman.usage.row import Cells
+
+# Fields of a row that are what was kept has: each by where that has it.
+_FIELDS = {
+    "provider": "provider",
+    "model": "model",
+    "deployment": "name",
+    "finish_reason": "finish_reason",
+    **{f"{kind}_tokens": f"tokens.{kind}" for kind in Tokens.__struct_fields__},
+}
+_PLACES = [FIELDS.index(name) for name in (*_FIELDS, "saved_nanousd")]
+_kept = attrgetter(*_FIELDS.values())
 
 
 def wishes(headers: dict[str, str]) -> dict[str, str]:
@@ -45,7 +57,7 @@ def pass_of(gateway: Gateway, call: Call, run: Run, told: Passing) -> CachePass 
     expires_ms = principal.expires_at_ms
     return CachePass(
         {
-            "told": told,
+            "told": replace(told, row=changed(told.row, usage_source="cache", cost_nanousd=0, cache="hit")),
             "apart": apart,
             "answers": gateway.answers.exact,
             "max_age_ms": None if wish.max_age_s is None else ceil(wish.max_age_s * 1000),
@@ -63,30 +75,4 @@ def pass_of(gateway: Gateway, call: Call, run: Run, told: Passing) -> CachePass 
 def rows_of(given: Given) -> tuple[list[Cells], str]:
     """The rows of requests that are over, and what the deployment is known as that once answered."""
     told, kept = cast("Passing", given.told), notes.decode(given.note)
-    return given.rows(astuple(_common(told, kept))), kept.known_as
-
-
-def _common(told: Passing, kept: Kept) -> UsageRow:
-    tokens = kept.tokens
-    return replace(
-        told.row,
-        provider=kept.provider,
-        model=kept.model,
-        deployment=kept.name,
-        finish_reason=kept.finish_reason,
-        input_tokens=tokens.input,
-        output_tokens=tokens.output,
-        cached_input_tokens=tokens.cached_input,
-        cache_write_tokens=tokens.cache_write,
-        reasoning_tokens=tokens.reasoning,
-        audio_input_tokens=tokens.audio_input,
-        audio_output_tokens=tokens.audio_output,
-        usage_source="cache",
-        cost_nanousd=0,
-        cache_write_1h_tokens=tokens.cache_write_1h,
-        cached_audio_tokens=tokens.cached_audio,
-        image_input_tokens=tokens.image_input,
-        image_output_tokens=tokens.image_output,
-        cache="hit",
-        saved_nanousd=kept.cost_nanousd or 0,
-    )
+    return given.rows(told.row, _PLACES, (*_kept(kept), kept.cost_nanousd or 0)), kept.known_as

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dragoman.telemetry.metrics import Metrics
 from dragoman.usage.row import Cells, reader
 
-_key = reader("endpoint", "provider", "status", "error_code", "cache")
+# What tells requests apart that are counted separately.
+kind_of = reader("endpoint", "provider", "status", "error_code", "cache")
 _figures = reader(
     *("total_ms", "overhead_ms", "first_token_ms"),
     *("attempts", "input_tokens", "output_tokens", "cost_nanousd", "saved_nanousd"),
@@ -19,5 +20,5 @@ def count(metrics: Metrics, rows: Sequence[Cells], deployment: str) -> None:
 
     :param deployment: the label, where clients' own names are few.
     """
-    endpoint, provider, status, error_code, cache = _key(rows[0])
+    endpoint, provider, status, error_code, cache = kind_of(rows[0])
     metrics.count((endpoint, provider, deployment, status, error_code), map(_figures, rows), cache)

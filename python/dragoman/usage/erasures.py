@@ -10,12 +10,11 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 
-from msgspec.structs import astuple, replace
 from sqlalchemy import Case, Connection, FromClause, Select, case, delete, func, insert, select
 
 from dragoman.store import driver
 from dragoman.store.tables import erasures, keys
-from dragoman.usage.row import Cells, reader, row_of
+from dragoman.usage.row import Cells, changed, reader, row_of
 
 # No row waits for longer.
 KEPT_MS = 400 * 86_400_000
@@ -59,7 +58,7 @@ class Erasures:
             return cells
         tenant = row.organisation or row.team or row.key_id
         is_ordered = row.started_at_ms <= orders.get(self.digest(tenant, row.end_user), 0)
-        return astuple(replace(row, end_user="", metadata="")) if is_ordered else cells
+        return changed(cells, end_user="", metadata="") if is_ordered else cells
 
 
 def tenant_of(table: FromClause) -> Case[str]:

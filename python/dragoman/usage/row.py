@@ -84,6 +84,7 @@ class UsageRow(Struct, frozen=True, kw_only=True, gc=False):
 FIELDS = UsageRow.__struct_fields__
 Cells = tuple[Any, ...]
 """The values of a row in the order of its fields: as a database is given it, and as rows go there."""
+_PLACES = {name: place for place, name in enumerate(FIELDS)}
 
 
 def row_of(cells: Cells) -> UsageRow:
@@ -91,6 +92,14 @@ def row_of(cells: Cells) -> UsageRow:
     return UsageRow(**dict(zip(FIELDS, cells, strict=True)))
 
 
+def changed(cells: Cells, **fields: object) -> Cells:
+    """The row with these values in some of its fields."""
+    values = list(cells)
+    for name, value in fields.items():
+        values[_PLACES[name]] = value
+    return tuple(values)
+
+
 def reader(*names: str) -> Callable[[Cells], Any]:
     """What reads a field of a row, or several."""
-    return itemgetter(*map(FIELDS.index, names))
+    return itemgetter(*(_PLACES[name] for name in names))

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import astuple
 from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, SQLAlchemyError
 
@@ -35,7 +35,7 @@ from dragoman.usage.erasures import Erasures
 from dragoman.usage.insert import RowInsert, storable
 from dragoman.usage.retention import ROWS_A_BATCH, Retention, delete_before
 from dragoman.usage.rollup import Rollup, be_alone, prune, prune_minutes
-from dragoman.usage.row import FIELDS, Cells, UsageRow, reader, row_of
+from dragoman.usage.row import FIELDS, Cells, UsageRow, changed, reader, row_of
 from dragoman.usage.spool import Spool
 
 BATCH_ROWS = 1024
@@ -140,7 +140,7 @@ class UsageWriter:
         """Tell no more whose the requests were that are remembered."""
         for request_id, row in list(self._recent.items()):
             if _end_user_of(row):
-                self._recent[request_id] = astuple(replace(row_of(row), end_user="", metadata=""))
+                self._recent[request_id] = changed(row, end_user="", metadata="")
 
     def catch_up(self, within_s: float = 1.0) -> None:
         """Wait until the rows handed over so far are written, or that long: for whoever asks what has just happened."""

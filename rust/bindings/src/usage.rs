@@ -80,14 +80,31 @@ impl Places {
         })
     }
 
-    fn row(&self, values: &Bound<'_, PyTuple>) -> PyResult<Row> {
+    /// Whether two rows have the very same names, as rows have that were made together.
+    fn have_the_names(&self, one: &Bound<'_, PyTuple>, other: &Bound<'_, PyTuple>) -> PyResult<bool> {
+        for place in self.names {
+            if !is_very(one, other, place)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What is counted of a row, where `before` was the one before it.
+    fn row<'py>(&self, values: &Bound<'py, PyTuple>, before: Option<&Read<'py>>) -> PyResult<Row> {
         let number = |place: usize| values.get_borrowed_item(place)?.extract::<i64>();
         let is_text = |place: usize, text: &str| -> PyResult<bool> {
             Ok(values.get_borrowed_item(place)?.extract::<&str>()? == text)
         };
-        let mut tokens = [0; KINDS];
+        let mut tokens = before.map_or([0; KINDS], |before| before.row.tokens);
         for (count, place) in tokens.iter_mut().zip(self.tokens) {
-            *count = number(place)?;
+            let is_read = match before {
+                Some(before) => is_very(&before.values, values, place)?,
+                None => false,
+            };
+            if !is_read {
+                *count = number(place)?;
+            }
         }
         Ok(Row {
             is_error: number(self.status)? >= 400 || !is_text(self.error_code, "")?,
@@ -99,6 +116,13 @@ impl Places {
             first_token_ms: values.get_borrowed_item(self.first_token_ms)?.extract()?,
         })
     }
+}
+
+/// A row that has been read.
+struct Read<'py> {
+    values: Bound<'py, PyTuple>,
+    minute_ms: i64,
+    row: Row,
 }
 
 #[pyclass(frozen, module = "dragoman._core")]
@@ -121,6 +145,7 @@ impl UsageBatch {
         let first = rows.iter().next().map(|row| row.cast_into::<PyTuple>()).transpose()?;
         let mut alike: Vec<(usize, Bound<'_, PyAny>)> = first.iter().flatten().enumerate().collect();
         let mut varying = Vec::new();
+        let mut last: Option<Read<'_>> = None;
         for row in &rows {
             let row = row.cast::<PyTuple>()?;
             let mut changed = Ok(());
@@ -136,12 +161,22 @@ impl UsageBatch {
             });
             changed?;
             let started_at_ms = row.get_borrowed_item(places.started_at_ms)?.extract()?;
+            let minute_ms = minute_of(started_at_ms);
+            let counted = places.row(row, last.as_ref())?;
+            let before = last.replace(Read { values: row.clone(), minute_ms, row: counted });
+            if let Some(before) = before
+                && before.minute_ms == minute_ms
+                && places.have_the_names(&before.values, row)?
+            {
+                tally.add_again(&counted);
+                continue;
+            }
             let mut names = [""; NAMES];
             for (name, place) in names.iter_mut().zip(places.names) {
                 *name = row.get_borrowed_item(place)?.extract()?;
             }
-            if tally.add(started_at_ms, &names, &places.row(row)?) {
-                let mut group = vec![minute_of(started_at_ms).into_pyobject(py)?.into_any()];
+            if tally.add(started_at_ms, &names, &counted) {
+                let mut group = vec![minute_ms.into_pyobject(py)?.into_any()];
                 for place in places.names {
                     group.push(row.get_item(place)?);
                 }
@@ -206,6 +241,11 @@ impl UsageBatch {
 fn is_same(row: &Bound<'_, PyTuple>, place: usize, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     let found = row.get_borrowed_item(place)?;
     if found.is(value) { Ok(true) } else { found.eq(value) }
+}
+
+/// Whether two rows have the very same object in a place.
+fn is_very(one: &Bound<'_, PyTuple>, other: &Bound<'_, PyTuple>, place: usize) -> PyResult<bool> {
+    Ok(one.get_borrowed_item(place)?.is(other.get_borrowed_item(place)?))
 }
 
 /// The sums of a cell that is stored.

@@ -125,6 +125,8 @@ pub struct Tally {
     places: HashMap<Vec<u8>, usize>,
     groups: Vec<Sums>,
     key: Vec<u8>,
+    /// The group of the row that was added last.
+    last: usize,
 }
 
 impl Tally {
@@ -136,16 +138,24 @@ impl Tally {
             self.key.extend_from_slice(&name.len().to_le_bytes());
             self.key.extend_from_slice(name.as_bytes());
         }
-        let known = self.places.get(&self.key).and_then(|&place| self.groups.get_mut(place));
-        if let Some(sums) = known {
-            sums.add(row);
+        if let Some(&place) = self.places.get(&self.key) {
+            self.last = place;
+            self.add_again(row);
             return false;
         }
         let mut sums = Sums::default();
         sums.add(row);
-        self.places.insert(self.key.clone(), self.groups.len());
+        self.last = self.groups.len();
+        self.places.insert(self.key.clone(), self.last);
         self.groups.push(sums);
         true
+    }
+
+    /// Adds a row of the same minute and names as the one before it.
+    pub fn add_again(&mut self, row: &Row) {
+        if let Some(sums) = self.groups.get_mut(self.last) {
+            sums.add(row);
+        }
     }
 
     /// What a group comes to, by its number.

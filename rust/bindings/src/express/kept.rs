@@ -96,8 +96,15 @@ impl Given {
         PyBytes::new(py, &self.note)
     }
 
-    fn rows<'py>(&self, py: Python<'py>, common: &Bound<'py, PyTuple>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+    fn rows<'py>(
+        &self,
+        py: Python<'py>,
+        common: &Bound<'py, PyTuple>,
+        places: Vec<usize>,
+        values: &Bound<'py, PyTuple>,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let mut rows = Rows::like(&self.columns, common);
+        places.into_iter().zip(values).for_each(|(place, value)| rows.set(place, value));
         self.requests.iter().map(|(_, request)| rows.given(py, request)).collect()
     }
 

@@ -1,5 +1,7 @@
 //! Rows of usage: what the rows of some requests have in common, and what is each one's own.
 
+use std::fmt::Write;
+
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -70,11 +72,12 @@ pub struct Log(String, String, String);
 pub struct Rows<'a, 'py> {
     columns: &'a Columns,
     cells: Vec<Bound<'py, PyAny>>,
+    attempt_log: String,
 }
 
 impl<'a, 'py> Rows<'a, 'py> {
     pub fn like(columns: &'a Columns, common: &Bound<'py, PyTuple>) -> Self {
-        Self { columns, cells: common.iter().collect() }
+        Self { columns, cells: common.iter().collect(), attempt_log: String::new() }
     }
 
     /// The row of a request that was answered with what is kept.
@@ -95,9 +98,11 @@ impl<'a, 'py> Rows<'a, 'py> {
         self.set(columns.status, answered.status.into_bound_py_any(py)?);
         let Log(before, between, after) = log;
         let (why, ms) = (answered.why, answered.ms);
-        let attempt_log = format!("{before}{why}{between}{ms:?}{after}");
-        self.set(columns.attempt_log, attempt_log.into_bound_py_any(py)?);
-        self.set(columns.finish_reason, PyString::intern(py, &answered.finish_reason).into_any());
+        self.attempt_log.clear();
+        // Writing to a string cannot fail.
+        let _ = write!(self.attempt_log, "{before}{why}{between}{ms:?}{after}");
+        self.set(columns.attempt_log, PyString::new(py, &self.attempt_log).into_any());
+        self.set_if_other(py, columns.finish_reason, &answered.finish_reason)?;
         for (place, count) in columns.tokens.into_iter().zip(<[u64; 7]>::from(answered.tokens)) {
             self.set(place, count.into_bound_py_any(py)?);
         }
@@ -111,7 +116,7 @@ impl<'a, 'py> Rows<'a, 'py> {
         let columns = self.columns;
         self.set(columns.request_id, request.id.as_str().into_bound_py_any(py)?);
         self.set(columns.started_at_ms, request.started_at_ms.into_bound_py_any(py)?);
-        self.set(columns.end_user, request.end_user.as_str().into_bound_py_any(py)?);
+        self.set_if_other(py, columns.end_user, &request.end_user)?;
         self.set(columns.trace_id, request.trace_id.as_str().into_bound_py_any(py)?);
         self.set(columns.stream, request.stream.into_bound_py_any(py)?);
         self.set(columns.total_ms, (request.overhead_ms + upstream_ms).into_bound_py_any(py)?);
@@ -119,7 +124,16 @@ impl<'a, 'py> Rows<'a, 'py> {
         Ok(())
     }
 
-    fn set(&mut self, place: usize, value: Bound<'py, PyAny>) {
+    /// Leaves text in its place that the row before had as well.
+    fn set_if_other(&mut self, py: Python<'py>, place: usize, text: &str) -> PyResult<()> {
+        match self.cells.get_mut(place) {
+            Some(cell) if cell.extract::<&str>()? != text => *cell = PyString::new(py, text).into_any(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn set(&mut self, place: usize, value: Bound<'py, PyAny>) {
         if let Some(cell) = self.cells.get_mut(place) {
             *cell = value;
         }

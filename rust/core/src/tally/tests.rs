@@ -12,8 +12,10 @@ fn rows_of_a_minute_and_the_same_names_are_one_group() {
     let mut other = NAMED;
     (other[0], other[1]) = ("acm", "et");
     assert!(tally.add(60_000, &other, &row));
+    assert!(!tally.add(60_000, &NAMED, &row));
+    tally.add_again(&row);
     let counted: Vec<i64> = (0..4).filter_map(|number| Some(tally.group(number)?.counts()[0])).collect();
-    assert_eq!(counted, [2, 1, 1]);
+    assert_eq!(counted, [4, 1, 1]);
 }
 
 #[test]
