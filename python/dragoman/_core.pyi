@@ -597,21 +597,20 @@ class CachePass:
 
 @final
 class Given:
-    """Requests that :class:`Express` has answered with the same that was kept, for one pass; oldest first."""
+    """Requests that :class:`Express` has answered with what was kept, for one pass; oldest first."""
 
     @property
     def told(self) -> object:
         """Of their pass."""
-    @property
-    def note(self) -> bytes:
-        """Of the answer, as it was kept."""
+    def notes(self) -> list[bytes]:
+        """Of each answer, as it was kept."""
     def rows(
-        self, common: tuple[object, ...], places: list[int], values: tuple[object, ...]
+        self, common: tuple[object, ...], places: list[int], values: list[tuple[object, ...]]
     ) -> list[tuple[object, ...]]:
         """Their rows of usage.
 
         :param common: one such row. Each request's own are id, times, end user, trace, and whether it is a stream.
-        :param places: of fields that are of what was kept; ``values``, what they have.
+        :param places: of fields that are of what was kept; ``values``, what they have for each request.
         """
     def heard(self) -> list[tuple[int, str, bytes]]:
         """Of each its place among all that were taken, oldest first; its client's address; and its body as it was sent,

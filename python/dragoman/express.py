@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import defaultdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
 
     # The log of an attempt, but for why it was made and what it took: these stand between the parts.
     Log = tuple[str, str, str]
-    # Requests that are alike, their rows, and what the deployment is known as that answered.
-    Recorded = tuple[Ended | Given, list[Cells], str]
+    # Requests that are alike, their rows, and what the deployment is known as that answered each.
+    Recorded = tuple[Ended | Given, list[Cells], list[str]]
 
 log = logging.getLogger("dragoman.express")
 
@@ -286,23 +287,24 @@ class ExpressWay:
         common = {index: (_common(row, member), _log(member)) for index, member in members.items()}
         return Passing(snapshot, principal, plan, members, row, common, self._gateway.holds)
 
-    def _rows(self, ended: Ended | Given) -> tuple[list[Cells], str]:
-        """The rows of requests that are alike, and what the deployment is known as that answered."""
+    def _rows(self, ended: Ended | Given) -> tuple[list[Cells], list[str]]:
+        """The rows of requests that are alike, and what the deployment is known as that answered each."""
         if isinstance(ended, Given):
             return given.rows_of(ended)
         told = cast("Passing", ended.told)
         rows = ended.rows(*told.common[ended.index])
-        return rows, told.members[ended.index].deployment.known_as
+        return rows, [told.members[ended.index].deployment.known_as] * len(rows)
 
     def _record(self, over: list[Recorded]) -> None:
         gateway = self._gateway
-        counted: dict[tuple[object, str], list[Cells]] = {}
+        counted: defaultdict[tuple[object, str], list[Cells]] = defaultdict(list)
         gateway.writer.put_all([row for _, rows, _ in over for row in rows])
         for ended, rows, known_as in over:
             gateway.keys.note_used(cast("Passing", ended.told).principal)
-            counted.setdefault((kind_of(rows[0]), known_as), []).extend(rows)
-        for (_, known_as), rows in counted.items():
-            count(gateway.metrics, rows, known_as)
+            for row, name in zip(rows, known_as, strict=True):
+                counted[kind_of(row), name].append(row)
+        for (_, name), rows in counted.items():
+            count(gateway.metrics, rows, name)
         if gateway.auditor.trail.is_on:
             self._tell(over)
 

@@ -72,7 +72,10 @@ def pass_of(gateway: Gateway, call: Call, run: Run, told: Passing) -> CachePass 
     )
 
 
-def rows_of(given: Given) -> tuple[list[Cells], str]:
-    """The rows of requests that are over, and what the deployment is known as that once answered."""
-    told, kept = cast("Passing", given.told), notes.decode(given.note)
-    return given.rows(told.row, _PLACES, (*_kept(kept), kept.cost_nanousd or 0)), kept.known_as
+def rows_of(given: Given) -> tuple[list[Cells], list[str]]:
+    """The rows of requests that are over, and what the deployment is known as that once answered each."""
+    told, noted = cast("Passing", given.told), given.notes()
+    known = {note: notes.decode(note) for note in dict.fromkeys(noted)}
+    values = {note: (*_kept(kept), kept.cost_nanousd or 0) for note, kept in known.items()}
+    rows = given.rows(told.row, _PLACES, [values[note] for note in noted])
+    return rows, [known[note].known_as for note in noted]

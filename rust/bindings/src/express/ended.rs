@@ -110,14 +110,16 @@ impl Alike {
             Over::Sent(pass, Answered { index, .. }) => {
                 Self::Sent(Ended { pass: pass.clone(), index: *index, columns, requests: Vec::new() })
             }
-            Over::Given(pass, note, _) => Self::Given(Given::new(pass.clone(), note.clone(), columns)),
+            Over::Given(pass, ..) => Self::Given(Given::new(pass.clone(), columns)),
         }
     }
 
     fn add(&mut self, number: usize, over: Over) {
         match (self, over) {
             (Self::Sent(ended), Over::Sent(_, answered)) => ended.requests.push((number, answered)),
-            (Self::Given(given), Over::Given(_, _, request)) => given.requests.push((number, request)),
+            (Self::Given(given), Over::Given(_, note, request)) => {
+                given.requests.push((number, note, request))
+            }
             _ => {}
         }
     }
@@ -128,7 +130,7 @@ impl Over {
     fn kind(&self) -> (usize, usize, u16) {
         match self {
             Self::Sent(pass, answered) => (Arc::as_ptr(pass).addr(), answered.index, answered.status),
-            Self::Given(pass, note, _) => (Arc::as_ptr(pass).addr(), note.as_ptr().addr(), 0),
+            Self::Given(pass, ..) => (Arc::as_ptr(pass).addr(), 0, 0),
         }
     }
 }

@@ -68,18 +68,18 @@ impl CachePass {
     }
 }
 
-/// Requests that were answered with the same that is kept, for one pass.
+/// Requests that were answered with what is kept, for one pass.
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Given {
     pass: Arc<Recall>,
-    note: Arc<[u8]>,
     columns: Arc<Columns>,
-    pub requests: Vec<(usize, Request)>,
+    /// Each with its number and what is noted of its answer.
+    pub requests: Vec<(usize, Arc<[u8]>, Request)>,
 }
 
 impl Given {
-    pub fn new(pass: Arc<Recall>, note: Arc<[u8]>, columns: Arc<Columns>) -> Self {
-        Self { pass, note, columns, requests: Vec::new() }
+    pub fn new(pass: Arc<Recall>, columns: Arc<Columns>) -> Self {
+        Self { pass, columns, requests: Vec::new() }
     }
 }
 
@@ -91,9 +91,8 @@ impl Given {
         self.pass.told.clone_ref(py)
     }
 
-    #[getter]
-    fn note<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.note)
+    fn notes<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        self.requests.iter().map(|(_, note, _)| PyBytes::new(py, note)).collect()
     }
 
     fn rows<'py>(
@@ -101,15 +100,19 @@ impl Given {
         py: Python<'py>,
         common: &Bound<'py, PyTuple>,
         places: Vec<usize>,
-        values: &Bound<'py, PyTuple>,
+        values: Vec<Bound<'py, PyTuple>>,
     ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let mut rows = Rows::like(&self.columns, common);
-        places.into_iter().zip(values).for_each(|(place, value)| rows.set(place, value));
-        self.requests.iter().map(|(_, request)| rows.given(py, request)).collect()
+        let each = self.requests.iter().zip(values);
+        each.map(|((_, _, request), values)| {
+            places.iter().zip(values).for_each(|(place, value)| rows.set(*place, value));
+            rows.given(py, request)
+        })
+        .collect()
     }
 
     fn heard<'py>(&self, py: Python<'py>) -> Vec<Heard<'py>> {
-        self.requests.iter().map(|(number, request)| request.heard(py, *number)).collect()
+        self.requests.iter().map(|(number, _, request)| request.heard(py, *number)).collect()
     }
 
     fn __len__(&self) -> usize {
