@@ -247,10 +247,10 @@ class ExpressWay:
                     over.append((ended, *self._rows(ended)))
                 except Exception:  # the others are to be kept
                     log.exception("%d requests cannot be put on record", len(ended))
-            try:
-                self._record(over)
-            except Exception:  # those to come are to be
-                log.exception("not all that is over is on record")
+            self._gateway.writer.put_all([row for _, rows, _ in over for row in rows])
+            self._count(over)
+            if self._gateway.auditor.trail.is_on:
+                self._tell(over)
 
     def _settle_often(self) -> None:
         while self.core.wait_ended():
@@ -295,18 +295,15 @@ class ExpressWay:
         rows = ended.rows(*told.common[ended.index])
         return rows, [told.members[ended.index].deployment.known_as] * len(rows)
 
-    def _record(self, over: list[Recorded]) -> None:
+    def _count(self, over: list[Recorded]) -> None:
         gateway = self._gateway
         counted: defaultdict[tuple[object, str], list[Cells]] = defaultdict(list)
-        gateway.writer.put_all([row for _, rows, _ in over for row in rows])
         for ended, rows, known_as in over:
             gateway.keys.note_used(cast("Passing", ended.told).principal)
             for row, name in zip(rows, known_as, strict=True):
                 counted[kind_of(row), name].append(row)
         for (_, name), rows in counted.items():
             count(gateway.metrics, rows, name)
-        if gateway.auditor.trail.is_on:
-            self._tell(over)
 
     def _tell(self, over: list[Recorded]) -> None:
         """Tell the audit log of requests, in the order in which they have ended."""
@@ -316,7 +313,10 @@ class ExpressWay:
             those = zip(ended.heard(), rows, strict=True)
             heard += ((number, row, principal, client, body) for (number, client, body), row in those)
         for _, row, principal, client, body in sorted(heard, key=itemgetter(0)):
-            self._gateway.auditor.passed(row, principal, client, body)
+            try:
+                self._gateway.auditor.passed(row, principal, client, body)
+            except Exception:  # the others are to be told of
+                log.exception("a request cannot be told to the audit log")
 
 
 def _is_sent_as_it_came(call: Call, plan: Plan, run: Run) -> bool:
