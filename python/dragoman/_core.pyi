@@ -93,6 +93,7 @@ __all__ = [
     "backoff_s",
     "event_stream_message",
     "period_slot",
+    "pin_of",
     "read_answer",
     "read_error",
     "read_traceparent",
@@ -379,6 +380,8 @@ class _Connecting(TypedDict):
     """A URL; empty: the environment's; ``none``."""
     ca_pem: bytes | None
     """Roots that are trusted besides the platform's."""
+    pins: list[bytes]
+    """SHA-256 of the SubjectPublicKeyInfo of each key that servers may have; none: any that is certified."""
 
 _Argument = TypeVar("_Argument")
 
@@ -1244,6 +1247,13 @@ class PlanStep:
     @property
     def is_full(self) -> bool:
         """Whether as many requests are under way as it takes."""
+
+def pin_of(certificate: bytes) -> bytes:
+    """What pins the key of a certificate: the SHA-256 of its SubjectPublicKeyInfo (RFC 7469, section 2.4).
+
+    :param certificate: in DER form.
+    :raises ValueError: it is none.
+    """
 
 def read_traceparent(value: str) -> tuple[str, str] | None:
     """The trace's id and flags, of a ``traceparent`` (https://www.w3.org/TR/trace-context/); ``None``: it is none."""

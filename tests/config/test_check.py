@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from dragoman.config.check import check, check_exposure, check_url, is_loopback, warnings
 from dragoman.config.schema import (
@@ -22,6 +23,7 @@ from dragoman.errors import ConfigError
 
 OPENAI = Provider(kind="openai", base_url="https://api.openai.com/v1", credentials=(Credential(key="k", name="one"),))
 BIG = Deployment(provider="openai", model="gpt-4.1")
+PIN = "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 GOOD = Config(providers={"openai": OPENAI}, deployments={"big": BIG}, routes={"chat": Route(tiers=(("big",),))})
 
 
@@ -51,6 +53,7 @@ def with_tiers(*tiers: tuple[str, ...]) -> Config:
 def test_a_good_one_has_no_problems() -> None:
     assert problems_of(GOOD) == []
     assert problems_of(Config()) == []
+    assert problems_of(with_provider(pins=(PIN, PIN.replace("/", "//", 1)))) == []
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,16 @@ def test_a_good_one_has_no_problems() -> None:
         (Config(providers={"rehearsal": OPENAI}), "providers.rehearsal: this name is the built-in"),
         (with_provider(proxy="socks5://x"), 'providers.p.proxy: is not "none" or a URL'),
         (with_provider(ca_file="/no/such"), "providers.p.ca_file: is not a file"),
+        (with_provider(pins=(PIN, "sha256/AAAA")), "providers.p.pins[1]: has 3 bytes: a pin is sha256/ and the base64"),
+        (with_provider(pins=(PIN[:-1],)), "providers.p.pins[0]: is not in base64: a pin is"),
+        (with_provider(base_url="http://x/v1", pins=(PIN,)), "providers.p.pins: are of keys, and http://x/v1 has none"),
+        (
+            Config(
+                providers={"openai": replace(OPENAI, pins=(PIN,))},
+                deployments={"d": Deployment(provider="openai", model="m", base_url="http://x")},
+            ),
+            "deployments.d.base_url: is not https, and openai has pins of keys",
+        ),
         (with_provider(headers={"a b": "c"}), 'providers.p.headers."a b": is not a header'),
         (with_provider(headers={"Host": "c"}), "providers.p.headers.Host: is not a header that can be set"),
         (with_provider(headers={"a": "b\r\nc"}), "providers.p.headers.a: a header's value is printable"),

@@ -82,7 +82,8 @@ class Read:
 @pytest.fixture
 def target(upstream: Upstream) -> Iterator[Target]:
     loop = asyncio.new_event_loop()
-    options: Any = {"connect_timeout_s": 2.0, "allow_private": True, "http2": False, "proxy": "none", "ca_pem": None}
+    options: Any = {"connect_timeout_s": 2.0, "allow_private": True, "http2": False, "proxy": "none"}
+    options |= {"ca_pem": None, "pins": []}
     pool = Pool(loop)  # its thread ends with it
     yield pool.target(f"http://127.0.0.1:{upstream.port}", [], options)
     del pool

@@ -1,4 +1,7 @@
-"""What stands between a provider's name and a connection that may be used: certificates and addresses, U13 to U17."""
+"""What stands between a provider's name and a connection that may be used: certificates and addresses, U13 to U17.
+
+Pinned keys, U14, are in ``test_faults_pins.py``.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 import trustme
+from tests.certificates import context_of
 from tests.gateway.ring import Pair, Ring
 from tests.gateway.upstream import Upstream, answer, expect, head, hold, send
 
@@ -37,17 +41,11 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         "expired": authority.issue_cert("127.0.0.1", not_before=LONG_AGO, not_after=LONG_AGO.replace(year=2002)),
         "wrong_name": authority.issue_cert("other.example"),
     }
-    contexts = {name: _context(certificate) for name, certificate in certificates.items()}
-    contexts["old_tls"] = _old(_context(certificates["good"]))
+    contexts = {name: context_of(certificate) for name, certificate in certificates.items()}
+    contexts["old_tls"] = _old(context_of(certificates["good"]))
     with contextlib.ExitStack() as stack:
         started = {name: stack.enter_context(Upstream(tls=context)) for name, context in contexts.items()}
         yield Servers(started, str(ca_file))
-
-
-def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 def _old(context: ssl.SSLContext) -> ssl.SSLContext:

@@ -171,6 +171,10 @@ class Upstream:
         """What is done for the next request that has no reply yet."""
         self._replies.append(steps)
 
+    def restart(self, tls: ssl.SSLContext) -> None:
+        """Presents another certificate to whoever connects from now on; no session of before is resumed."""
+        self._tls = tls
+
     def received(self, requests: int = 1, timeout_s: float = PATIENCE_S) -> list[Request]:
         """The requests, once there are so many."""
         return self._wait(lambda: len(self.requests) >= requests and self.requests, timeout_s) or []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -35,21 +36,24 @@ LIVE_USAGE = {
 class Sessions:
     """The provider. What it was sent is in ``frames``, what its sessions were opened with in ``opened``."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.frames: list[Any] = []
         self.opened: list[tuple[str, dict[str, str]]] = []
         self.closed: list[int | None] = []
         self.status = 0  # answered instead of a handshake
         self.script: Callable[[str], list[Any]] | None = None  # what it answers to what it was told last
         self.heard = "Hi"  # what it understands of sound
-        self._server: Server = serve(self._serve, "127.0.0.1", 0, process_request=self._handshake, max_size=None)
+        self._scheme = "http" if tls is None else "https"
+        self._server: Server = serve(
+            self._serve, "127.0.0.1", 0, process_request=self._handshake, max_size=None, ssl=tls
+        )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
     @property
     def base_url(self) -> str:
         """Of its HTTP API."""
-        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}/v1"
+        return f"{self._scheme}://127.0.0.1:{self._server.socket.getsockname()[1]}/v1"
 
     def close(self) -> None:
         """End it."""

@@ -35,8 +35,8 @@ def provider() -> Iterator[Sessions]:
 
 
 def door(**fields: Any) -> Door:
-    about: dict[str, Any] = {"base_url": "", "headers": [], "allow_private": True, "proxy": "none", "ca_pem": None}
-    return Door(**about | fields)
+    about: dict[str, Any] = {"base_url": "", "headers": [], "allow_private": True, "proxy": "none"}
+    return Door(**about | {"ca_pem": None, "pins": []} | fields)
 
 
 def first_frame(url: str, at: Door, timeout_s: float = 10) -> str:
@@ -48,7 +48,7 @@ def first_frame(url: str, at: Door, timeout_s: float = 10) -> str:
 
 
 def url_of(provider: Sessions) -> str:
-    return provider.base_url.replace("http:", "ws:") + "/realtime?model=m"
+    return provider.base_url.replace("http:", "ws:").replace("https:", "wss:") + "/realtime?model=m"
 
 
 def test_a_session_is_opened_with_these_headers(provider: Sessions) -> None:

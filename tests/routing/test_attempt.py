@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.gateway import config_for
-from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, hold, reset
+from tests.gateway.upstream import Step, Upstream, answer, chat_answer, expect, head, hold, reset, send
 from tests.served import Serve, Served, chat_body
 
 from dragoman.core import Exchange
@@ -90,6 +90,16 @@ def test_each_attempt_is_noted(serve: Serve, upstream: Upstream) -> None:
     assert first["why"] and second["why"]
     assert first["ms"] > 0
     assert first["credential"] != ""
+
+
+def test_a_failed_handshake_is_logged_until_it_is_known(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    with Upstream(on_connect=[send(head(400, content_length="0")), hold]) as plain:
+        served = serve(config_for(plain.base_url.replace("http:", "https:"), route={"retries": 0}))
+        for _ in range(9):
+            assert served.chat().status == 502
+    logged = [record.getMessage() for record in caplog.records if record.name == "dragoman.routing"]
+    assert 0 < len(logged) < 9
+    assert {message.split(": TLS: ")[0] for message in logged} == {"up0: The connection to up0 is not secure"}
 
 
 def test_times_add_up_over_attempts(serve: Serve, upstream: Upstream) -> None:

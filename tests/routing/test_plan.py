@@ -8,7 +8,7 @@ from dragoman.dialects.dialect import Target
 from dragoman.routing.plan import Deployment, Door, Member, Plan, PlanTier
 from dragoman.usage.price import UNPRICED
 
-DOOR = Door(base_url="", headers=[], allow_private=False, proxy="", ca_pem=None)
+DOOR = Door(base_url="", headers=[], allow_private=False, proxy="", ca_pem=None, pins=[])
 
 
 def plan(alias: str, *names: str, **fields: Any) -> Plan:

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from dragoman.config import limiting, signing_in
 from dragoman.config.caching import BUILT_IN_EMBEDDINGS
 from dragoman.config.guards import KINDS, Guardrail, usable
+from dragoman.config.pins import read_pin
 from dragoman.config.prompting import Prompting, problems_of
 from dragoman.config.resolve import REHEARSAL, deployment_for
 from dragoman.config.schema import Config, Credential, Entra, Key, Price, Provider, Route
@@ -135,6 +136,7 @@ def _check_provider(name: str, provider: Provider, problems: Problems) -> None:
         _check_proxy((*path, "proxy"), provider.proxy, problems)
     if provider.ca_file and not Path(provider.ca_file).is_file():
         problems.add((*path, "ca_file"), "is not a file")
+    _check_pins(path, provider, problems)
     for header, value in provider.headers.items():
         if not _HEADER.fullmatch(header) or header.lower() in _OUR_HEADERS:
             problems.add((*path, "headers", header), "is not a header that can be set here")
@@ -143,6 +145,22 @@ def _check_provider(name: str, provider: Provider, problems: Problems) -> None:
     for place, credential in enumerate(provider.credentials):
         _check_credential((*path, "credentials", place), credential, problems)
     _check_unique(path, "credentials", (one.name for one in provider.credentials), problems)
+
+
+def _check_pins(path: FieldPath, provider: Provider, problems: Problems) -> None:
+    for place, pin in enumerate(provider.pins):
+        try:
+            read_pin(pin)
+        except ValueError as error:
+            problems.add((*path, "pins", place), str(error))
+    if provider.pins and _is_plain(provider.base_url):
+        problems.add((*path, "pins"), f"are of keys, and {provider.base_url} has none: it is not https")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a URL is one without TLS."""
+    url = _split(text)
+    return url is not None and url.scheme == "http"
 
 
 def _check_credential(path: FieldPath, credential: Credential, problems: Problems) -> None:
@@ -223,6 +241,8 @@ def _check_deployments(config: Config, problems: Problems) -> None:
                     problems.add(where, f"{deployment.provider} has no credential of this name{hint}")
         if deployment.base_url:
             check_url((*path, "base_url"), deployment.base_url, problems)
+            if provider is not None and provider.pins and _is_plain(deployment.base_url):
+                problems.add((*path, "base_url"), f"is not https, and {deployment.provider} has pins of keys")
         if deployment.price:
             _check_price((*path, "price"), deployment.price, problems)
 

@@ -129,6 +129,7 @@ class Provider(Part, frozen=True, kw_only=True):
     http2: Annotated[bool, "offer HTTP/2"] = True
     proxy: Annotated[str, 'empty: HTTPS_PROXY, HTTP_PROXY and NO_PROXY; "none": no proxy'] = ""
     ca_file: Annotated[str, "certificates in PEM to trust as well; empty: the platform's alone"] = ""
+    pins: Annotated[tuple[str, ...], "the only keys that its servers may have, as sha256/<base64>; empty: any"] = ()
     domain: Annotated[str, "what fails together; empty: the kind's, or with its own base_url the provider's name"] = ""
     dialects: Annotated[tuple[DialectName, ...], "what it speaks, best first; empty: the kind's"] = ()
 

@@ -31,6 +31,7 @@ from dragoman.realtime.meter import Turn
 from dragoman.realtime.protocols import Realtime, protocol_of
 from dragoman.realtime.upstream import connect
 from dragoman.routing.arrival import template_of
+from dragoman.routing.attempt import log_mistrust
 from dragoman.routing.run import AttemptNote, Run
 from dragoman.routing.settle import settle
 from dragoman.telemetry.trace import outgoing_trace
@@ -160,6 +161,7 @@ class Session:
                     upstream = await self._connect(member)
                 except RequestError as failure:
                     error = failure
+                    log_mistrust(member.deployment.name, failure, ticket)
                     self._note(run, member, ticket, failure.error_code, begun_s)
                     ticket.finish_auth() if isinstance(failure, UpstreamAuth) else ticket.finish_failure(None)
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -38,10 +39,14 @@ async def connect(
     from websockets.asyncio.client import connect as open_socket
     from websockets.exceptions import InvalidStatus, WebSocketException
 
+    from dragoman.realtime.pinned import NotPinned, PinnedConnection
+
     proxy = _proxy(door.proxy, url)
     options: dict[str, Any] = {"proxy": proxy}
     if url.startswith("wss:"):
         options["ssl"] = ssl.create_default_context(cadata=door.ca_pem.decode() if door.ca_pem else None)
+    if door.pins:
+        options["create_connection"] = functools.partial(PinnedConnection, pins=door.pins)
     try:
         if proxy is None and not door.allow_private:  # behind a proxy, names are the proxy's to look up
             options |= await _public_address(url, provider)
@@ -56,6 +61,8 @@ async def connect(
         )
     except InvalidStatus as error:
         raise _refused(error.response.status_code, provider) from None
+    except NotPinned as error:
+        raise UpstreamTls(f"The connection to {provider} is not secure: {error}.") from None
     except TimeoutError:
         raise UpstreamTimeout(f"{provider} did not open the session in time.") from None
     except ssl.SSLError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from dragoman.errors import (
     UpstreamLimited,
     UpstreamRejected,
     UpstreamTimeout,
+    UpstreamTls,
 )
 from dragoman.guardrails.passages import of_answer, said_by
 from dragoman.guardrails.request import refusal_of_body, said_in
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from dragoman.routing.run import Run
     from dragoman.routing.translation import Translation
 
+log = logging.getLogger("dragoman.routing")
+
 # An attempt that has less time than this is not begun.
 LEAST_S = 0.02
 
@@ -52,6 +56,15 @@ def time_left_s(call: Call, run: Run) -> float:
         raise run.last_error or DeadlineExceeded("The request's deadline has passed.")
     run.request.check_wanted()
     return remaining_s
+
+
+def log_mistrust(deployment: str, error: RequestError | None, ticket: Ticket) -> None:
+    """Log a handshake that failed, which somebody has to mend and no client sees where another deployment answers.
+
+    Once it is known to fail, and only asked because all do, it is no news any more.
+    """
+    if isinstance(error, UpstreamTls) and ticket.reason != "last_resort":
+        log.warning("%s: %s", deployment, error.message)
 
 
 class Attempt:
@@ -163,6 +176,7 @@ class Attempt:
         deployment = self.member.deployment
         error = self._error(outcome)
         said = "ok" if error is None else error.error_code
+        log_mistrust(deployment.name, error, self.ticket)
         run.note(AttemptNote(deployment.name, self.member.credential, self.ticket.reason, said, outcome.total_ms))
         run.maybe_done |= outcome.sent and not isinstance(error, UpstreamAuth | UpstreamLimited | UpstreamRejected)
         run.outcome = outcome

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dragoman.config.pins import read_pin
 from dragoman.config.resolve import REHEARSAL, deployment_for
 from dragoman.config.schema import Credential, Price, Provider
 from dragoman.core import TokenCounter
@@ -327,6 +328,7 @@ class Builder:
             allow_private=provider.allow_private,
             proxy=provider.proxy,
             ca_pem=Path(provider.ca_file).read_bytes() if provider.ca_file else None,
+            pins=[read_pin(pin) for pin in provider.pins],
         )
 
     def _target(self, door: Door, declared: schema.Deployment, config: Config) -> Target:
@@ -338,6 +340,7 @@ class Builder:
             "http2": provider.http2,
             "proxy": door.proxy,
             "ca_pem": door.ca_pem,
+            "pins": door.pins,
         }
         key = msgspec.json.encode((door.base_url, door.headers, options))
         target = self._targets.get(key) or self._kept.get(key)

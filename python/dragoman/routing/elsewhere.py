@@ -41,6 +41,7 @@ def target_of(upstream: Upstream, base_url: str, headers: list[tuple[str, str]],
         "http2": False,
         "proxy": "",
         "ca_pem": None,
+        "pins": [],
     }
     return upstream.target(base_url, headers, options)
 

@@ -88,6 +88,7 @@ class Door(Struct, frozen=True, kw_only=True):
     allow_private: bool
     proxy: str  # env, none or a URL
     ca_pem: bytes | None
+    pins: list[bytes]
 
 
 class Member(Struct, frozen=True, kw_only=True):

@@ -135,7 +135,7 @@ fn failure_of(error: &legacy::Error) -> Failure {
     if let Some(connect) = ConnectError::within(error) {
         let detail = connect.to_string();
         return match connect {
-            ConnectError::Tls(_) => Failure::Tls(detail),
+            ConnectError::Tls(_) | ConnectError::NotPinned(_) => Failure::Tls(detail),
             ConnectError::InvalidUri(_) | ConnectError::Address(_) => Failure::Refused(detail),
             _ => Failure::Unreachable { detail, sent: false },
         };

@@ -8,6 +8,7 @@ pub mod conclude;
 pub mod exchange;
 pub mod launch;
 pub mod outcome;
+mod pin;
 mod recording;
 pub mod reply;
 pub mod target;
@@ -24,5 +25,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<outcome::Outcome>()?;
     module.add_class::<recording::Recording>()?;
     module.add_class::<recording::Piece>()?;
+    module.add_function(wrap_pyfunction!(pin::pin_of, module)?)?;
     Ok(())
 }

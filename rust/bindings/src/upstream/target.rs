@@ -6,7 +6,7 @@ use bytes::Bytes;
 use dragoman_core::frames::Framing;
 use dragoman_wire::attempt::{Lane, Limits, attempt};
 use dragoman_wire::client::{Call, Client as Pool};
-use dragoman_wire::connect::{Options, ProxyChoice, Shared};
+use dragoman_wire::connect::{KeyPin, Options, ProxyChoice, Shared};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri};
 use pyo3::exceptions::PyValueError;
@@ -93,6 +93,7 @@ pub struct Connecting {
     http2: bool,
     proxy: String,
     ca_pem: Option<Vec<u8>>,
+    pins: Vec<[u8; 32]>,
 }
 
 impl Connecting {
@@ -107,6 +108,7 @@ impl Connecting {
                 _ => ProxyChoice::Url(self.proxy),
             },
             ca_pem: self.ca_pem,
+            pins: self.pins.into_iter().map(KeyPin).collect(),
         }
     }
 }

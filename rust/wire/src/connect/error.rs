@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use super::address::Refusal;
+use super::pins::NotPinned;
 use super::resolve::ResolveError;
 
 /// A connection that could not be made.
@@ -27,6 +28,9 @@ pub enum ConnectError {
     /// The certificate or the handshake is bad, or there are no roots to check with.
     #[error("TLS: {0}")]
     Tls(#[source] io::Error),
+    /// The certificate is good, and its key none of those that are pinned.
+    #[error("TLS: {0}")]
+    NotPinned(#[source] NotPinned),
     /// The proxy cannot be used, or will not tunnel.
     #[error("proxy: {0}")]
     Proxy(#[source] Box<dyn Error + Send + Sync>),

@@ -13,6 +13,7 @@ pub mod address;
 mod conn;
 mod dial;
 mod error;
+mod pins;
 mod proxy;
 mod resolve;
 mod target;
@@ -32,6 +33,7 @@ use tower_service::Service;
 
 pub use conn::Conn;
 pub use error::ConnectError;
+pub use pins::{KeyPin, NotPinned};
 pub use proxy::ProxyChoice;
 pub use resolve::{Lookup, ResolveError};
 
@@ -55,6 +57,8 @@ pub struct Options {
     pub proxy: ProxyChoice,
     /// Roots in PEM form that are trusted besides the platform's.
     pub ca_pem: Option<Vec<u8>>,
+    /// The only keys that the provider's servers may have; with none, any that is certified. A proxy's own is free.
+    pub pins: Vec<KeyPin>,
 }
 
 /// What all deployments share: the platform's roots, TLS sessions, resolved names. A clone shares it too.
@@ -96,7 +100,9 @@ struct Inner {
     offer: Offer,
     proxies: Proxies,
     extra_roots: Vec<CertificateDer<'static>>,
+    pins: Vec<KeyPin>,
     trust: OnceCell<Trust>,
+    trust_in_proxies: OnceCell<Trust>,
     shared: Shared,
 }
 
@@ -113,7 +119,9 @@ impl Connector {
             offer: if options.http2 { Offer::Http2OrHttp1 } else { Offer::Http1 },
             proxies: Proxies::read(&options.proxy, |name| std::env::var(name).ok())?,
             extra_roots: options.ca_pem.map_or(Ok(Vec::new()), |pem| tls::read_roots(&pem))?,
+            pins: options.pins,
             trust: OnceCell::new(),
+            trust_in_proxies: OnceCell::new(),
             shared: shared.clone(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -175,7 +183,7 @@ impl Inner {
         }
         let of_proxy = |error: ConnectError| ConnectError::Proxy(Box::new(error));
         let addresses = self.addresses(&proxy.target, Reach::Named).await.map_err(of_proxy)?;
-        let proxy_trust = self.trust_for(&proxy.target).await?;
+        let proxy_trust = self.trust_for_proxy(&proxy.target).await?;
         let trust = self.trust_for(target).await?;
         self.in_time(async {
             let stream = open(&addresses).await.map_err(of_proxy)?;
@@ -209,13 +217,25 @@ impl Inner {
         Ok(found.iter().map(|address| SocketAddr::new(*address, target.port)).collect())
     }
 
-    /// What is trusted for `target`; nothing is needed without TLS.
+    /// What is trusted for `target`; nothing is needed without TLS, and without TLS no pinned key can be shown.
     async fn trust_for(&self, target: &Target) -> Result<Option<&Trust>, ConnectError> {
         match target.scheme {
+            Scheme::Http if self.pins.is_empty() => Ok(None),
+            Scheme::Http => Err(ConnectError::InvalidUri("keys are pinned, and http has none".to_owned())),
+            Scheme::Https => {
+                let read = || self.shared.platform.trust(&self.extra_roots, &self.pins);
+                self.trust.get_or_try_init(read).await.map(Some)
+            }
+        }
+    }
+
+    /// What is trusted for a proxy, whose key is not the provider's.
+    async fn trust_for_proxy(&self, proxy: &Target) -> Result<Option<&Trust>, ConnectError> {
+        match proxy.scheme {
             Scheme::Http => Ok(None),
             Scheme::Https => {
-                let read = || self.shared.platform.trust(&self.extra_roots);
-                self.trust.get_or_try_init(read).await.map(Some)
+                let read = || self.shared.platform.trust(&self.extra_roots, &[]);
+                self.trust_in_proxies.get_or_try_init(read).await.map(Some)
             }
         }
     }

@@ -3,6 +3,7 @@
 mod peer;
 
 mod network;
+mod pinned;
 mod policy;
 mod proxied;
 mod secure;
@@ -31,6 +32,7 @@ fn options() -> Options {
         http2: true,
         proxy: ProxyChoice::None,
         ca_pem: None,
+        pins: Vec::new(),
     }
 }
 
@@ -75,7 +77,8 @@ async fn post(connector: &Connector, url: &str) -> Result<String, Box<dyn Error 
 async fn post_fails(connector: &Connector, url: &str) -> ConnectErrorText {
     let error = post(connector, url).await.expect_err(url);
     let found = ConnectError::within(&*error).unwrap_or_else(|| panic!("{url}: {error:?}"));
-    ConnectErrorText { is_tls: matches!(found, ConnectError::Tls(_)), text: found.to_string() }
+    let is_tls = matches!(found, ConnectError::Tls(_) | ConnectError::NotPinned(_));
+    ConnectErrorText { is_tls, text: found.to_string() }
 }
 
 struct ConnectErrorText {

@@ -2,12 +2,13 @@
 //!
 //! There is no way to turn verification off. The platform's roots are read once, when the first https connection is
 //! made (it takes 10 to 30 ms), and are shared with their session cache by every provider that adds none of its own.
-//! One that does has its own settings and its own cache: a resumed session is not verified again, so it must not be
-//! found by someone who trusts fewer roots.
+//! One that does, or pins keys, has its own settings and its own cache: a resumed session is not verified again, so it
+//! must not be found by someone who trusts fewer roots or keys.
 
 use std::io;
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -16,6 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::ConnectError;
 use super::conn::Stream;
+use super::pins::{KeyPin, NotPinned, PinnedVerifier};
 use super::target::Host;
 
 /// The protocols that are offered inside TLS.
@@ -25,7 +27,7 @@ pub(super) enum Offer {
     Http2OrHttp1,
 }
 
-/// Settings for one set of roots; a clone shares its session cache.
+/// Settings for one set of roots and pins; a clone shares its session cache.
 #[derive(Clone)]
 pub(super) struct Trust {
     http1: Arc<ClientConfig>,
@@ -39,17 +41,21 @@ pub(super) struct Platform {
 }
 
 impl Platform {
-    /// Trust in the platform's roots, and in `extra` ones.
-    pub async fn trust(&self, extra: &[CertificateDer<'static>]) -> Result<Trust, ConnectError> {
+    /// Trust in the platform's roots, and in `extra` ones; with `pins`, in servers with one of these keys alone.
+    pub async fn trust(
+        &self,
+        extra: &[CertificateDer<'static>],
+        pins: &[KeyPin],
+    ) -> Result<Trust, ConnectError> {
         let read = self.read.get_or_try_init(read_platform).await;
         match (read, extra) {
-            (Ok((_, trust)), []) => Ok(trust.clone()),
+            (Ok((_, trust)), []) if pins.is_empty() => Ok(trust.clone()),
             (Err(error), []) => Err(error),
             (read, extra) => {
                 let mut roots =
                     read.map_or_else(|_| RootCertStore::empty(), |(roots, _)| RootCertStore::clone(roots));
                 roots.add_parsable_certificates(extra.iter().cloned());
-                Trust::new(Arc::new(roots))
+                Trust::new(Arc::new(roots), pins)
             }
         }
     }
@@ -66,17 +72,25 @@ async fn read_platform() -> Result<(Arc<RootCertStore>, Trust), ConnectError> {
         return Err(ConnectError::Tls(io::Error::other(reason)));
     }
     let roots = Arc::new(roots);
-    Trust::new(Arc::clone(&roots)).map(|trust| (roots, trust))
+    Trust::new(Arc::clone(&roots), &[]).map(|trust| (roots, trust))
 }
 
 impl Trust {
-    fn new(roots: Arc<RootCertStore>) -> Result<Self, ConnectError> {
-        let mut config =
-            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-                .map_err(ConnectError::tls)?
-                .with_root_certificates(roots)
-                .with_no_client_auth();
+    pub fn new(roots: Arc<RootCertStore>, pins: &[KeyPin]) -> Result<Self, ConnectError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let usual = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+        let usual = usual.map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(ConnectError::tls)?;
+        let config = match pins {
+            [] => config.with_webpki_verifier(usual),
+            // Nothing is dangerous about it: it asks for all that the usual one does, and more.
+            _ => config
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(PinnedVerifier::new(usual, pins))),
+        };
+        let mut config = config.with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut http2 = config.clone();
         http2.alpn_protocols.insert(0, b"h2".to_vec());
@@ -95,8 +109,14 @@ impl Trust {
             Offer::Http2OrHttp1 => &self.http2,
         };
         let connecting = TlsConnector::from(Arc::clone(config)).connect(name, stream);
-        connecting.await.map(|stream| Stream::Tls(Box::new(stream))).map_err(ConnectError::Tls)
+        connecting.await.map(|stream| Stream::Tls(Box::new(stream))).map_err(failed)
     }
+}
+
+/// What a handshake failed of.
+fn failed(error: io::Error) -> ConnectError {
+    let of_tls = error.get_ref().and_then(|inner| inner.downcast_ref());
+    of_tls.and_then(NotPinned::within).map_or_else(|| ConnectError::Tls(error), ConnectError::NotPinned)
 }
 
 /// The certificates of a PEM file, each fit to be a root; at least one.

@@ -34,9 +34,12 @@ impl Authority {
     pub fn server_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> ServerConfig {
         let mut params = certificate(names);
         change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let signed = params.signed_by(&key, &self.issuer).unwrap();
-        configure(signed.der().clone(), &key, rustls::ALL_VERSIONS)
+        self.certified(&params, &KeyPair::generate().unwrap(), rustls::ALL_VERSIONS)
+    }
+
+    /// As [`Self::server`], with this key.
+    pub fn server_of(&self, key: &KeyPair, names: &[&str]) -> ServerConfig {
+        self.certified(&certificate(names), key, rustls::ALL_VERSIONS)
     }
 
     /// As [`Self::server`], speaking only one version of TLS.
@@ -45,17 +48,39 @@ impl Authority {
         names: &[&str],
         version: &'static SupportedProtocolVersion,
     ) -> ServerConfig {
-        let key = KeyPair::generate().unwrap();
-        let signed = certificate(names).signed_by(&key, &self.issuer).unwrap();
-        configure(signed.der().clone(), &key, &[version])
+        self.server_of_speaking(&KeyPair::generate().unwrap(), names, version)
+    }
+
+    /// As [`Self::server_of`], speaking only one version of TLS.
+    pub fn server_of_speaking(
+        &self,
+        key: &KeyPair,
+        names: &[&str],
+        version: &'static SupportedProtocolVersion,
+    ) -> ServerConfig {
+        self.certified(&certificate(names), key, &[version])
+    }
+
+    fn certified(
+        &self,
+        params: &CertificateParams,
+        key: &KeyPair,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ServerConfig {
+        let signed = params.signed_by(key, &self.issuer).unwrap();
+        configure(signed.der().clone(), key, versions)
     }
 }
 
 /// A server that has signed its own certificate.
 pub fn self_signed(names: &[&str]) -> ServerConfig {
-    let key = KeyPair::generate().unwrap();
-    let signed = certificate(names).self_signed(&key).unwrap();
-    configure(signed.der().clone(), &key, rustls::ALL_VERSIONS)
+    self_signed_by(&KeyPair::generate().unwrap(), names)
+}
+
+/// As [`self_signed`], with this key.
+pub fn self_signed_by(key: &KeyPair, names: &[&str]) -> ServerConfig {
+    let signed = certificate(names).self_signed(key).unwrap();
+    configure(signed.der().clone(), key, rustls::ALL_VERSIONS)
 }
 
 fn certificate(names: &[&str]) -> CertificateParams {

@@ -12,7 +12,10 @@ use super::*;
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
 /// A proxy that opens one tunnel to `to`, whatever it is asked for, and gives the request it got.
-async fn tunnelling(to: SocketAddr, tls: Option<rustls::ServerConfig>) -> (SocketAddr, JoinHandle<String>) {
+pub async fn tunnelling(
+    to: SocketAddr,
+    tls: Option<rustls::ServerConfig>,
+) -> (SocketAddr, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let task = tokio::spawn(async move {
