@@ -41,6 +41,7 @@ class Sessions:
         self.opened: list[tuple[str, dict[str, str]]] = []
         self.closed: list[int | None] = []
         self.status = 0  # answered instead of a handshake
+        self.location = ""  # where that sends to
         self.script: Callable[[str], list[Any]] | None = None  # what it answers to what it was told last
         self.heard = "Hi"  # what it understands of sound
         self._scheme = "http" if tls is None else "https"
@@ -62,7 +63,12 @@ class Sessions:
 
     def _handshake(self, connection: ServerConnection, request: Any) -> Any:
         self.opened.append((request.path, {name.lower(): value for name, value in request.headers.raw_items()}))
-        return connection.respond(self.status, "no\n") if self.status else None
+        if not self.status:
+            return None
+        response = connection.respond(self.status, "no\n")
+        if self.location:
+            response.headers["Location"] = self.location
+        return response
 
     def _serve(self, connection: ServerConnection) -> None:
         live = "BidiGenerateContent" in self.opened[-1][0]

@@ -36,21 +36,22 @@ async def connect(
     Raises:
         RequestError: it cannot be; says why.
     """
-    from websockets.asyncio.client import connect as open_socket
     from websockets.exceptions import InvalidStatus, WebSocketException
 
-    from dragoman.realtime.pinned import NotPinned, PinnedConnection
+    from dragoman.realtime.opening import NotPinned, PinnedConnection, Straight
 
     proxy = _proxy(door.proxy, url)
     options: dict[str, Any] = {"proxy": proxy}
     if url.startswith("wss:"):
-        options["ssl"] = ssl.create_default_context(cadata=door.ca_pem.decode() if door.ca_pem else None)
+        options["ssl"] = trust = ssl.create_default_context()
+        if door.ca_pem:
+            trust.load_verify_locations(cadata=door.ca_pem.decode())
     if door.pins:
         options["create_connection"] = functools.partial(PinnedConnection, pins=door.pins)
     try:
         if proxy is None and not door.allow_private:  # behind a proxy, names are the proxy's to look up
             options |= await _public_address(url, provider)
-        return await open_socket(
+        return await Straight(
             url,
             additional_headers=headers,
             open_timeout=timeout_s,

@@ -16,7 +16,7 @@ from tests.realtime.talking import configuration, opened
 from tests.realtime.test_upstream import door, first_frame, url_of
 from websockets.exceptions import InvalidStatus
 
-from dragoman.errors import UpstreamTls
+from dragoman.errors import UpstreamStatus, UpstreamTls
 
 AUTHORITY = trustme.CA()
 CERTIFICATE, OTHER = (AUTHORITY.issue_cert("127.0.0.1") for _ in range(2))
@@ -118,3 +118,28 @@ def test_the_row_and_the_log_tell(provider: Sessions, tmp_path: Path) -> None:
         assert running.rows(1)[0]["error_code"] == "upstream_tls"
         assert f"voice: {NOT_SECURE}" in running.output
     assert provider.opened == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_provider_that_sends_elsewhere_has_said_no(provider: Sessions, status: int) -> None:
+    elsewhere = Sessions(context_of(CERTIFICATE))
+    provider.status, provider.location = status, url_of(elsewhere)
+    try:
+        with pytest.raises(UpstreamStatus, match=f"openai answered {status}"):
+            first_frame(url_of(provider), door(ca_pem=CA_PEM))
+        provider.location = "/v1/realtime?model=other"
+        with pytest.raises(UpstreamStatus):
+            first_frame(url_of(provider), door(ca_pem=CA_PEM))
+        assert (len(provider.opened), elsewhere.opened) == (2, [])
+    finally:
+        provider.status, provider.location = 0, ""
+        elsewhere.close()
+
+
+def test_certificates_are_trusted_beside_the_platform_s(
+    provider: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "platform.pem").write_bytes(CA_PEM)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "platform.pem"))
+    other = trustme.CA().cert_pem.bytes()
+    assert "session.created" in first_frame(url_of(provider), door(ca_pem=other))

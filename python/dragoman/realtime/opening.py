@@ -1,4 +1,4 @@
-"""A session at a provider whose keys are pinned: nothing is asked for before the server has shown one of them.
+"""How a session at a provider is opened: where it was asked for and nowhere else, with a server that is the right one.
 
 Imported where a session is opened, and not before: :mod:`websockets` takes its time.
 """
@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 
 from dragoman.config.pins import write_pin
 from dragoman.core import pin_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+
+class Straight(connect):
+    """Opens a session. A provider that sends elsewhere has answered no: our credential goes to no other place."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Follow none."""
+        return exc
 
 
 class NotPinned(Exception):
