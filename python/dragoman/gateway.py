@@ -192,7 +192,12 @@ class Gateway:
         self.writer.forget_names()
 
     def tell_change(self) -> None:
-        """Have the other processes look at the database at once, where there are any."""
+        """Have what was changed outlive a power cut, and the other processes look at it at once, if there are any.
+
+        Raises:
+            StoreError: it cannot be synced.
+        """
+        self.store.sync()
         if self.redis is not None:
             tell_of_change(self.redis)
 

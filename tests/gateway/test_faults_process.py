@@ -1,8 +1,8 @@
 """What the gateway does when its process is stopped, killed, or runs out of what it needs: P1 to P8, P10, P16, P19.
 
 Each test is named after its row in the catalogue of faults. What the catalogue says of the audit is said here of the
-usage rows, as far as they promise it (``usage/write.py``); reservations and a power cut are the ledger's and the
-store's. Reloading (P15, P17) has a file of its own.
+usage rows, as far as they promise it (``usage/write.py``). Power cuts (P6) and reloading (P15, P17) have files of their
+own.
 """
 
 from __future__ import annotations
@@ -274,6 +274,25 @@ def full_disk(pid: int) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_p05_what_was_under_way_when_the_process_was_killed_is_not_free(
+    gateway: Start, upstream: Upstream, streamed: bool
+) -> None:
+    config = config_for(upstream.base_url, limits={"money": {"cost_usd": 1.0, "per": "ever"}})
+    config["deployments"]["up0"] |= {"price": {"input_usd_mtok": 1.0, "output_usd_mtok": 10.0}}
+    started = gateway(config)
+    upstream.reply(*([BEGINS, hold] if streamed else [expect, hold]))
+    with Client(started.port) as client:
+        client.chat(stream=streamed, max_tokens=1000)
+        upstream.received(1)
+        kill_worker(started)
+    (limit,) = started.get("/v1/usage").json["limits"]
+    assert float(limit["spent"]) >= 1000 * 10 / 1e6
+    assert float(limit["held"]) == 0
+    assert "the last process was killed" in started.output
+    assert started.rows(0) == []
 
 
 def test_p07_a_full_disk_fails_no_request_and_loses_no_row(gateway: Start, upstream: Upstream) -> None:

@@ -80,6 +80,15 @@ def test_the_directory_and_the_file_are_the_owners_alone(tmp_path: Path) -> None
     assert (folder / "f").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_is_made_is_there_after_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+    for _ in range(2):
+        create_data_dir(tmp_path / "d")
+        create_private_file(tmp_path / "d" / "f")
+    assert synced == [str(tmp_path), str(tmp_path / "d")], "each name once"
+
+
 def test_a_directory_that_cannot_be_made_says_what_to_set(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"store\.data_dir"):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dragoman.core import SecretHasher
 from dragoman.errors import StoreError
+from dragoman.store.location import sync_names
 
 PREFIX = "dgk_"
 PEPPER_FILE = "pepper"
@@ -85,6 +86,7 @@ def _create_pepper(path: Path) -> bytes | None:
     finally:
         os.close(descriptor)
         draft.unlink()
+        sync_names(path.parent)
     return pepper
 
 

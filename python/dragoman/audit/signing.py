@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dragoman.errors import StoreError
+from dragoman.store.location import sync_names
 
 KEY_BYTES = 32
 PATIENCE_S = 30.0
@@ -75,3 +76,4 @@ def _create(path: Path) -> None:
     finally:
         os.close(descriptor)
         draft.unlink()
+        sync_names(path.parent)

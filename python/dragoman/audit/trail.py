@@ -19,6 +19,7 @@ from dragoman.audit.record import AuditRecord
 from dragoman.audit.syslog import Syslog
 from dragoman.core import AuditLog, audit_recover, audit_segments
 from dragoman.errors import StoreError
+from dragoman.store.location import create_folder
 
 if TYPE_CHECKING:
     from dragoman.config.auditing import Audit
@@ -42,7 +43,8 @@ class Trail:
         if not self.is_on:
             return
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            create_folder(self.directory)
             self._recover(seed)
             after = _latest(self.directory)
             self._log = AuditLog(

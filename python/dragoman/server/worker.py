@@ -37,7 +37,7 @@ from dragoman.core import Front
 from dragoman.driver import ThreadLoop
 from dragoman.endpoints.figures import figures_of
 from dragoman.endpoints.table import build_admin_router, build_router
-from dragoman.errors import DragomanError
+from dragoman.errors import DragomanError, StoreError
 from dragoman.gateway import Gateway, Seat
 from dragoman.server.app import App
 from dragoman.server.pulse import own_pulse
@@ -59,6 +59,7 @@ SAVE_KEY_USE_EVERY_S = 60.0
 PARENT_EVERY_S = 1.0
 DATABASE_EVERY_S = 5.0
 FALLS_EVERY_S = 1.0
+SYNC_EVERY_S = 0.5
 # Descriptors: no more are asked for, and so many are left for files, the database and threads.
 MOST_FILES = 1 << 17
 FILES_TO_SPARE = 64
@@ -149,7 +150,8 @@ class Worker:
         self.loop.add_signal_handler(signal.SIGQUIT, self._stop_now)
         self.loop.add_signal_handler(signal.SIGHUP, self.watcher.trigger)
         watched = (self._watch_parent(), self._watch_for_database(), self._watch_for_falls())
-        kept_up = (self.pulse.beat(), self.watcher.run(), self._keep_keys_fresh(), self._tell_figures(), *watched)
+        kept = (self._keep_keys_fresh(), self._tell_figures(), self._sync())
+        kept_up = (self.pulse.beat(), self.watcher.run(), *kept, *watched)
         for work in (self.app.look_after(), self.admin.look_after(), *kept_up):
             self._tasks.append(self.loop.create_task(work))
         await self.stopped.wait()
@@ -276,6 +278,15 @@ class Worker:
         while self.gateway.node is not None:
             is_told = self.gateway.snapshot.config.server.metrics
             await asyncio.sleep(await asyncio.to_thread(self.gateway.node.tell) if is_told else TELL_EVERY_S)
+
+    async def _sync(self) -> None:
+        """Have a power cut undo no more than the last second."""
+        while True:
+            await asyncio.sleep(SYNC_EVERY_S)
+            try:
+                await asyncio.to_thread(self.gateway.store.sync)
+            except StoreError as error:
+                log.error("%s", error)
 
     async def _keep_keys_fresh(self) -> None:
         saved_s = time.monotonic()

@@ -20,6 +20,8 @@ from dragoman.store.location import (
     data_dir,
     database_url,
     refuse_network_file_system,
+    sync_file,
+    sync_names,
 )
 from dragoman.store.lock import InstanceLock
 from dragoman.store.migrate import ensure_current, is_current
@@ -68,6 +70,7 @@ class Store:
         self.directory = directory
         self.last_good = last_good  # what stands in for a database that is away
         self._lock = lock
+        self._synced = (0, 0)  # when the log was written to that was synced last, and how long it was
 
     def log_bytes(self) -> int:
         """The size of SQLite's write-ahead log, which grows while somebody keeps reading; 0 elsewhere."""
@@ -75,6 +78,27 @@ class Store:
             return 0
         log = log_path(_file(self.engine.url))
         return log.stat().st_size if log.exists() else 0
+
+    def sync(self) -> None:
+        """Have what was committed outlive a power cut. SQLite syncs its log at checkpoints alone; PostgreSQL always.
+
+        Raises:
+            StoreError: it cannot be synced.
+        """
+        if self.engine.dialect.name != "sqlite" or self.last_good is not None:
+            return
+        log = log_path(_file(self.engine.url))
+        try:
+            written = log.stat()
+            state = written.st_mtime_ns, written.st_size
+            if state != self._synced:
+                sync_file(log)
+                sync_names(log.parent)
+                self._synced = state
+        except FileNotFoundError:
+            pass  # all of it is in the database's own file, which was synced before
+        except OSError as error:
+            raise StoreError(f"the database cannot be synced: {error.strerror}") from error
 
     def others(self) -> int:
         """How many other servers share the database."""

@@ -35,9 +35,42 @@ def create_data_dir(path: Path) -> None:
     """Make the directory, readable by its owner alone, where it does not exist."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=0o700, exist_ok=True)
+        create_folder(path)
     except OSError as error:
         raise StoreError(f"cannot create the data directory {path}: {error.strerror}; set store.data_dir") from error
+
+
+def create_folder(path: Path) -> None:
+    """Make a directory, its owner's alone, where there is none; durably.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if not path.is_dir():
+        path.mkdir(mode=0o700, exist_ok=True)
+        sync_names(path.parent)
+
+
+def sync_names(directory: Path) -> None:
+    """Have what is in a directory be there after a power cut as well: a file that is synced need not have its name.
+
+    Raises:
+        OSError: it cannot be synced.
+    """
+    sync_file(directory)
+
+
+def sync_file(path: Path) -> None:
+    """Have a file's content, or a directory's names, be there after a power cut.
+
+    Raises:
+        OSError: it cannot be synced.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def database_url(settings: Store, directory: Path) -> str:
@@ -48,7 +81,10 @@ def database_url(settings: Store, directory: Path) -> str:
 def create_private_file(path: Path) -> None:
     """Make an empty file, 0600, where there is none. SQLite gives its side files the mode of the main one."""
     try:
+        is_new = not path.exists()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if is_new:
+            sync_names(path.parent)
     except OSError as error:
         raise StoreError(f"cannot open the database {path}: {error.strerror}") from error
 

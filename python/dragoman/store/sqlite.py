@@ -3,8 +3,9 @@
 SQLite below 3.51.3 can corrupt a write-ahead log when several connections write and checkpoint at once, and the SQLite
 of most systems' Python is older: the module is ``pysqlite3``, which carries its own, and an older one is refused. The
 log lets readers read while one writes. ``synchronous=NORMAL`` syncs at checkpoints only: a killed process loses nothing
-that was committed, a power cut may lose the last commits (never the file). That is right for usage and wrong for a
-revoked key; whoever changes keys therefore opens the database with ``durable``.
+that was committed, a power cut may lose the last commits (never the file). A server syncs the log once more every half
+second, which is right for usage, and before it says that a key is revoked (``Store.sync``); commands open the database
+with ``durable``.
 """
 
 from __future__ import annotations

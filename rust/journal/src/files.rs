@@ -82,7 +82,13 @@ pub fn lock(folder: &Path) -> io::Result<Option<File>> {
 pub fn append_head(folder: &Path, line: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).open(folder.join(HEADS))?;
     file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()
+    file.sync_data()?;
+    sync_names(folder)
+}
+
+/// Has the names in a folder be there after a power cut: of a file that is synced they need not.
+pub fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Closes what processes left open that are gone: a last line that is cut off goes, and what is whole is signed.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use dragoman_core::audit::{Hash, Head, Tree, ZERO, link, write_line};
 use ring::signature::Ed25519KeyPair;
 
-use crate::files::{append_head, lock, segment_path};
+use crate::files::{append_head, lock, segment_path, sync_names};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -269,6 +269,7 @@ impl Files {
     fn open(settings: Settings, key: Ed25519KeyPair) -> io::Result<Self> {
         let folder = settings.directory.join(&settings.writer);
         fs::create_dir_all(&folder)?;
+        sync_names(&settings.directory)?;
         if segment_path(&folder, 1).exists() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a chain of this writer"));
         }
@@ -348,8 +349,7 @@ impl Files {
             let file = OpenOptions::new().append(true).create(true).open(path)?;
             self.length = file.metadata()?.len();
             self.file = Some(file);
-            // The file's name has to be durable as well.
-            File::open(&self.folder)?.sync_all()?;
+            sync_names(&self.folder)?;
         }
         let Some(file) = self.file.as_mut() else { return Ok(()) };
         file.write_all(text)?;

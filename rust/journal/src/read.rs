@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dragoman_core::audit::{Chain, Hash, Line, TAKEN_OUT, Verified, proof, read_line, write_line};
 
-use crate::files::{heads, segments, writers};
+use crate::files::{heads, segments, sync_names, writers};
 
 /// What a directory comes to.
 #[derive(Debug, Default)]
@@ -153,7 +153,7 @@ pub fn take_out(path: &Path, seqs: &HashSet<u64>) -> io::Result<u64> {
         file.sync_all()?;
         fs::rename(&draft, path)?;
         if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
+            sync_names(folder)?;
         }
     }
     Ok(count)
