@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from dragoman.access.knobs import read_knobs
-from dragoman.cache.once import MOST_BYTES
+from dragoman.cache.once import MOST_BYTES, Answering
 from dragoman.cache.serve import Provider, is_looked_for, look_of, through_cache
 from dragoman.cache.watch import Watch, agree
 from dragoman.core import Recording, TokenCount
@@ -83,7 +83,8 @@ async def serve(gateway: Gateway, request: Request, surface: Surface, at: Path) 
         run.before_end = partial(_keep, gateway, came.asked if surface.stores else b"")
         answer = partial(_answer, gateway, came, call, plan, run, snapshot.config.cache)
         if gateway.once.concerns(run):
-            await gateway.once.through(answer, call, run, recorded(gateway, run))
+            answering = Answering(answer, before=partial(on_record, gateway, run))
+            await gateway.once.through(answering, call, run, recorded(gateway, run))
         else:
             await answer()
         gateway.express.offer(generation, snapshot, call, plan, run)

@@ -276,6 +276,20 @@ def test_a_translated_answer_is_told_again_in_its_client_s_dialect(served: Serve
     assert asked(upstream) == 2
 
 
+def test_it_is_on_record_before_it_is_told_again(
+    serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve(config_for(upstream.base_url, audit={"mode": "strict"}))
+    upstream.reply(expect, answer())
+    assert served.chat(KEY).status == 200
+    monkeypatch.setattr(served.gateway.auditor.trail, "put_durably", lambda record, told: told(False))
+    refused = served.chat(KEY)
+    assert (refused.status, refused.code) == (503, "audit_unavailable")
+    monkeypatch.undo()
+    assert served.chat(KEY).headers["x-idempotent-replayed"] == "true"
+    assert asked(upstream) == 1
+
+
 def test_the_cost_in_an_answer_is_each_one_s_own(served: Served, upstream: Upstream) -> None:
     headers = KEY | {"x_dragoman_include_cost": "true"}
     upstream.reply(expect, answer())

@@ -58,6 +58,13 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Became).decode
 
 
+class Answering(Struct, frozen=True):
+    """How a request is answered."""
+
+    ask: Callable[[], Awaitable[None]]
+    before: Callable[[], Awaitable[None]]  # it is answered with what is kept: puts that on record
+
+
 class Once:
     """What is known of such requests."""
 
@@ -71,7 +78,7 @@ class Once:
         """Whether a request is to be carried out once."""
         return HEADER in run.request.headers and self._kept_ms > 0
 
-    async def through(self, ask: Callable[[], Awaitable[None]], call: Call, run: Run, recording: Recording) -> None:
+    async def through(self, answering: Answering, call: Call, run: Run, recording: Recording) -> None:
         """Answer a request with what is kept, or by asking.
 
         :param recording: of its answer.
@@ -86,11 +93,13 @@ class Once:
         reply_id, asked = self._names(run)
         known = await self._begin(reply_id, asked, max(0, int((call.deadline_s - monotonic()) * 1000)))
         if known is not None:
-            _answer(known, asked, call, run)
+            became = _became(known, asked)
+            await answering.before()
+            _answer(became, call, run)
             return
         is_awaited = recording.join()
         try:
-            await ask()
+            await answering.ask()
         except Exception as error:
             await self._end(reply_id, _failed(run, recording, error))
             raise
@@ -137,14 +146,18 @@ class Once:
             log.error("what came of a request with an idempotency key is not kept: %s", error)
 
 
-def _answer(known: Reply, asked: str, call: Call, run: Run) -> None:
-    """Say what is known of the same request."""
+def _became(known: Reply, asked: str) -> Became:
+    """What is known of the same request."""
     if known.request and known.request != asked:
         raise KeyReused("This idempotency key was another request's; choose a new one.", param=HEADER)
     if known.status == UNDERWAY:
         message = "The request of this idempotency key is under way; ask again in a moment."
         raise Conflict(message, code="idempotency_key_in_use", retry_after_s=1)
-    became = _decode(known.body) if known.body else Became(0)
+    return _decode(known.body) if known.body else Became(0)
+
+
+def _answer(became: Became, call: Call, run: Run) -> None:
+    """Say what a request came to."""
     run.cache = "replay"
     if became.failure is not None:
         raise Repeated(became.failure)
