@@ -67,6 +67,22 @@ def rows_of(guarded: Gateway, tag: str, count: int) -> list[Any]:
     return rows
 
 
+def pass_on(client: socket.socket, server: socket.socket) -> None:
+    """What each of two says to the other, until both have ended."""
+
+    def pipe(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    up = threading.Thread(target=pipe, args=(client, server))
+    up.start()
+    pipe(server, client)
+    up.join(PATIENCE_S)
+
+
 @contextlib.contextmanager
 def secured(behind: int) -> Iterator[tuple[int, ssl.SSLContext]]:
     """TLS before a port: its own port, and what trusts it."""
@@ -76,21 +92,11 @@ def secured(behind: int) -> Iterator[tuple[int, ssl.SSLContext]]:
     authority.configure_trust(trusting)
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def pipe(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
     def serve() -> None:
         with contextlib.suppress(OSError):
             client = given.wrap_socket(listener.accept()[0], server_side=True)
             with client, socket.create_connection(("127.0.0.1", behind)) as server:
-                up = threading.Thread(target=pipe, args=(client, server))
-                up.start()
-                pipe(server, client)
-                up.join(PATIENCE_S)
+                pass_on(client, server)
 
     thread = threading.Thread(target=serve)
     thread.start()

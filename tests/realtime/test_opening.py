@@ -12,7 +12,7 @@ import trustme
 from tests.certificates import context_of, hash_of, pin_of
 from tests.gateway.gateway import Gateway
 from tests.realtime.provider import Sessions
-from tests.realtime.talking import configuration, opened
+from tests.realtime.talking import configuration, opened, pass_on
 from tests.realtime.test_upstream import door, first_frame, url_of
 from websockets.exceptions import InvalidStatus
 
@@ -41,22 +41,12 @@ def fresh(provider: Sessions) -> None:
 def tunnelling() -> Iterator[str]:
     """A proxy that opens one tunnel, and its URL."""
 
-    def pipe(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
     def serve() -> None:
         client, _ = listener.accept()
         host, _, port = client.recv(65536).split(b" ")[1].partition(b":")
         with client, socket.create_connection((host.decode(), int(port))) as server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            up = threading.Thread(target=pipe, args=(client, server))
-            up.start()
-            pipe(server, client)
-            up.join(10)
+            pass_on(client, server)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
