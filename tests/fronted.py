@@ -5,6 +5,7 @@ Whatever is not plain would be relayed, to a server that does not listen here.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import threading
@@ -61,9 +62,10 @@ class Wire(Protocol):
         return True
 
     def leave(self) -> None:
-        """Hang up."""
+        """Hang up; whoever has been answered in this very moment has done so."""
         self.left = True
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def wait(self) -> Wire:
         """Once the client has its answer and the application is through with it."""
