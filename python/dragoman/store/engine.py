@@ -20,7 +20,7 @@ from dragoman.store.location import (
     data_dir,
     database_url,
     refuse_network_file_system,
-    sync_file,
+    sync_content,
     sync_names,
 )
 from dragoman.store.lock import InstanceLock
@@ -70,7 +70,7 @@ class Store:
         self.directory = directory
         self.last_good = last_good  # what stands in for a database that is away
         self._lock = lock
-        self._synced = (0, 0)  # when the log was written to that was synced last, and how long it was
+        self._synced = (0, 0, 0)  # the log that was synced last: which file, how long, and when it was written to
 
     def log_bytes(self) -> int:
         """The size of SQLite's write-ahead log, which grows while somebody keeps reading; 0 elsewhere."""
@@ -90,10 +90,11 @@ class Store:
         log = log_path(_file(self.engine.url))
         try:
             written = log.stat()
-            state = written.st_mtime_ns, written.st_size
+            state = written.st_ino, written.st_size, written.st_mtime_ns
             if state != self._synced:
-                sync_file(log)
-                sync_names(log.parent)
+                sync_content(log)
+                if written.st_ino != self._synced[0]:
+                    sync_names(log.parent)
                 self._synced = state
         except FileNotFoundError:
             pass  # all of it is in the database's own file, which was synced before

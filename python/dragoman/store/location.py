@@ -8,7 +8,7 @@ database there corrupts silently, so one is refused before it is opened.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dragoman.config.schema import Store
@@ -57,18 +57,22 @@ def sync_names(directory: Path) -> None:
     Raises:
         OSError: it cannot be synced.
     """
-    sync_file(directory)
+    _sync(directory, os.fsync)
 
 
-def sync_file(path: Path) -> None:
-    """Have a file's content, or a directory's names, be there after a power cut.
+def sync_content(path: Path) -> None:
+    """Have what is in a file be there after a power cut; not when it was written to, which costs as much again.
 
     Raises:
         OSError: it cannot be synced.
     """
+    _sync(path, os.fdatasync)
+
+
+def _sync(path: Path, synced: Callable[[int], None]) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        synced(descriptor)
     finally:
         os.close(descriptor)
 
