@@ -11,8 +11,10 @@ import pytest
 from msgspec.structs import astuple
 from tests.gateway.gateway import config_for
 from tests.gateway.upstream import Upstream, answer, expect, hold, reset, stream
+from tests.routing.test_audited import on_record
 from tests.served import Protocol, Serve, Served, chat_body
 
+from dragoman import express
 from dragoman.access.secret import create_secret
 from dragoman.routing.run import AttemptNote
 from dragoman.usage.row import FIELDS
@@ -364,6 +366,27 @@ def test_what_passes_is_in_the_figures_and_on_record(serve: Serve, upstream: Ups
     served.gateway.auditor.flush()
     until(lambda: all(served.gateway.writer.find(one) is not None for one in ids))
     assert served.gateway.keys._used
+
+
+def test_what_cannot_be_counted_is_on_record_and_the_next_is_counted(
+    serve: Serve, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    served = begin(serve, upstream)
+    warm(served, upstream)
+    with monkeypatch.context() as patch:
+        patch.setattr(express, "count", fail)
+        responses = [served.chat() for _ in range(2)]
+        until(lambda: served.gateway.express.served == 2)
+    assert passed(served) == 2
+    assert "cannot be accounted for in full" in caplog.text
+    responses.append(served.chat())
+    until(lambda: served.gateway.express.served == 3)  # by the thread that does so by itself
+    for response in responses:
+        assert served.row(response).status == 200
+        assert len(on_record(served, response)) == 1
 
 
 def test_ids_are_those_of_the_pipeline(serve: Serve, upstream: Upstream) -> None:

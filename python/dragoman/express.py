@@ -247,10 +247,11 @@ class ExpressWay:
                     over.append((ended, *self._rows(ended)))
                 except Exception:  # the others are to be kept
                     log.exception("%d requests cannot be put on record", len(ended))
-            self._gateway.writer.put_all([row for _, rows, _ in over for row in rows])
-            self._count(over)
-            if self._gateway.auditor.trail.is_on:
-                self._tell(over)
+            for put in (self._write, self._count, self._tell):
+                try:
+                    put(over)
+                except Exception:  # the rest of it is to be done, and the thread to go on
+                    log.exception("%d requests cannot be accounted for in full", sum(len(rows) for _, rows, _ in over))
 
     def _settle_often(self) -> None:
         while self.core.wait_ended():
@@ -295,6 +296,9 @@ class ExpressWay:
         rows = ended.rows(*told.common[ended.index])
         return rows, [told.members[ended.index].deployment.known_as] * len(rows)
 
+    def _write(self, over: list[Recorded]) -> None:
+        self._gateway.writer.put_all([row for _, rows, _ in over for row in rows])
+
     def _count(self, over: list[Recorded]) -> None:
         gateway = self._gateway
         counted: defaultdict[tuple[object, str], list[Cells]] = defaultdict(list)
@@ -307,6 +311,8 @@ class ExpressWay:
 
     def _tell(self, over: list[Recorded]) -> None:
         """Tell the audit log of requests, in the order in which they have ended."""
+        if not self._gateway.auditor.trail.is_on:
+            return
         heard: list[tuple[int, Cells, Principal, str, bytes]] = []
         for ended, rows, _ in over:
             principal = cast("Passing", ended.told).principal
