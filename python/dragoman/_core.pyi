@@ -832,6 +832,16 @@ class Reply:
         """Send a piece of a stream that has begun. False: the client is gone, or no stream has begun."""
     def send_alone(self, data: bytes) -> bool:
         """The same, without its being recorded."""
+    def answer(
+        self,
+        outcome: Outcome,
+        content_type: str,
+        headers: list[tuple[str, str]],
+        cost_nanousd: int | None,
+        body: bytes,
+    ) -> None:
+        """Write a whole answer that was left to the caller: the status is the provider's, and its rate limits (unless
+        the headers tell of others), the times and the cost are added to the headers."""
     def start_stream(self, headers: list[tuple[str, str]]) -> None:
         """Begin a stream that no attempt answers with, its content type among the headers."""
     def finish(self) -> None:

@@ -43,9 +43,13 @@ def end_answer(run: Run, outcome: Outcome) -> None:
     if translation is not None:
         translation.last = body
         run.before_end(run)
+    content_type = _content_type(run, outcome)
     if run.request.recording is not None:
-        run.request.recording.write(_content_type(run, outcome), body)
-    _write(run, outcome, cost_nanousd, _with_usage(body, cost) if run.wants_cost else body)
+        run.request.recording.write(content_type, body)
+    if run.wants_cost:
+        body = _with_usage(body, cost)
+    run.refresh_headers()
+    run.request.reply.answer(outcome, content_type, run.sent_headers, cost_nanousd, body)
 
 
 def write_kept(run: Run, kept: Kept, body: bytes, *, stream: bool, begun: bool = False) -> None:
@@ -87,18 +91,6 @@ def _cost_event(run: Run, usage: dict[str, Any]) -> bytes:
         "usage": usage,
     }
     return b"data: " + _encode(event) + b"\n\n" + DONE
-
-
-def _write(run: Run, outcome: Outcome, cost_nanousd: int | None, body: bytes) -> None:
-    headers = [
-        ("content-type", _content_type(run, outcome)),
-        *run.answer_headers(len(run.notes)),
-        *run.rate_limits,
-        *run.times(),
-    ]
-    if cost_nanousd is not None:
-        headers.append(("x-dragoman-cost", f"{cost_nanousd / 1e9:.9f}"))
-    run.request.proto.response_bytes(outcome.status, headers, body)
 
 
 def _content_type(run: Run, outcome: Outcome) -> str:

@@ -109,7 +109,9 @@ pub fn write_held(ended: &mut Ended, client: &Client, cost_nanousd: Option<i64>)
     if ended.failure.is_some() {
         return;
     }
-    if let Err(error) = client.back().answer_held(&ended.progress, &client.head, cost_nanousd) {
+    let (progress, body) = (&ended.progress, ended.progress.body.clone());
+    let written = client.back().answer_held(progress, &client.head, "application/json", cost_nanousd, body);
+    if let Err(error) = written {
         Python::attach(|py| error.write_unraisable(py, None));
     }
 }

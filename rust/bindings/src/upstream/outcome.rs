@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 
 #[pyclass(frozen, module = "dragoman._core")]
 pub struct Outcome {
-    inner: wire::Outcome,
+    pub inner: wire::Outcome,
 }
 
 impl From<wire::Outcome> for Outcome {

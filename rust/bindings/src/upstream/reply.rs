@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 use super::alarm::Alarm;
 use super::batch::Events;
 use super::conclude::{Conclusions, Ready};
-use super::outcome::millis;
+use super::outcome::{Outcome, millis};
 use super::recording::Recording;
 use crate::front::door::Door as DoorObject;
 use crate::price::usd;
@@ -128,16 +128,23 @@ impl Back {
         self.write(progress.status, self.lines(head, &progress.headers, None)?, progress.body.clone())
     }
 
-    /// Writes a whole answer that was held until it had been looked at, as the gateway writes those of its own.
-    pub fn answer_held(&self, progress: &Progress, head: &Head, cost_nanousd: Option<i64>) -> PyResult<()> {
+    /// Writes a whole answer that was held until it had been looked at, or that another has been made of.
+    pub fn answer_held(
+        &self,
+        progress: &Progress,
+        head: &Head,
+        content_type: &str,
+        cost_nanousd: Option<i64>,
+        body: Bytes,
+    ) -> PyResult<()> {
         let mut lines = Lines::default();
-        lines.add("content-type", "application/json");
+        lines.add("content-type", content_type);
         let is_limited = add_given(&mut lines, head)?;
         self.add_known_now(&mut lines, is_limited, &progress.headers, &[]);
         if let Some(nanousd) = cost_nanousd {
             lines.add("x-dragoman-cost", &usd(nanousd));
         }
-        self.write(progress.status, lines, progress.body.clone())
+        self.write(progress.status, lines, body)
     }
 
     /// Writes an answer that is there as a whole.
@@ -303,6 +310,19 @@ impl Reply {
     /// Milliseconds since the request arrived: the gateway's own, and the provider's.
     fn times_ms(&self) -> (f64, f64) {
         self.back.times_ms()
+    }
+
+    /// Writes a whole answer that was left to the caller.
+    fn answer(
+        &self,
+        outcome: &Outcome,
+        content_type: &str,
+        headers: Py<PyList>,
+        cost_nanousd: Option<i64>,
+        body: &[u8],
+    ) -> PyResult<()> {
+        let (progress, body) = (&outcome.inner.progress, Bytes::copy_from_slice(body));
+        self.back.answer_held(progress, &Head::Given(headers), content_type, cost_nanousd, body)
     }
 
     /// Begins a stream that is no provider's.
