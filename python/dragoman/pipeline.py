@@ -259,7 +259,9 @@ def count(call: Call, deployment: Deployment) -> TokenCount | None:
     """How many tokens the prompt is: by OpenAI's rules in its dialect, else by its texts; ``None``: unread."""
     surface, reading = call.surface, call.reading
     if surface is not None and surface.counted == "text":
-        return None if reading is None else count_texts(reading.texts, deployment, COUNT_BYTES)
+        if reading is None:
+            return None
+        return count_texts(reading.texts, deployment, COUNT_BYTES, are_said=reading.task is None)
     endpoint = "chat" if surface is None or surface.counted == "text" else surface.counted
     return deployment.counter.count_request(
         call.raw.removeprefix(BOM_UTF8), model=deployment.model, endpoint=endpoint, max_fresh_bytes=COUNT_BYTES

@@ -54,7 +54,7 @@ class CountTokens:
         tokens = await self._ask(plan.tiers[0], asked, request)
         counted_by = "provider"
         if tokens is None:
-            tokens, counted_by = count_texts(texts_of(asked), plan.first).tokens, "gateway"
+            tokens, counted_by = count_texts(texts_of(asked), plan.first, are_said=True).tokens, "gateway"
         request.stage = "answered"
         headers = [*own_headers(request, snapshot.number), ("x-dragoman-counted-by", counted_by)]
         request.proto.response_bytes(200, headers, counting.write(tokens))

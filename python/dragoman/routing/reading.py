@@ -104,11 +104,19 @@ def texts_of(request: Request) -> list[str]:
     return texts
 
 
-def count_texts(texts: list[str], deployment: Deployment, max_fresh_bytes: int | None = None) -> TokenCount:
-    """How many tokens they are to a deployment's model."""
-    body = msgspec.json.encode({"prompt": "\n".join(texts)})
+def count_texts(
+    texts: list[str], deployment: Deployment, max_fresh_bytes: int | None = None, *, are_said: bool
+) -> TokenCount:
+    """How many tokens they are to a deployment's model.
+
+    :param are_said: each is a message of a chat, of which more is billed than its text.
+    """
+    asked = {"messages": [{"role": "user", "content": text} for text in texts]} if are_said else {"prompt": texts}
     return deployment.counter.count_request(
-        body, model=deployment.model, endpoint="completions", max_fresh_bytes=max_fresh_bytes
+        msgspec.json.encode(asked),
+        model=deployment.model,
+        endpoint="chat" if are_said else "completions",
+        max_fresh_bytes=max_fresh_bytes,
     )
 
 
